@@ -1,0 +1,1 @@
+"""Fine-tune VGG16 on chest X-rays and show where the evidence lies."""
