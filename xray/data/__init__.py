@@ -1,0 +1,1 @@
+"""Folders of images, their splits, transforms and the LightningDataModule."""

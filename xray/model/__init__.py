@@ -1,0 +1,1 @@
+"""Backbone, head, weights, metrics and the LightningModule."""

@@ -1,0 +1,1 @@
+"""Where the evidence lies: Grad-CAM, overlays and their callback."""

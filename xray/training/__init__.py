@@ -1,0 +1,1 @@
+"""Trainer, checkpoint I/O, and callbacks of our own."""
