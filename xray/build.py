@@ -1,0 +1,138 @@
+"""From a composed configuration to live objects; the last place where a DictConfig is known."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from xray.config import load_run_config
+from xray.data.datamodule import XrayDataModule
+from xray.errors import ConfigError, RunError
+from xray.features.cache import FeatureCache
+from xray.model.classifier import XrayClassifier
+from xray.results.collector import PredictionCollector
+from xray.training.epoch_seed import EpochSeed
+from xray.training.unfreeze import StagedUnfreezing
+
+
+def build_data(cfg: DictConfig) -> XrayDataModule:
+    """Build the data module; nothing is read yet.
+
+    Raises:
+        ConfigError: When a transform does not take its arguments, which albumentations itself only warns of.
+    """
+    transforms = {}
+    for key in ("train", "eval"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                transforms[key] = instantiate(cfg.transform[key], _convert_="all")
+        except Exception as error:
+            raise ConfigError(
+                f"transform.{key} is not what albumentations takes: {_last_line(error)}"
+            ) from error
+    data: XrayDataModule = instantiate(
+        cfg.data, transforms=transforms, _convert_="all", _recursive_=False
+    )
+    return data
+
+
+def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
+    """Build the classifier for the classes of `data`, on the weights that the configuration names."""
+    model: XrayClassifier = instantiate(
+        cfg.model,
+        classes=list(data.classes),
+        class_weights=data.class_weights(),
+        optim=OmegaConf.to_container(cfg.optim, resolve=True),
+        monitor=OmegaConf.to_container(cfg.monitor, resolve=True),
+        seed=cfg.seed,
+        _convert_="all",
+    )
+    return model
+
+
+def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClassifier:
+    """Rebuild the classifier of a run that goes on; no weights file is sought, and `optim` may have changed.
+
+    Raises:
+        RunError: When the checkpoint cannot be read, or its classes are not those of `data`.
+    """
+    model = load_classifier(last, optim=OmegaConf.to_container(cfg.optim, resolve=True))
+    model.check_classes(data.classes)
+    return model
+
+
+def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
+    """Build the Trainer with the configured callbacks and loggers, and our own that every run needs."""
+    collector = PredictionCollector()
+    callbacks = [instantiate(callback, _convert_="all") for callback in cfg.callbacks.values()]
+    trainer: pl.Trainer = instantiate(
+        cfg.trainer,
+        callbacks=[EpochSeed(cfg.seed), StagedUnfreezing(), *callbacks, collector],
+        logger=[instantiate(logger, _convert_="all") for logger in cfg.logger.values()],
+        default_root_dir=cfg.paths.run,
+        _convert_="all",
+    )
+    return trainer, collector
+
+
+def build_cache(cfg: DictConfig, trainer: pl.Trainer) -> FeatureCache:
+    """Build the cache of frozen activations, for the device and the precision of `trainer`."""
+    return FeatureCache(
+        folder=Path(cfg.cache.dir),
+        mode=cfg.cache.mode if trainer.world_size == 1 else "off",
+        views=cfg.cache.views,
+        max_gb=cfg.cache.max_gb,
+        device=trainer.strategy.root_device,
+        context=trainer.precision_plugin.forward_context,
+    )
+
+
+def restore(run: Path) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
+    """Rebuild a finished run from its directory alone.
+
+    Args:
+        run: The run directory.
+
+    Returns:
+        Its configuration, its data, and its best model in evaluation mode on the CPU.
+
+    Raises:
+        RunError: When the directory is incomplete, or the data's classes are not the checkpoint's.
+    """
+    cfg = load_run_config(run)
+    data = build_data(cfg)
+    model = load_classifier(run / "checkpoints" / "best.ckpt")
+    model.check_classes(data.classes)
+    return cfg, data, model.eval()
+
+
+def load_classifier(path: Path, **changed: Any) -> XrayClassifier:
+    """Load a classifier from a checkpoint, on the CPU.
+
+    Args:
+        path: A checkpoint of ours.
+        **changed: Arguments of `XrayClassifier` that replace the checkpoint's.
+
+    Raises:
+        RunError: When it is missing, damaged, or not ours.
+    """
+    try:
+        model: XrayClassifier = XrayClassifier.load_from_checkpoint(
+            path, map_location="cpu", weights_only=True, **changed
+        )
+    except Exception as error:
+        raise RunError(
+            f"{path} is no checkpoint that can be read: {_last_line(error)[:300]}. Train anew, or pass another run."
+        ) from error
+    return model
+
+
+def _last_line(error: Exception) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return " ".join(str(cause).split())

@@ -1,0 +1,75 @@
+"""One split: some images of one or more folders, and their transforms."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor, tensor
+from torch.utils.data import Dataset
+
+from xray.data.folder import XrayFolder
+from xray.data.sampler import Key
+from xray.data.transforms import SeededTransform
+from xray.types import Batch, Sample
+
+
+class SplitDataset(Dataset[Batch]):
+    """The images of a split, as the network is given them.
+
+    Args:
+        folders: Where the images lie.
+        indices: Which of them, counted through all folders in order.
+        root: The dataset's root, above every folder.
+        train: Applied where the key names an epoch.
+        evaluate: Applied where the key is a plain index.
+
+    Attributes:
+        samples: The split's images, in order.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[XrayFolder],
+        indices: Sequence[int],
+        *,
+        root: Path,
+        train: SeededTransform,
+        evaluate: SeededTransform,
+    ) -> None:
+        places = [(folder, i) for folder in folders for i in range(len(folder))]
+        self._places = [places[index] for index in indices]
+        self.samples: list[Sample] = [folder.records[i] for folder, i in self._places]
+        self.root = root
+        self.train = train
+        self.evaluate = evaluate
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: int | Key) -> Batch:
+        """Load one image: (1, size, size) uint8, augmented where `key` is (epoch, index)."""
+        epoch, index = key if isinstance(key, tuple) else (None, key)
+        image = self.pixels(index) if epoch is None else self.augmented(index, epoch)
+        return {
+            "image": image,
+            "target": tensor(self.samples[index].target),
+            "index": tensor(index),
+        }
+
+    def pixels(self, index: int) -> Tensor:
+        """Load image `index` as it is for evaluation, (1, size, size) uint8."""
+        folder, place = self._places[index]
+        return self.evaluate(folder.read(place))
+
+    def augmented(self, index: int, epoch: int) -> Tensor:
+        """Load image `index` as training sees it in `epoch`, (1, size, size) uint8."""
+        folder, place = self._places[index]
+        return self.train(folder.read(place), epoch, index)
+
+    def digest(self) -> str:
+        """Hash the list of files: path below the root, size in bytes and class of each, as SHA-256 in hex."""
+        lines = (
+            f"{s.path.relative_to(self.root).as_posix()}|{s.path.stat().st_size}|{s.target}\n"
+            for s in self.samples
+        )
+        return hashlib.sha256("".join(lines).encode()).hexdigest()

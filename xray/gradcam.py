@@ -1,0 +1,50 @@
+"""Explain a finished run: `python -m xray.gradcam run=<dir> method=gradcam n=16 only=covid`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def gradcam(cfg: "DictConfig") -> None:
+    """Draw overlays of a run's images, COVID-positive ones first, into its gradcam/ folder."""
+    # Imported here, so that --help and a mistyped key answer at once.
+    from functools import partial  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from xray import build  # noqa: PLC0415
+    from xray.results.store import find_run  # noqa: PLC0415
+    from xray.saliency.gallery import choose, explain, lesion_mask, write_gallery  # noqa: PLC0415
+    from xray.training.trainer import choose_gpus  # noqa: PLC0415
+
+    run = find_run(Path(cfg.paths.outputs), cfg.run)
+    _, data, model = build.restore(run)
+    data.prepare_data()
+    dataset = data.dataset(cfg.split)
+    device = "cuda" if choose_gpus("auto", require_gpu=False) else "cpu"
+    chosen = choose(dataset.samples, cfg.n, cfg.seed, classes=model.classes, only=cfg.only)
+    drawn = explain(
+        model.to(device),
+        dataset.samples,
+        dataset.pixels,
+        chosen,
+        method=cfg.method,
+        target=cfg.target,
+        device=device,
+        mask=partial(lesion_mask, root=dataset.root),
+    )
+    folder = write_gallery(run / "gradcam" / cfg.split, drawn, len(chosen))
+    Console().print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)
+
+
+def main() -> None:
+    """Compose the configuration from the command line and explain."""
+    launch("gradcam", gradcam)
+
+
+if __name__ == "__main__":
+    main()

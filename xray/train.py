@@ -1,0 +1,52 @@
+"""Fine-tune, test and explain: `python -m xray.train model=vgg16 trainer.gpus=1`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def train(cfg: "DictConfig") -> float:
+    """Run the main job into the run directory `cfg.paths.run`.
+
+    Returns:
+        The best value of the monitored metric, which a sweep goes by.
+    """
+    # Imported here, so that --help and a mistyped key answer at once.
+    from rich.console import Console  # noqa: PLC0415
+
+    from xray import build  # noqa: PLC0415
+    from xray.results import store, testing  # noqa: PLC0415
+    from xray.training.fit import fit  # noqa: PLC0415
+    from xray.training.summary import data_table, model_table  # noqa: PLC0415
+
+    run, console = Path(cfg.paths.run), Console()
+    store.write_environment(run, cfg.seed)
+    data = build.build_data(cfg)
+    data.prepare_data()
+    description = data.describe()
+    store.write_json(run / "data.json", description)
+    last = run / "checkpoints" / "last.ckpt" if cfg.resume else None
+    model = build.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
+    trainer, collector = build.build_trainer(cfg)
+    if trainer.is_global_zero:
+        console.print(data_table(description), model_table(model, cfg.data.size))
+    build.build_cache(cfg, trainer).attach(model, data)
+    best, score = fit(trainer, model, data, run, last)
+    if cfg.test:
+        predictions = testing.test_best(trainer, model, data, collector, best)
+        if trainer.is_global_zero:
+            testing.write_results(run, predictions, console)
+    return score
+
+
+def main() -> None:
+    """Compose the configuration from the command line and train."""
+    launch("train", train)
+
+
+if __name__ == "__main__":
+    main()

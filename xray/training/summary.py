@@ -1,0 +1,70 @@
+"""What is trained and what is frozen, as a table."""
+
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from xray.model.classifier import XrayClassifier
+
+
+def model_table(model: XrayClassifier, size: int) -> Table:
+    """Show each part's output, parameters and state.
+
+    Args:
+        model: The classifier.
+        size: Side of its input, pixels.
+    """
+    source = model.hparams["weights_source"]
+    table = Table(title=f"{model.backbone.name}, weights: {source}", title_justify="left")
+    for column, justify in (
+        ("part", "left"),
+        ("output", "right"),
+        ("parameters", "right"),
+        ("state", "left"),
+    ):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    activations = model.normalize(torch.zeros(1, 1, size, size, device=model.device))
+    for i, (name, block) in enumerate(model.backbone.named_children()):
+        with torch.no_grad():
+            activations = block.eval()(activations)
+        state = f"trained, lr {model.optim['backbone_lr']:g}" if i >= model.frozen else "frozen"
+        if model.unfreezing and model.cut <= i < model.frozen:
+            state = f"frozen, trained from epoch {model.unfreezing['epoch']}"
+        table.add_row(
+            name, " x ".join(map(str, activations.shape[1:])), f"{_count(block):,}", state
+        )
+    model.train(model.training)
+    table.add_row(
+        "head",
+        str(len(model.classes)),
+        f"{_count(model.head):,}",
+        f"trained, lr {model.optim['lr']:g}",
+    )
+    return table
+
+
+def _count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def data_table(description: dict[str, Any]) -> Table:
+    """Show how many images and patients each split has.
+
+    Args:
+        description: As `XrayDataModule.describe` gives it.
+    """
+    classes = description["classes"]
+    table = Table(title=f"data: {description['root']}", title_justify="left")
+    table.add_column("split")
+    for column in ("images", "patients", *classes, "folders"):
+        table.add_column(column, justify="left" if column == "folders" else "right")
+    for split, counts in description["splits"].items():
+        folders = ", ".join(f"{label} {count}" for label, count in counts["labels"].items())
+        numbers = [
+            counts["images"],
+            counts["patients"],
+            *(counts["classes"][name] for name in classes),
+        ]
+        table.add_row(split, *(f"{number:,}" for number in numbers), folders)
+    return table

@@ -1,0 +1,105 @@
+"""The Lightning Trainer, on the hardware that is there."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import Logger
+
+from xray.errors import TrainingError
+from xray.training.checkpoint_io import AtomicCheckpointIO
+
+log = logging.getLogger(__name__)
+
+
+def build_trainer(
+    *,
+    gpus: int | Literal["auto"],
+    require_gpu: bool,
+    precision: str,
+    callbacks: Sequence[pl.Callback] = (),
+    logger: Sequence[Logger] = (),
+    **options: Any,
+) -> pl.Trainer:
+    """Build a Trainer for up to `gpus` GPUs, or the CPU.
+
+    Args:
+        gpus: At most this many; "auto" takes all that are visible; 0 is the CPU.
+        require_gpu: Whether it is an error when none is visible.
+        precision: Lightning's name, or "auto": bf16-mixed where the hardware is faster with it.
+        callbacks: Passed on.
+        logger: Passed on; none means no logging.
+        **options: Any other argument of `pl.Trainer`.
+
+    Raises:
+        TrainingError: When a GPU is required and none is visible.
+    """
+    devices = choose_gpus(gpus, require_gpu)
+    _silence()
+    return pl.Trainer(
+        accelerator="gpu" if devices else "cpu",
+        devices=devices or 1,
+        precision=choose_precision(precision, on_gpu=devices > 0),  # type: ignore[arg-type]
+        callbacks=list(callbacks),
+        logger=list(logger) or False,
+        plugins=[AtomicCheckpointIO()],
+        # Grad-CAM differentiates while validating and testing.
+        inference_mode=False,
+        # Our sampler divides an epoch itself, and our summary shows what is frozen.
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
+        enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
+        **options,
+    )
+
+
+def choose_gpus(gpus: int | Literal["auto"], require_gpu: bool) -> int:
+    """Tell how many GPUs to use: as many as asked for, at most as many as are visible.
+
+    Raises:
+        TrainingError: When a GPU is required and none is visible.
+    """
+    visible = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not visible and require_gpu:
+        raise TrainingError(
+            "trainer.require_gpu=true, but no GPU is visible to PyTorch. Check nvidia-smi, the driver and "
+            "CUDA_VISIBLE_DEVICES, or pass trainer.require_gpu=false to train on the CPU."
+        )
+    if gpus == "auto":
+        return visible
+    if gpus > visible:
+        on = f"{visible} GPU(s)" if visible else "the CPU"
+        log.warning(
+            "TRAINING ON %s: trainer.gpus=%d was asked for, and %d are visible.", on, gpus, visible
+        )
+    return min(gpus, visible)
+
+
+def choose_precision(precision: str, *, on_gpu: bool) -> str:
+    """Resolve "auto": bf16-mixed on a GPU of compute capability 8 or a CPU with bf16 instructions, else 32-true."""
+    if precision != "auto":
+        return precision
+    if on_gpu:
+        fast = torch.cuda.get_device_capability()[0] >= 8  # noqa: PLR2004
+    else:
+        # Public in newer releases than the oldest we support.
+        fast = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _silence() -> None:
+    """Drop messages of Lightning that tell the user nothing about this run."""
+    # What is frozen is in evaluation mode on purpose.
+    warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
+    # Ours are as many as there are cores, four at most; features need none.
+    warnings.filterwarnings("ignore", r"The '\w+' does not have many workers")
+    # An epoch of few batches is no mistake.
+    warnings.filterwarnings("ignore", r"The number of training batches")
+    # Lightning 2.6 calls what torch 2.15 deprecates
+    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    # Advertisements, and a list of accelerators that we choose among ourselves.
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
