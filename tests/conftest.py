@@ -1,0 +1,54 @@
+"""Tiny images made on the spot; nothing here needs a download."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import albumentations as A
+import numpy as np
+import pytest
+from PIL import Image
+
+Tree = Mapping[str, int]
+
+
+def write_image(path: Path, *, level: int = 128, size: int = 40, seed: int = 0) -> Path:
+    """Write a noisy grey picture around a level, as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(-20, 20, (size, size))
+    Image.fromarray((level + noise).clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> Callable[[Tree], Path]:
+    """Build a dataset from {"train/NORMAL": 6, ...}: two images a patient, pneumonia brighter than normal."""
+
+    def make(tree: Tree, root: Path = tmp_path / "set") -> Path:
+        seed = 0
+        for place, (folder, count) in enumerate(tree.items()):
+            for i in range(count):
+                level = 90 if "normal" in folder.lower() else 150
+                name = f"patient{place:02d}{i // 2:02d}_{i % 2:02d}.png"
+                write_image(root / folder / name, level=level, seed=(seed := seed + 1))
+        return root
+
+    return make
+
+
+@pytest.fixture
+def transforms() -> dict[str, list[A.BasicTransform]]:
+    """Transforms of a 32 px network: the training ones draw."""
+    return {
+        "train": [A.Resize(32, 32), A.Rotate(limit=20, p=1.0), A.HorizontalFlip(p=0.5)],
+        "eval": [A.Resize(32, 32)],
+    }
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of real X-rays and weights; absent on most machines."""
+    path = Path(os.environ.get("XRAY_SHARED", Path(__file__).parents[2] / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"no real data: XRAY_SHARED ({path}) is absent")
+    return path

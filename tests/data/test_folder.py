@@ -1,0 +1,77 @@
+import shutil
+
+import pytest
+from conftest import write_image
+
+from xray.data.folder import XrayFolder, compile_patient_pattern
+from xray.data.groups import Groups
+from xray.errors import ConfigError, DataError
+
+GROUPS = Groups({"normal": [], "pneumonia": ["covid"]})
+
+
+def folder(root, pattern=None):
+    return XrayFolder(root, GROUPS, compile_patient_pattern(pattern))
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"),
+    [
+        ("person100_bacteria_475", "person100"),
+        ("IM-0115-0001", "IM-0115"),
+        ("NORMAL2-IM-0373-0001", "NORMAL2-IM-0373"),
+        ("00000013_005", "00000013"),
+        ("patient0012_01", "patient0012"),
+    ],
+)
+def test_default_pattern_knows_the_patient(tmp_path, name, patient):
+    write_image(tmp_path / "normal" / f"{name}.png")
+    (record,) = folder(tmp_path).records
+    assert record.patient == patient
+
+
+def test_a_file_that_names_no_patient_is_one_of_its_own(tmp_path):
+    write_image(tmp_path / "normal" / "a.png")
+    write_image(tmp_path / "covid" / "a.png")
+    found = folder(tmp_path)
+    assert found.unknown_patients == 2
+    assert len({record.patient for record in found.records}) == 2
+
+
+def test_own_pattern_takes_its_first_group(tmp_path):
+    write_image(tmp_path / "normal" / "study-7-b.png")
+    assert folder(tmp_path, r"study-(\d+)").records[0].patient == "7"
+
+
+def test_bad_pattern_is_named():
+    with pytest.raises(ConfigError, match=r"data\.patient_pattern.*\(x"):
+        compile_patient_pattern("(x")
+
+
+def test_classes_are_numbered_by_the_configuration(tmp_path):
+    write_image(tmp_path / "Covid" / "a.png")
+    found = folder(tmp_path)
+    assert found.classes == ["normal", "pneumonia"]
+    assert [(r.target, r.label) for r in found.records] == [(1, "Covid")]
+    assert found.read(0).shape == (40, 40)
+
+
+def test_noise_is_never_a_class_or_a_sample(tmp_path):
+    image = write_image(tmp_path / "normal" / "deep" / "a.png")
+    for path in ("__MACOSX/x.png", "masks/m.png", "normal/._a.png", "normal/masks/a.png", "normal/.hidden/a.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(image, tmp_path / path)
+    (tmp_path / "normal" / "notes.txt").write_text("x")
+    (tmp_path / "normal" / "loop").symlink_to(tmp_path / "normal", target_is_directory=True)
+    assert [record.path for record in folder(tmp_path).records] == [image]
+
+
+def test_unknown_folder_and_no_images_are_errors(tmp_path):
+    with pytest.raises(DataError, match="no class folders"):
+        folder(tmp_path)
+    (tmp_path / "normal").mkdir()
+    with pytest.raises(DataError, match=r"no image \(\.jpeg, \.jpg, \.png\)"):
+        folder(tmp_path)
+    (tmp_path / "cats").mkdir()
+    with pytest.raises(DataError, match="cats is a folder that no class claims"):
+        folder(tmp_path)

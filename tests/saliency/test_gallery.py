@@ -1,0 +1,299 @@
+"""Which images are chosen, what is said of them, and what lies in the folder."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from xray.errors import ConfigError, DataError
+from xray.saliency.gallery import Explained, choose, explain, lesion_mask, write_gallery
+from xray.types import Sample
+
+CLASSES = ("normal", "pneumonia")
+
+
+def sample(label: str, target: int, name: str) -> Sample:
+    return Sample(Path("data/test") / label / f"{name}.png", target, label, patient=name)
+
+
+def samples(**counts: int) -> list[Sample]:
+    """So many of each label; all but "normal" are pneumonia."""
+    return [
+        sample(label.replace("_", " "), int(label != "normal"), f"{label}{i}")
+        for label, count in counts.items()
+        for i in range(count)
+    ]
+
+
+def labels(found: list[Sample], indices: list[int]) -> list[str]:
+    return [found[i].label for i in indices]
+
+
+class TestChoose:
+    def test_covid_first_and_then_an_equal_share_of_the_others(self) -> None:
+        found = samples(normal=50, viral=10, COVID_19=20)
+        chosen = choose(found, 8, 0, classes=CLASSES)
+        assert labels(found, chosen) == ["COVID 19"] * 4 + ["normal", "viral"] * 2
+        assert len(set(chosen)) == 8
+
+    def test_an_odd_place_goes_to_covid(self) -> None:
+        found = samples(normal=5, covid=5)
+        assert labels(found, choose(found, 3, 0, classes=CLASSES)) == ["covid", "covid", "normal"]
+
+    @pytest.mark.parametrize("label", ["COVID-19", "Covid", "covid", "Co_vid 19", "covid19"])
+    def test_however_it_is_spelt(self, label: str) -> None:
+        found = [sample("NORMAL", 0, "a"), sample(label, 1, "b")]
+        assert choose(found, 2, 3, classes=CLASSES) == [1, 0]
+
+    def test_who_runs_out_leaves_the_places_to_the_others(self) -> None:
+        found = samples(normal=1, viral=3, covid=9)
+        assert Counter(labels(found, choose(found, 12, 0, classes=CLASSES))) == {
+            "covid": 8,
+            "viral": 3,
+            "normal": 1,
+        }
+        scarce = samples(normal=9, covid=1)
+        assert Counter(labels(scarce, choose(scarce, 6, 0, classes=CLASSES))) == {
+            "covid": 1,
+            "normal": 5,
+        }
+
+    def test_all_there_are_when_more_are_asked_for(self) -> None:
+        found = samples(normal=2, covid=2)
+        assert sorted(choose(found, 99, 0, classes=CLASSES)) == [0, 1, 2, 3]
+        assert choose([], 99, 0, classes=CLASSES) == []
+        assert choose(found, 0, 0, classes=CLASSES) == []
+
+    def test_same_seed_same_choice_and_no_draw_of_anyone_else(self) -> None:
+        found = samples(normal=50, covid=50)
+        state = torch.get_rng_state()
+        chosen = choose(found, 8, 5, classes=CLASSES)
+        assert chosen == choose(found, 8, 5, classes=CLASSES)
+        assert chosen != choose(found, 8, 6, classes=CLASSES)
+        assert torch.equal(state, torch.get_rng_state())
+
+    def test_no_label_first(self) -> None:
+        found = samples(normal=5, covid=5)
+        chosen = choose(found, 4, 0, classes=CLASSES, first=None)
+        assert labels(found, chosen) == ["covid", "normal", "covid", "normal"]
+
+    @pytest.mark.parametrize(
+        ("only", "expected"),
+        [
+            ("covid", {"covid 19": 3}),
+            ("COVID-19", {"covid 19": 3}),
+            ("viral", {"viral": 2}),
+            ("Pneumonia", {"covid 19": 3, "viral": 2}),
+            ("normal", {"normal": 4}),
+        ],
+    )
+    def test_only_one_label_or_class(self, only: str, expected: dict[str, int]) -> None:
+        found = samples(normal=4, viral=2, covid_19=3)
+        chosen = choose(found, 9, 0, classes=CLASSES, only=only)
+        assert Counter(labels(found, chosen)) == expected
+
+    def test_only_what_is_not_there_names_what_is(self) -> None:
+        with pytest.raises(
+            DataError,
+            match=r"only=tb: .* Labels here: covid, normal\. Classes: normal, pneumonia\.",
+        ):
+            choose(samples(normal=4, covid=2), 4, 0, classes=CLASSES, only="tb")
+
+
+class Brightness(nn.Module):
+    """Activations: the pixels, and what they lack to white."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        bright = images.float() / 255
+        return torch.cat([1 - bright, bright], dim=1)
+
+
+@dataclass
+class Classifier:
+    """Logits: the mean darkness (normal) and the mean brightness (pneumonia)."""
+
+    classes: tuple[str, ...] = CLASSES
+
+    def saliency_parts(self) -> tuple[nn.Module, nn.Module]:
+        return Brightness(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def pixels(index: int) -> Tensor:
+    """Images 0, 2, ... are dark, 1, 3, ... bright, each with a brighter left half."""
+    image = torch.full((1, 32, 32), 200 if index % 2 else 20, dtype=torch.uint8)
+    image[..., :16] += 30
+    return image
+
+
+FOUND = [
+    sample("NORMAL", 0, "IM-1"),
+    sample("COVID-19", 1, "covid (2)"),
+    sample("PNEUMONIA", 1, "person3"),
+]
+
+
+class TestExplain:
+    def test_what_is_said(self) -> None:
+        first, second, third = explain(Classifier(), FOUND, pixels, [1, 0, 2])
+        assert (first.sample, second.sample, third.sample) == (FOUND[1], FOUND[0], FOUND[2])
+        assert first.caption.title == "covid (2).png"
+        assert (first.caption.truth, first.caption.label) == ("pneumonia", "COVID-19")
+        assert (first.caption.predicted, first.caption.explained) == ("pneumonia", "pneumonia")
+        # The mean brightness is 215 / 255, and the logits are 40 / 255 and 215 / 255.
+        assert first.caption.probability == pytest.approx(1 / (1 + np.exp(-175 / 255)))
+        assert first.caption.correct
+        assert second.caption.label == third.caption.label == ""
+        assert (third.caption.predicted, third.caption.correct) == ("normal", False)
+        assert first.picture.ndim == 3
+
+    @pytest.mark.parametrize(
+        ("target", "expected"),
+        [
+            ("predicted", ["normal", "pneumonia", "normal"]),
+            ("truth", ["normal", "pneumonia", "pneumonia"]),
+            ("pneumonia", ["pneumonia"] * 3),
+            ("normal", ["normal"] * 3),
+        ],
+    )
+    def test_whose_evidence(self, target: str, expected: list[str]) -> None:
+        drawn = explain(Classifier(), FOUND, pixels, [0, 1, 2], target=target)
+        assert [item.caption.explained for item in drawn] == expected
+
+    def test_the_map_is_that_of_the_class_asked_for(self) -> None:
+        bright, dark = (
+            next(explain(Classifier(), FOUND, pixels, [1], target=target)).picture.astype(int)
+            for target in ("pneumonia", "normal")
+        )
+        middle = bright.shape[1] // 2 - 20
+        # Of the heatmap, the left half is hot for pneumonia and cold for normal.
+        row = bright.shape[0] // 2
+        assert bright[row, middle - 120, 0] > dark[row, middle - 120, 0] + 50
+        assert bright[row, middle + 120, 0] < dark[row, middle + 120, 0] - 50
+
+    def test_a_method_without_a_class_says_so(self) -> None:
+        (item,) = explain(Classifier(), FOUND, pixels, [0], method="eigencam")
+        assert (item.caption.explained, item.caption.method) == ("", "eigencam")
+
+    def test_unknown_target(self) -> None:
+        with pytest.raises(
+            ConfigError, match=r"target=tb .*: choose one of predicted, truth, normal, pneumonia\."
+        ):
+            next(explain(Classifier(), FOUND, pixels, [0], target="tb"))
+
+    def test_more_than_one_batch(self) -> None:
+        many = samples(normal=20)
+        drawn = list(explain(Classifier(), many, pixels, list(range(19, -1, -1))))
+        assert [item.sample for item in drawn] == many[::-1]
+
+    def test_the_lesion_is_drawn(self) -> None:
+        lesion = np.zeros((64, 64), bool)
+        lesion[20:40, 20:40] = True
+        given = {FOUND[0]: lesion, FOUND[1]: None}
+        outlined, plain = (
+            next(explain(Classifier(), FOUND, pixels, [i], mask=given.get)).picture.astype(int)
+            for i in (0, 1)
+        )
+
+        def magenta(picture: np.ndarray) -> int:
+            red, green, blue = np.moveaxis(picture, 2, 0)
+            return int(((red > 200) & (blue > 200) & (green < 60)).sum())
+
+        # A border of 4 x 100 pixels of the enlarged picture, twice; the map's colours hide none.
+        assert 600 < magenta(outlined) < 1000
+        assert magenta(plain) == 0
+
+
+class TestWriteGallery:
+    def test_pictures_and_index(self, tmp_path: Path) -> None:
+        drawn = list(explain(Classifier(), FOUND, pixels, [1, 0, 2]))
+        folder = write_gallery(tmp_path / "gradcam" / "test", drawn)
+        assert folder == tmp_path / "gradcam" / "test"
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "000_covid_2_.png",
+            "001_IM-1.png",
+            "002_person3.png",
+            "index.csv",
+        ]
+        with Image.open(folder / "001_IM-1.png") as picture:
+            np.testing.assert_array_equal(np.asarray(picture), drawn[1].picture)
+        with (folder / "index.csv").open(encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        assert rows[0] == {
+            "file": "000_covid_2_.png",
+            "path": "data/test/COVID-19/covid (2).png",
+            "label": "COVID-19",
+            "truth": "pneumonia",
+            "predicted": "pneumonia",
+            "probability": "0.665138",
+            "explained": "pneumonia",
+            "method": "gradcam",
+        }
+        assert [row["file"] for row in rows] == [
+            "000_covid_2_.png",
+            "001_IM-1.png",
+            "002_person3.png",
+        ]
+
+    def test_same_names_and_long_names(self, tmp_path: Path) -> None:
+        found = [sample("a", 0, "x" * 200), sample("b", 1, "x" * 200)]
+        folder = write_gallery(tmp_path, explain(Classifier(), found, pixels, [0, 1]))
+        assert sorted(path.name for path in folder.glob("*.png")) == [
+            "000_" + "x" * 60 + ".png",
+            "001_" + "x" * 60 + ".png",
+        ]
+
+    def test_takes_the_place_of_the_gallery_that_was_there(self, tmp_path: Path) -> None:
+        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [0, 1, 2]))
+        (tmp_path / "notes.png").write_bytes(b"mine")
+        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [2]))
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["000_person3.png", "index.csv", "notes.png"]
+
+    def test_without_an_index_when_interrupted(self, tmp_path: Path) -> None:
+        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [0]))
+
+        def fails() -> "list[Explained]":
+            yield next(explain(Classifier(), FOUND, pixels, [0]))
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write_gallery(tmp_path, fails())
+        assert [path.name for path in tmp_path.iterdir()] == ["000_IM-1.png"]
+
+    @pytest.mark.parametrize(("total", "shown"), [(16, False), (17, True)])
+    def test_a_progress_bar_for_many(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], total: int, shown: bool
+    ) -> None:
+        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [0]), total=total)
+        assert ("Explaining" in capsys.readouterr().out) is shown
+
+
+class TestLesionMask:
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "masks" / "lesion" / "test" / "covid"
+        folder.mkdir(parents=True)
+        drawn = np.zeros((8, 6), np.uint8)
+        drawn[2:4, 1] = 255
+        Image.fromarray(drawn).save(folder / "p1_0.png")
+        return tmp_path
+
+    @pytest.mark.parametrize("name", ["p1_0.png", "p1_0.jpeg"])
+    def test_beside_the_phantom(self, root: Path, name: str) -> None:
+        found = Sample(root / "test" / "covid" / name, 1, "covid", "p1")
+        mask = lesion_mask(found, root)
+        assert mask is not None
+        assert mask.dtype == np.bool_
+        assert mask.shape == (8, 6)
+        assert np.argwhere(mask).tolist() == [[2, 1], [3, 1]]
+
+    def test_none_where_there_is_none(self, root: Path) -> None:
+        assert lesion_mask(Sample(root / "test/normal/p2_0.png", 0, "normal", "p2"), root) is None
+        elsewhere = Sample(Path("other/test/covid/p1_0.png"), 1, "covid", "p1")
+        assert lesion_mask(elsewhere, root) is None

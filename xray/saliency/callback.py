@@ -1,0 +1,113 @@
+"""Draw heatmaps while training, and after testing."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from pytorch_lightning.trainer.states import TrainerFn
+
+from xray.errors import ConfigError
+from xray.saliency.gallery import Explained, choose, explain, lesion_mask, write_gallery
+from xray.saliency.gradcam import Explainable, check_method
+from xray.types import Split
+
+
+class GradCAMCallback(pl.Callback):
+    """Explain a fixed choice of validation images now and then, and of test images at the end.
+
+    Images whose folder is named after COVID-19 come first. The pictures go to
+    `dirpath`/val/epoch_<e>/ and `dirpath`/test/, each with an index.csv, and the validation images
+    to TensorBoard.
+
+    The trainer needs a data module whose `dataset(split)` has `samples`, `root` and
+    `pixels(index)`, the (1, H, W) uint8 image that the network is given.
+
+    Args:
+        method: A key of `gradcam.METHODS`.
+        n: How many images, at most; 0: none.
+        every_n_epochs: Period, in epochs: with 5, after the epochs 4, 9, 14, ... (the first is 0).
+        seed: Which images.
+        dirpath: Folder of the pictures.
+
+    Raises:
+        ConfigError: An argument is out of range.
+    """
+
+    def __init__(
+        self, method: str, n: int, every_n_epochs: int, seed: int, dirpath: str | Path
+    ) -> None:
+        check_method(method)
+        if n < 0:
+            raise ConfigError(f"callbacks.gradcam.n={n}: give a number of images, 0 or more.")
+        if every_n_epochs < 1:
+            raise ConfigError(
+                f"callbacks.gradcam.every_n_epochs={every_n_epochs}: give a number of epochs, "
+                "1 or more."
+            )
+        self.method = method
+        self.n = n
+        self.every_n_epochs = every_n_epochs
+        self.seed = seed
+        self.dirpath = Path(dirpath)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Explain validation images, when the period is over."""
+        epoch = trainer.current_epoch
+        fitting = trainer.state.fn is TrainerFn.FITTING and not trainer.sanity_checking
+        if fitting and (epoch + 1) % self.every_n_epochs == 0:
+            drawn = self._draw(
+                trainer, pl_module, "val", self.dirpath / "val" / f"epoch_{epoch:03d}"
+            )
+            for logger in trainer.loggers:
+                log_pictures(logger, drawn, epoch)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Explain test images."""
+        self._draw(trainer, pl_module, "test", self.dirpath / "test")
+
+    def _draw(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: Split, folder: Path
+    ) -> list[Explained]:
+        """Choose, explain and write; by one process only."""
+        if self.n == 0 or not trainer.is_global_zero:
+            return []
+        # Lightning declares no such attribute, and None stands for a trainer without a data module.
+        datamodule: Any = getattr(trainer, "datamodule", None)
+        if datamodule is None:
+            raise ConfigError(
+                "callbacks.gradcam draws what a data module holds: give the trainer one, "
+                "or drop the callback (callbacks=none)."
+            )
+        dataset = datamodule.dataset(split)
+        model = cast(Explainable, pl_module)
+        chosen = choose(dataset.samples, self.n, self.seed, classes=model.classes)
+        drawn = list(
+            explain(
+                model,
+                dataset.samples,
+                dataset.pixels,
+                chosen,
+                method=self.method,
+                device=pl_module.device,
+                mask=partial(lesion_mask, root=dataset.root),
+            )
+        )
+        write_gallery(folder, drawn)
+        return drawn
+
+
+def log_pictures(logger: Logger, drawn: Sequence[Explained], epoch: int) -> None:
+    """Show pictures in TensorBoard; other loggers take none.
+
+    Args:
+        logger: Any logger of the trainer.
+        drawn: What to show, each under gradcam/<folder label>/<file name>.
+        epoch: The step it is shown at.
+    """
+    if isinstance(logger, TensorBoardLogger):
+        for item in drawn:
+            tag = f"gradcam/{item.sample.label}/{item.sample.path.name}"
+            logger.experiment.add_image(tag, item.picture, epoch, dataformats="HWC")

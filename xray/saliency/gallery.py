@@ -1,0 +1,259 @@
+"""A gallery: which images to explain, their pictures, and a folder of them with an index."""
+
+import csv
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from xray.errors import ConfigError, DataError
+from xray.saliency.gradcam import CLASS_AGNOSTIC, Explainable, saliency_maps
+from xray.saliency.overlay import Caption, Mask, Picture, panel
+from xray.types import Sample
+
+BATCH = 8
+PATIENCE = 16  # With more pictures than this, a progress bar is shown.
+COLUMNS = ("file", "path", "label", "truth", "predicted", "probability", "explained", "method")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One image explained.
+
+    Attributes:
+        sample: The image.
+        caption: What the picture says of it.
+        picture: (H, W, 3) uint8, RGB: the panel.
+    """
+
+    sample: Sample
+    caption: Caption
+    picture: Picture
+
+
+def choose(
+    samples: Sequence[Sample],
+    n: int,
+    seed: int,
+    *,
+    classes: Sequence[str],
+    first: str | None = "covid",
+    only: str | None = None,
+) -> list[int]:
+    """Choose images by seed: those of one label first, then an equal share of each other label.
+
+    The first ones take half of the places, rounded up, and more only when the others run out. Names
+    are compared by their beginning, without regard to case, spaces, hyphens and underscores:
+    "covid" means "COVID-19" too.
+
+    Args:
+        samples: What to choose from.
+        n: How many, at most.
+        seed: Same seed, same samples: same choice.
+        classes: Class names, in the order of `Sample.target`.
+        first: Label (`Sample.label`) that comes first; None: all labels alike.
+        only: Label or class outside of which nothing is chosen.
+
+    Returns:
+        Positions in `samples`, without repetition, in the order in which they are to be shown.
+
+    Raises:
+        DataError: Nothing is of the label or class `only`.
+    """
+    shuffled = random.Random(seed).sample(range(len(samples)), len(samples))
+    if only is not None:
+        shuffled = [i for i in shuffled if _is_of(samples[i], classes, only)]
+        if not shuffled:
+            labels = ", ".join(sorted({sample.label for sample in samples}))
+            raise DataError(
+                f"only={only}: no image has this label or class. "
+                f"Labels here: {labels}. Classes: {', '.join(classes)}."
+            )
+    leading = [i for i in shuffled if first and _begins(samples[i].label, first)]
+    groups: dict[str, list[int]] = {label: [] for label in sorted({s.label for s in samples})}
+    for i in shuffled:
+        if not (first and _begins(samples[i].label, first)):
+            groups[samples[i].label].append(i)
+    rest = [i for i in chain.from_iterable(zip_longest(*groups.values())) if i is not None]
+    leaders = leading[: max((n + 1) // 2, n - len(rest))]
+    return leaders + rest[: n - len(leaders)]
+
+
+def explain(
+    model: Explainable,
+    samples: Sequence[Sample],
+    pixels: Callable[[int], Tensor],
+    indices: Sequence[int],
+    *,
+    method: str = "gradcam",
+    target: str = "predicted",
+    device: torch.device | str = "cpu",
+    mask: Callable[[Sample], Mask | None] | None = None,
+) -> Iterator[Explained]:
+    """Explain chosen images, a few at a time.
+
+    Args:
+        model: The classifier, on `device`.
+        samples: The split's images.
+        pixels: Position in `samples` -> (1, H, W) uint8, as the network sees the image.
+        indices: Which of them, in order.
+        method: A key of `gradcam.METHODS`.
+        target: Whose evidence to show: "predicted", "truth" or the name of a class.
+        device: Where the model lies.
+        mask: A sample's (h, w) lesion mask, of any size, or None.
+
+    Yields:
+        One picture an index.
+
+    Raises:
+        ConfigError: `method` or `target` is unknown.
+    """
+    if target not in ("predicted", "truth", *model.classes):
+        options = ", ".join(["predicted", "truth", *model.classes])
+        raise ConfigError(f"target={target} is unknown: choose one of {options}.")
+    body, tail = model.saliency_parts()
+    for start in range(0, len(indices), BATCH):
+        chosen = indices[start : start + BATCH]
+        some = [samples[i] for i in chosen]
+        images = torch.stack([pixels(i) for i in chosen])
+        wanted = _targets(some, model.classes, target)
+        maps, probabilities = saliency_maps(body, tail, images.to(device), wanted, method)
+        explained = probabilities.argmax(axis=1) if wanted is None else wanted
+        for sample, image, heat, shares, k in zip(
+            some, images, maps, probabilities, explained, strict=True
+        ):
+            caption = _caption(sample, model.classes, shares, int(k), method)
+            lesion = _fitted(mask(sample) if mask else None, heat.shape)
+            yield Explained(sample, caption, panel(image[0].numpy(), heat, caption, lesion))
+
+
+def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) -> Path:
+    """Write one PNG a picture and index.csv, in place of the gallery that was there.
+
+    The index is written last: where there is one, the gallery is complete.
+
+    Args:
+        folder: Made when it does not exist.
+        gallery: What `explain` yields.
+        total: How many pictures are to come; with more than 16 a progress bar is shown.
+
+    Returns:
+        `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.csv").unlink(missing_ok=True)
+    for old in folder.glob("[0-9][0-9][0-9]*_*.png"):
+        old.unlink()
+    rows = []
+    for position, item in enumerate(_followed(gallery, total)):
+        # File names may be long, and hold what other systems forbid.
+        stem = re.sub(r"[^\w.-]+", "_", item.sample.path.stem)[:60]
+        file = f"{position:03d}_{stem}.png"
+        Image.fromarray(item.picture).save(folder / file)
+        rows.append(_row(file, item))
+    unfinished = folder / "index.csv.part"
+    with unfinished.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+    unfinished.replace(folder / "index.csv")
+    return folder
+
+
+def lesion_mask(sample: Sample, root: Path) -> Mask | None:
+    """Look for a phantom's lesion: root/masks/lesion/<path of the image below root>, as PNG.
+
+    Args:
+        sample: The image, below `root`.
+        root: The dataset's folder.
+
+    Returns:
+        (h, w) bool in the file's size, True on the lesion; None where there is no such file.
+    """
+    if not sample.path.is_relative_to(root):
+        return None
+    path = (root / "masks" / "lesion" / sample.path.relative_to(root)).with_suffix(".png")
+    if not path.is_file():
+        return None
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L")) > 0
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
+
+
+def _begins(name: str, beginning: str) -> bool:
+    return _plain(name).startswith(_plain(beginning))
+
+
+def _is_of(sample: Sample, classes: Sequence[str], name: str) -> bool:
+    return _begins(sample.label, name) or _begins(classes[sample.target], name)
+
+
+def _targets(samples: Sequence[Sample], classes: Sequence[str], target: str) -> list[int] | None:
+    """Class indices for `saliency_maps`."""
+    if target == "predicted":
+        return None
+    if target == "truth":
+        return [sample.target for sample in samples]
+    return [list(classes).index(target)] * len(samples)
+
+
+def _caption(
+    sample: Sample,
+    classes: Sequence[str],
+    probabilities: NDArray[np.float32],
+    explained: int,
+    method: str,
+) -> Caption:
+    truth = classes[sample.target]
+    predicted = int(probabilities.argmax())
+    return Caption(
+        title=sample.path.name,
+        truth=truth,
+        label="" if _plain(sample.label) == _plain(truth) else sample.label,
+        predicted=classes[predicted],
+        probability=float(probabilities[predicted]),
+        explained="" if method in CLASS_AGNOSTIC else classes[explained],
+        method=method,
+    )
+
+
+def _fitted(mask: Mask | None, shape: Sequence[int]) -> Mask | None:
+    """Resize a mask to (H, W)."""
+    if mask is None:
+        return None
+    return np.asarray(Image.fromarray(mask).resize((shape[1], shape[0])))
+
+
+def _followed(gallery: Iterable[Explained], total: int) -> Iterable[Explained]:
+    """Show a progress bar where there is long to wait."""
+    if total <= PATIENCE:
+        return gallery
+    from rich.progress import track  # noqa: PLC0415
+
+    return track(gallery, "Explaining", total=total)
+
+
+def _row(file: str, item: Explained) -> tuple[str, ...]:
+    """One line of the index: the values of `COLUMNS`."""
+    said = item.caption
+    return (
+        file,
+        item.sample.path.as_posix(),
+        item.sample.label,
+        said.truth,
+        said.predicted,
+        f"{said.probability:.6f}",
+        said.explained,
+        said.method,
+    )
