@@ -96,7 +96,8 @@ class XrayClassifier(pl.LightningModule):
         """
         loaded, info = load_backbone(backbone, weights, normalization, seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            # torch.manual_seed would reseed the GPUs' generators too.
+            torch.default_generator.manual_seed(seed)
             model = cls(
                 backbone=backbone,
                 mean=list(info.mean),
