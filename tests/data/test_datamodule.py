@@ -6,11 +6,20 @@ from xray.errors import DataError
 from xray.types import SPLITS
 
 GROUPS = {"normal": [], "pneumonia": ["covid"]}
-OFFICIAL = {"train/NORMAL": 8, "train/PNEUMONIA": 16, "val/NORMAL": 2, "val/PNEUMONIA": 2, "test/NORMAL": 4, "test/Covid": 6}
+OFFICIAL = {
+    "train/NORMAL": 8,
+    "train/PNEUMONIA": 16,
+    "val/NORMAL": 2,
+    "val/PNEUMONIA": 2,
+    "test/NORMAL": 4,
+    "test/Covid": 6,
+}
 
 
 def module(root, transforms, **options):
-    return XrayDataModule(root, GROUPS, transforms, **{"size": 32, "batch_size": 4, "workers": 0, **options})
+    return XrayDataModule(
+        root, GROUPS, transforms, **{"size": 32, "batch_size": 4, "workers": 0, **options}
+    )
 
 
 def counts(data):
@@ -22,7 +31,11 @@ def patients(data, split):
 
 
 def test_official_splits_are_kept(make_tree, transforms):
-    assert counts(module(make_tree(OFFICIAL), transforms, min_val=4)) == {"train": 24, "val": 4, "test": 10}
+    assert counts(module(make_tree(OFFICIAL), transforms, min_val=4)) == {
+        "train": 24,
+        "val": 4,
+        "test": 10,
+    }
 
 
 def test_a_small_val_folder_joins_train_and_val_is_carved(make_tree, transforms):
@@ -44,7 +57,9 @@ def test_a_flat_folder_is_split_by_patient(make_tree, transforms):
 
 
 def test_a_class_without_training_images_is_an_error(make_tree, transforms):
-    data = module(make_tree({"train/normal": 6, "test/normal": 2, "test/covid": 2}), transforms, min_val=0)
+    data = module(
+        make_tree({"train/normal": 6, "test/normal": 2, "test/covid": 2}), transforms, min_val=0
+    )
     with pytest.raises(DataError, match=r"'pneumonia' has no training image.*covid, pneumonia"):
         data.setup()
 
@@ -68,7 +83,11 @@ def test_sampler_draws_both_classes_alike(make_tree, transforms):
 def epoch_of(data, epoch):
     loader = data.train_dataloader()
     loader.sampler.set_epoch(epoch)
-    return {int(i): image for batch in loader for i, image in zip(batch["index"], batch["image"], strict=True)}
+    return {
+        int(i): image
+        for batch in loader
+        for i, image in zip(batch["index"], batch["image"], strict=True)
+    }
 
 
 # Four loaders on two cores are slow, not wrong.
@@ -87,7 +106,9 @@ def test_workers_that_outlive_an_epoch_learn_the_next(make_tree, transforms):
     epochs = []
     for epoch in (0, 1):
         loader.sampler.set_epoch(epoch)
-        epochs.append({int(i): x for b in loader for i, x in zip(b["index"], b["image"], strict=True)})
+        epochs.append(
+            {int(i): x for b in loader for i, x in zip(b["index"], b["image"], strict=True)}
+        )
     assert not any(torch.equal(epochs[0][i], epochs[1][i]) for i in epochs[0])
 
 

@@ -58,7 +58,13 @@ def test_classes_are_numbered_by_the_configuration(tmp_path):
 
 def test_noise_is_never_a_class_or_a_sample(tmp_path):
     image = write_image(tmp_path / "normal" / "deep" / "a.png")
-    for path in ("__MACOSX/x.png", "masks/m.png", "normal/._a.png", "normal/masks/a.png", "normal/.hidden/a.png"):
+    for path in (
+        "__MACOSX/x.png",
+        "masks/m.png",
+        "normal/._a.png",
+        "normal/masks/a.png",
+        "normal/.hidden/a.png",
+    ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(image, tmp_path / path)
     (tmp_path / "normal" / "notes.txt").write_text("x")

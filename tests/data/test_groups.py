@@ -39,4 +39,9 @@ def test_order_is_that_of_the_configuration() -> None:
 
 def test_names() -> None:
     assert fold_name(" COVID_19-(x) ") == "covid 19 x"
-    assert [is_noise(n) for n in ("__MACOSX", ".git", "masks", "normal")] == [True, True, True, False]
+    assert [is_noise(n) for n in ("__MACOSX", ".git", "masks", "normal")] == [
+        True,
+        True,
+        True,
+        False,
+    ]

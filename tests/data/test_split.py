@@ -29,7 +29,9 @@ def test_patients_stay_together_and_classes_keep_their_share():
 
 def test_seed_decides():
     data = samples(20, 20)
-    first, again, other = (carve(data, 0.2, classes=CLASSES, seed=s, name="val")[1] for s in (0, 0, 1))
+    first, again, other = (
+        carve(data, 0.2, classes=CLASSES, seed=s, name="val")[1] for s in (0, 0, 1)
+    )
     assert first == again != other
 
 
@@ -40,5 +42,7 @@ def test_few_patients_make_fewer_folds():
 
 
 def test_one_patient_cannot_be_split():
-    with pytest.raises(DataError, match=r"test cannot be carved.*'normal' has a single patient, '0-0'"):
+    with pytest.raises(
+        DataError, match=r"test cannot be carved.*'normal' has a single patient, '0-0'"
+    ):
         carve(samples(1, 9), 0.2, classes=CLASSES, seed=0, name="test")

@@ -17,7 +17,11 @@ def test_a_draw_is_a_property_of_seed_epoch_and_index(transforms):
     draw(IMAGE, 0, 0)
     assert torch.equal(draw(IMAGE, 1, 7), first)
     assert torch.equal(SeededTransform(transforms["train"], 32, seed=3)(IMAGE, 1, 7), first)
-    others = [draw(IMAGE, 2, 7), draw(IMAGE, 1, 8), SeededTransform(transforms["train"], 32, 4)(IMAGE, 1, 7)]
+    others = [
+        draw(IMAGE, 2, 7),
+        draw(IMAGE, 1, 8),
+        SeededTransform(transforms["train"], 32, 4)(IMAGE, 1, 7),
+    ]
     assert not any(torch.equal(other, first) for other in others)
 
 
@@ -28,6 +32,7 @@ def test_output_of_another_size_is_refused():
 
 def test_description_tells_settings_apart(transforms):
     one, same, other = (
-        SeededTransform([A.Resize(32, 32), A.Rotate(limit=limit)], 32, 0).describe() for limit in (5, 5, 6)
+        SeededTransform([A.Resize(32, 32), A.Rotate(limit=limit)], 32, 0).describe()
+        for limit in (5, 5, 6)
     )
     assert one == same != other

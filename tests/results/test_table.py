@@ -1,0 +1,81 @@
+import io
+import math
+
+from rich.console import Console
+
+from xray.results.table import SweepRow, metrics_table, ranked, sweep_table
+
+
+def shown(table) -> list[str]:
+    console = Console(file=io.StringIO(), width=160)
+    console.print(table)
+    return console.file.getvalue().splitlines()
+
+
+def cells(table, name: str) -> list[str]:
+    for line in shown(table):
+        fields = [field.strip() for field in line.split("│")[1:-1]]
+        if fields and fields[0] == name:
+            return fields[1:]
+    raise AssertionError(f"no row {name}")
+
+
+def summary(**changes):
+    return {
+        "n": 1624,
+        "classes": ["normal", "pneumonia"],
+        "threshold": 0.5,
+        "accuracy": {"value": 0.91234},
+        "auroc": {"value": None},
+        "confusion_matrix": [[1, 0], [0, 1]],
+        "per_label": {"Covid": {"n": 1, "recall": 1.0}},
+    } | changes
+
+
+def row(value, run, *overrides, status="finished", **metrics) -> SweepRow:
+    return SweepRow(list(overrides), value, metrics, run, status)
+
+
+def test_metrics_have_a_column_a_split():
+    table = metrics_table({"val": summary(n=80), "test": summary()})
+    assert [column.header for column in table.columns] == ["", "val", "test"]
+    assert cells(table, "images") == ["80", "1,624"]
+    assert cells(table, "accuracy") == ["0.9123", "0.9123"]
+    assert cells(table, "auroc") == ["-", "-"]
+    assert table.row_count == 3
+
+
+def test_caption_names_the_positive_class_or_the_mean():
+    caption = " ".join(str(metrics_table({"test": summary()}).caption).split())
+    assert caption == "positive: pneumonia, above a probability of 0.5"
+    three = summary(classes=["a", "b", "c"], threshold=None)
+    assert "unweighted mean" in str(metrics_table({"test": three}).caption)
+
+
+def test_ranked_by_mode_with_failures_last():
+    rows = [row(None, "a"), row(0.2, "b"), row(0.9, "c"), row(math.nan, "d"), row(0.0, "e")]
+    assert [r.run for r in ranked(rows, "max")] == ["c", "b", "e", "a", "d"]
+    assert [r.run for r in ranked(rows, "min")] == ["e", "b", "c", "a", "d"]
+
+
+def test_sweep_has_a_column_an_override():
+    rows = [
+        row(0.8, "0", "optim.lr=1e-3", "model.head.hidden=[b]", accuracy=0.75),
+        row(0.9, "1", "optim.lr=1e-4", accuracy=None),
+        row(None, "2", "optim.lr=10", "x=a=b", status="loss is not a number"),
+    ]
+    table = sweep_table(rows, "val/auroc", "max")
+    assert [str(column.header) for column in table.columns] == [
+        "",
+        "optim.lr",
+        "model.head.hidden",
+        "x",
+        "val/auroc",
+        "accuracy",
+        "run",
+        "status",
+    ]
+    assert cells(table, "1") == ["1e-4", "", "", "0.9000", "-", "1", "finished"]
+    assert cells(table, "2") == ["1e-3", "[b]", "", "0.8000", "0.7500", "0", "finished"]
+    assert cells(table, "-") == ["10", "", "a=b", "-", "-", "2", "loss is not a number"]
+    assert "Sweep by val/auroc (max): 2 of 3 jobs finished" in shown(table)[0]

@@ -1,0 +1,121 @@
+"""The run directory: what is written into it, and how it is found again."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from xray.errors import RunError
+from xray.results.environment import describe_environment
+
+CONFIG = Path(".hydra") / "config.yaml"
+BEST = Path("checkpoints") / "best.ckpt"
+METRICS = Path("metrics.json")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values as JSON, whole or not at all: a reader never meets half a file.
+
+    Args:
+        path: The file; its directory is made where it is missing.
+        value: Plain values; keys are kept in their order.
+
+    Raises:
+        RunError: The file cannot be written.
+        ValueError: A float in it is not finite.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        reason = f"{path} cannot be written ({error.strerror})"
+        advice = "Make room there, or name another directory with paths.outputs=<directory>."
+        raise RunError(f"{reason}. {advice}") from error
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run directory.
+
+    Raises:
+        RunError: The file is missing, unreadable or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    except OSError as error:
+        reason = f"{path} cannot be opened ({error.strerror})"
+        raise RunError(f"{reason}. Is {path.parent} the directory of a finished run?") from error
+    except json.JSONDecodeError as error:
+        reason = f"{path} is not JSON (line {error.lineno}: {error.msg})"
+        raise RunError(f"{reason}. Restore it, or do the run again.") from error
+
+
+def write_environment(run_dir: Path, seed: int, command: Sequence[str] | None = None) -> None:
+    """Write environment.json into a run directory: versions, git commit, machine, command line.
+
+    Args:
+        run_dir: The run directory.
+        seed: The run's seed.
+        command: The command line, one word an item; None: this process's own.
+    """
+    described = describe_environment(seed, sys.orig_argv if command is None else command)
+    write_json(run_dir / "environment.json", described)
+
+
+def find_run(outputs: Path, run: str | None) -> Path:
+    """Find the run directory that is meant.
+
+    Args:
+        outputs: The directory that holds train/ and multirun/.
+        run: A run directory, or None for the newest finished one (by the time of its metrics.json).
+
+    Returns:
+        A directory that holds the run's configuration and its best checkpoint.
+
+    Raises:
+        RunError: There is none, or the given one is incomplete.
+    """
+    return _newest(outputs) if run is None else _checked(Path(run))
+
+
+def _missing(run: Path) -> list[str]:
+    return [str(part) for part in (CONFIG, BEST) if not (run / part).is_file()]
+
+
+def _newest(outputs: Path) -> Path:
+    finished = [
+        metrics
+        for verb in ("train", "multirun")
+        for metrics in (outputs / verb).rglob(METRICS.name)
+        if not _missing(metrics.parent)
+    ]
+    if not finished:
+        raise RunError(f"There is no finished run below {outputs}: start one with `make train`.")
+    return max(finished, key=lambda metrics: metrics.stat().st_mtime_ns).parent
+
+
+def _checked(run: Path) -> Path:
+    if not run.is_dir():
+        advice = "Name a run directory, such as outputs/train/<time>_<tag>, or leave run= out."
+        raise RunError(f"run={run} is not a directory. {advice}")
+    if (run / "multirun.yaml").is_file():
+        jobs = sorted(config.parent.parent.name for config in run.glob(f"*/{CONFIG}"))
+        raise RunError(f"run={run} is a sweep. Name one of its jobs: {', '.join(jobs) or 'none'}.")
+    missing = _missing(run)
+    if missing == [str(BEST)]:
+        advice = f"Finish its training with `python -m xray.train resume={run}`, or name another."
+        raise RunError(f"run={run} lacks {BEST}. {advice}")
+    if missing:
+        advice = "Name a directory that `python -m xray.train` wrote."
+        raise RunError(f"run={run} lacks {' and '.join(missing)}. {advice}")
+    return run

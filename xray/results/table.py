@@ -1,0 +1,110 @@
+"""What is shown at the end of a run or a sweep."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+_UNDEFINED = "-"
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One job of a sweep.
+
+    Attributes:
+        overrides: What sets it apart ("optim.lr=1e-3").
+        value: The metric that the sweep goes by; None where the job failed.
+        metrics: Further metrics worth a column, by name.
+        run: Its run directory.
+        status: "finished", or what went wrong.
+    """
+
+    overrides: list[str]
+    value: float | None
+    metrics: dict[str, float | None]
+    run: str
+    status: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether the job has no value to go by."""
+        return self.value is None or not math.isfinite(self.value)
+
+
+def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Lay out metrics.json: a column a split, a row a metric.
+
+    Args:
+        metrics: What `xray.results.summary.summarise` gives, by split.
+    """
+    first = next(iter(metrics.values()))
+    names = [name for name, entry in first.items() if _is_metric(entry)]
+    table = Table(
+        title="Results", caption=_caption(first), title_justify="left", caption_justify="left"
+    )
+    table.add_column("", min_width=12)
+    for split in metrics:
+        table.add_column(split, justify="right", min_width=10)
+    table.add_row("images", *(f"{entry['n']:,}" for entry in metrics.values()), end_section=True)
+    for name in names:
+        table.add_row(name, *(_number(entry[name]["value"]) for entry in metrics.values()))
+    return table
+
+
+def ranked(rows: Sequence[SweepRow], mode: str) -> list[SweepRow]:
+    """Sort jobs, best first and failed last.
+
+    Args:
+        rows: The jobs.
+        mode: "max" where a higher value is better, "min" where a lower one is.
+    """
+    sign = -1 if mode == "max" else 1
+    return sorted(rows, key=lambda row: math.inf if row.failed else sign * (row.value or 0.0))
+
+
+def sweep_table(rows: Sequence[SweepRow], metric: str, mode: str) -> Table:
+    """Lay out a sweep's jobs: a column an override, best first, failed last.
+
+    Args:
+        rows: The jobs.
+        metric: Name of the value that they are ranked by.
+        mode: As for `ranked`.
+    """
+    settings = [dict(override.partition("=")[::2] for override in row.overrides) for row in rows]
+    keys = list(dict.fromkeys(key for setting in settings for key in setting))
+    others = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    done = sum(not row.failed for row in rows)
+    title = f"Sweep by {metric} ({mode}): {done} of {len(rows)} jobs finished"
+    table = Table(title=Text(title), title_justify="left")
+    table.add_column("", justify="right")
+    for name in (*keys, metric, *others):
+        table.add_column(Text(name), justify="right", overflow="fold")
+    table.add_column("run", overflow="fold")
+    table.add_column("status", overflow="fold")
+    for rank, row in enumerate(ranked(rows, mode), start=1):
+        setting = dict(override.partition("=")[::2] for override in row.overrides)
+        cells = [setting.get(key, "") for key in keys]
+        cells += [_number(row.value), *(_number(row.metrics.get(name)) for name in others)]
+        number = _UNDEFINED if row.failed else str(rank)
+        look = "red" if row.failed else "bold green" if rank == 1 else ""
+        table.add_row(number, *(Text(cell) for cell in (*cells, row.run, row.status)), style=look)
+    return table
+
+
+def _is_metric(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and "value" in entry
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.4f}" if value is not None and math.isfinite(value) else _UNDEFINED
+
+
+def _caption(summary: Mapping[str, Any]) -> Text:
+    *_, positive = summary["classes"]
+    if summary["threshold"] is None:
+        return Text("each class against the rest, unweighted mean; accuracy: over images")
+    return Text(f"positive: {positive}, above a probability of {summary['threshold']}")
