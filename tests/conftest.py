@@ -7,9 +7,21 @@ from pathlib import Path
 import albumentations as A
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 from PIL import Image
 
 Tree = Mapping[str, int]
+
+
+class InterruptAt(pl.Callback):
+    """Presses Ctrl-C at the start of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == self.epoch:
+            raise KeyboardInterrupt
 
 
 def write_image(path: Path, *, level: int = 128, size: int = 40, seed: int = 0) -> Path:

@@ -14,7 +14,7 @@ from xray.errors import ConfigError, RunError
 from xray.features.cache import FeatureCache
 from xray.model.classifier import XrayClassifier
 from xray.results.collector import PredictionCollector
-from xray.training.epoch_seed import EpochSeed
+from xray.training.step_seed import StepSeed
 from xray.training.unfreeze import StagedUnfreezing
 
 
@@ -71,7 +71,7 @@ def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
     callbacks = [instantiate(callback, _convert_="all") for callback in cfg.callbacks.values()]
     trainer: pl.Trainer = instantiate(
         cfg.trainer,
-        callbacks=[EpochSeed(cfg.seed), StagedUnfreezing(), *callbacks, collector],
+        callbacks=[StepSeed(cfg.seed), StagedUnfreezing(), *callbacks, collector],
         logger=[instantiate(logger, _convert_="all") for logger in cfg.logger.values()],
         default_root_dir=cfg.paths.run,
         _convert_="all",

@@ -72,9 +72,9 @@ def choose_gpus(gpus: int | Literal["auto"], require_gpu: bool) -> int:
     if gpus == "auto":
         return visible
     if gpus > visible:
-        on = f"{visible} GPU(s)" if visible else "the CPU"
+        where, why = (f"{visible} GPUS", "no more are") if visible else ("THE CPU", "no GPU is")
         log.warning(
-            "TRAINING ON %s: trainer.gpus=%d was asked for, and %d are visible.", on, gpus, visible
+            "TRAINING ON %s: trainer.gpus=%d was asked for, but %s visible.", where, gpus, why
         )
     return min(gpus, visible)
 
@@ -99,6 +99,8 @@ def _silence() -> None:
     warnings.filterwarnings("ignore", r"The '\w+' does not have many workers")
     # An epoch of few batches is no mistake.
     warnings.filterwarnings("ignore", r"The number of training batches")
+    # A resume goes on in the run's own directory.
+    warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty")
     # Lightning 2.6 calls what torch 2.15 deprecates
     warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     # Advertisements, and a list of accelerators that we choose among ourselves.

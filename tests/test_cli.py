@@ -1,0 +1,551 @@
+# ruff: noqa: E501 (messages stand here as they are shown)
+"""The front door with the real conf/ and small tasks in place of the heavy ones."""
+
+import json
+import logging
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from xray.cli import launch
+from xray.cli.command import read_command, read_flags
+from xray.cli.compose import MAX_JOBS, Composer, job_lines
+from xray.cli.launch import claim
+from xray.config import load_run_config
+from xray.errors import DataError, RunError
+
+
+@dataclass
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+
+Verb = Callable[..., Outcome]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place for outputs; Hydra's logging is undone afterwards."""
+    monkeypatch.setenv("XRAY_ROOT", str(tmp_path))
+    monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
+    monkeypatch.chdir(tmp_path)
+    logger = logging.getLogger()
+    handlers, level = list(logger.handlers), logger.level
+    yield tmp_path
+    for handler in set(logger.handlers) - set(handlers):
+        handler.close()
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verb:
+    """Launch a verb in this process, as if nothing traced it: under a debugger Hydra raises all errors."""
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
+
+    def launched(
+        *argv: str, task: Callable[[DictConfig], Any] = work, verb: str = "train"
+    ) -> Outcome:
+        monkeypatch.setattr(sys, "argv", [f"{verb}.py", *argv])
+        status = 0
+        try:
+            launch(verb, task)
+        except SystemExit as error:
+            status = int(error.code or 0)
+        assert sys.argv == [f"{verb}.py", *argv]
+        captured = capsys.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return launched
+
+
+def work(cfg: DictConfig) -> float:
+    """Train as little as possible: the lower the rate, the better; rates above 0.5 find no data."""
+    if cfg.optim.lr > 0.5:
+        raise DataError("no images in x. Look there.")
+    directory = Path(cfg.paths.run)
+    value = 1 - cfg.optim.lr
+    metrics = {"val": {"auroc": {"value": value}}, "test": {"auroc": {"value": value - 0.01}}}
+    (directory / "metrics.json").write_text(json.dumps(metrics))
+    (directory / "checkpoints").mkdir(exist_ok=True)
+    (directory / "checkpoints" / "last.ckpt").write_text("")
+    logging.getLogger("xray.test").warning("worked with %s", cfg.optim.lr)
+    return float(value)
+
+
+def never(cfg: DictConfig) -> None:
+    raise AssertionError("must not start")
+
+
+def only(folder: Path) -> Path:
+    [found] = folder.iterdir()
+    return found
+
+
+# --- one run
+
+
+def test_a_run_gets_its_directory(run: Verb, root: Path) -> None:
+    outcome = run("tag=mine")
+    assert (outcome.status, outcome.err) == (0, "")
+    directory = only(root / "outputs" / "train")
+    assert directory.name.endswith("_mine")
+    names = {path.name for path in directory.iterdir()}
+    assert names == {".hydra", "checkpoints", "metrics.json", "train.log"}
+    assert outcome.out == "worked with 0.001\n"
+    assert "[xray.test][WARNING] worked with 0.001" in (directory / "train.log").read_text()
+    assert OmegaConf.load(directory / ".hydra" / "overrides.yaml") == ["tag=mine"]
+    assert load_run_config(directory).paths.run == str(directory)
+
+
+def test_two_runs_in_one_second_do_not_share_a_directory(tmp_path: Path) -> None:
+    wanted = tmp_path / "train" / "now_vgg16"
+    assert [claim(wanted).name for _ in range(3)] == ["now_vgg16", "now_vgg16-2", "now_vgg16-3"]
+
+
+def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot write to .*/file/train .*paths\.outputs=<folder>"):
+        claim(tmp_path / "file" / "train" / "x")
+
+
+def test_a_directory_that_the_user_names_is_taken_as_it_is(run: Verb, root: Path) -> None:
+    for _ in range(2):
+        assert run("hydra.run.dir=here").status == 0
+    assert (root / "here" / "metrics.json").is_file()
+    assert not (root / "outputs").exists()
+
+
+def test_the_further_processes_of_a_distributed_run_write_no_configuration(
+    run: Verb, root: Path
+) -> None:
+    place = f'hydra.run.dir="{root}/a, b"'
+    assert run(place, "hydra.job.name=process_1", "hydra.output_subdir=null").status == 0
+    names = {path.name for path in (root / "a, b").iterdir()}
+    assert names == {"checkpoints", "metrics.json", "process_1.log"}
+
+
+def test_the_task_sees_what_was_typed(run: Verb) -> None:
+    seen: list[list[str]] = []
+    run("seed=3", task=lambda cfg: seen.append(list(sys.argv)))
+    assert seen == [["train.py", "seed=3"]]
+
+
+def test_what_the_user_can_put_right_comes_without_a_trace(run: Verb, root: Path) -> None:
+    outcome = run("optim.lr=0.9")
+    assert (outcome.status, outcome.err) == (1, "error: no images in x. Look there.\n")
+    note = only(root / "outputs" / "train") / "error.txt"
+    assert note.read_text() == "no images in x. Look there.\n"
+
+
+def test_a_full_trace_may_be_asked_for(run: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(DataError, match="no images in x"):
+        run("optim.lr=0.9")
+    sys.argv = ["train.py"]
+
+
+def test_any_other_exception_keeps_its_trace(run: Verb, root: Path) -> None:
+    def broken(cfg: DictConfig) -> None:
+        raise ValueError("a bug")
+
+    outcome = run(task=broken)
+    assert outcome.status == 1
+    assert "Traceback" in outcome.err
+    assert "ValueError: a bug" in outcome.err
+    note = only(root / "outputs" / "train") / "error.txt"
+    assert note.read_text() == "ValueError: a bug\n"
+
+
+def test_an_interrupt_ends_with_130(run: Verb) -> None:
+    def interrupted(cfg: DictConfig) -> None:
+        raise KeyboardInterrupt
+
+    assert run(task=interrupted).status == 130
+
+
+# --- what is wrong is said before anything starts
+
+MODELS = "convnext_tiny, densenet121, efficientnet_b0, resnet50, vgg16, vgg16_bn"
+POSITIVE = "optim.lr is 'abc', but must be a number greater than 0"
+DDP = (
+    "trainer.strategy is 'ddp', but each of its processes would start the sweep anew. Pass "
+    "trainer.strategy=ddp_spawn, or give each job one GPU (trainer.gpus=1 trainer.strategy=auto), "
+    "or start the runs one by one"
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("optim.lr=abc", [POSITIVE]),
+        ("++optim.lr=abc", [POSITIVE]),
+        (
+            "optim.lrr=1 ~optim.rl lr=1 modle=vgg16 hydra.run.dirr=x model.dropout=1 transform.train.0.q=1 "
+            "model.unfreeze.epoch=3 +optim.lr=1 data/group=x data.size=3",
+            [
+                "there is no key 'optim.lrr'. Did you mean 'optim.lr'?",
+                "there is no key 'optim.rl'. Did you mean 'optim.lr'?",
+                "there is no key 'lr'. Did you mean 'optim.lr'?",
+                "there is no key 'modle'. Did you mean 'model'?",
+                "there is no key 'hydra.run.dirr'. Did you mean 'hydra.run.dir'?",
+                "there is no key 'model.dropout'. Did you mean 'model.head.dropout'?",
+                "there is no key 'transform.train.0.q'. There are: transform.train.0.height, "
+                "transform.train.0.width, transform.train.0.interpolation",
+                "there is no key 'model.unfreeze.epoch', since model.unfreeze is null. "
+                "Set it whole: 'model.unfreeze={epoch: ...}'",
+                "there is a key 'optim.lr' already. Leave out the plus: optim.lr=1",
+                "there is no group 'data/group'. Did you mean 'data/groups'?",
+                "data.size is 3, but must be a multiple of 32, 32 or greater",
+            ],
+        ),
+        (
+            "+optim.lrr=1 ++optim.backbonelr=1 ~trainer.num_nodes",
+            [
+                "there is no key 'optim.lrr'. Did you mean 'optim.lr'?",
+                "there is no key 'optim.backbonelr'. Did you mean 'optim.backbone_lr'?",
+                "trainer.num_nodes is missing",
+            ],
+        ),
+        (
+            "optim.lr=[1,2 model=vgg61 optim=null callbacks=[checkpoint,gradcan]",
+            [
+                "cannot read 'optim.lr=[1,2'. Write key=value; quote a value with special characters, "
+                "and the whole for the shell: 'key=\"value\"'",
+                f"there is no model 'vgg61'. Did you mean 'vgg16'? There are: {MODELS}",
+                "there is no optim 'null'. There are: adamw, sgd",
+                "there is no callbacks 'gradcan'. Did you mean 'gradcam'? "
+                "There are: checkpoint, default, early_stopping, gradcam, none",
+            ],
+        ),
+        (
+            "optim.lr=1,2",
+            [
+                "'optim.lr=1,2' has several values. Add -m to run a job for each, or write a list as "
+                "optim.lr=[a,b]"
+            ],
+        ),
+        ("--lr=1", ["there is no flag '--lr=1'. Keys are given without dashes: lr=1"]),
+        ("--fast", ["there is no flag '--fast'. See --help."]),
+        ("seed=-1", ["seed is -1, but must be a whole number from 0 to 4294967295"]),
+        ("optim.lr=${nokey}", ["optim.lr: Interpolation key 'nokey' not found"]),
+        ("--config-dir nowhere", ["there is no directory of configurations {root}/nowhere"]),
+        ("--config-name nothing", ["Cannot find primary config 'nothing'"]),
+        (
+            "-m optim.lr=1e-3,abc seed=range(-1,1)",
+            ["seed is -1, but must be a whole number from 0 to 4294967295", POSITIVE],
+        ),
+        (
+            "-m optim.lr=1e-3,1e-4 model=vgg16,vgg61",
+            [f"there is no model 'vgg61'. Did you mean 'vgg16'? There are: {MODELS}"],
+        ),
+        (
+            "-m optim.lr=1e-3,1e-4,1e-5 seed=0,1 model.head.dropout=0.1,2",
+            ["model.head.dropout is 2, but must be a number from 0 to below 1"],
+        ),
+        (
+            "-m trainer=ddp optim.lr=interval(0.1,0.2) hydra.verbose=true,false",
+            [
+                "'hydra.verbose=true,false' cannot be swept, since it is Hydra's own",
+                "'optim.lr=interval(0.1,0.2)' is for a search: choose hydra/sweeper=search, or list values",
+                DDP,
+            ],
+        ),
+        (
+            "resume=nowhere",
+            ["there is no run directory {root}/nowhere. Give one that a training run printed."],
+        ),
+        ("-m resume=nowhere", ["resume goes on with one run: leave out -m"]),
+    ],
+)
+def test_errors_on_the_command_line(run: Verb, root: Path, typed: str, said: list[str]) -> None:
+    outcome = run(*typed.split(" "), task=never)
+    lines = outcome.err.splitlines()
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert len(lines) == len(said)
+    for line, start in zip(lines, said, strict=True):
+        assert line.startswith("error: " + start.replace("{root}", str(root)))
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.skipif(find_spec("hydra_plugins.hydra_optuna_sweeper") is None, reason="no Optuna")
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            "-m hydra/sweeper=optuna optim.lr=interval(0.1,0.2)",
+            "hydra.sweeper.direction is 'minimize', but monitor.mode is 'max'. Pass "
+            "hydra.sweeper.direction=maximize, or choose hydra/sweeper=search, which follows the monitor",
+        ),
+        (
+            "-m hydra/sweeper=search optim.lr=interval(-1.0,0.2)",
+            "optim.lr is -0.9988, but must be a number greater than 0",
+        ),
+        (
+            "-m hydra/sweeper=search data.batch_size=int(interval(0,9))",
+            "data.batch_size is 0, but must be a whole number, 1 or greater",
+        ),
+    ],
+)
+def test_errors_of_a_search(run: Verb, typed: str, said: str) -> None:
+    assert run(*typed.split(" "), task=never).err == f"error: {said}\n"
+
+
+def test_an_extra_that_is_not_installed_is_named(
+    run: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xray.cli.compose.EXTRAS", {"optun": "optuna"})
+    assert "It comes with: pip install 'xray[optuna]'." in run("hydra/sweeper=optun").err
+
+
+def test_an_experiment_file_is_checked_too(run: Verb, root: Path) -> None:
+    folder = root / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "try.yaml").write_text("# @package _global_\noptim: {lrr: 1}\n")
+    said = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
+    assert run("--config-dir", "mine", "experiment=try", task=never).err == said
+    (folder / "try.yaml").write_text("optim: [1\n")
+    assert "error: while parsing" in run("--config-dir", "mine", "experiment=try", task=never).err
+    text = "# @package _global_\nhydra: {sweeper: {params: {seed: '1,x'}}}\n"
+    (folder / "try.yaml").write_text(text)
+    outcome = run("--config-dir", "mine", "experiment=try", "-m", task=never)
+    assert outcome.err.startswith("error: seed is 'x', but must be a whole number")
+
+
+def test_a_job_is_checked_where_its_combination_was_not(
+    run: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xray.cli.compose.MAX_JOBS", 1)
+    epochs, warmup = "trainer.max_epochs=3,2", "optim.warmup_epochs=1,2"
+    outcome = run("-m", epochs, warmup, task=lambda cfg: None)
+    assert outcome.status == 1
+    said = "error: optim.warmup_epochs (2) must be less than trainer.max_epochs (2)\n"
+    assert outcome.err.startswith(said)
+
+
+def test_large_sweeps_are_checked_value_by_value(root: Path) -> None:
+    composer = Composer(read_command("train", read_flags([])))
+    small = job_lines(composer.parse(("seed=0,1", "optim.lr=0.1,0.2", "tag=x")))
+    assert small == [(f"seed={s}", f"optim.lr={lr}", "tag=x") for s in (0, 1) for lr in (0.1, 0.2)]
+    values = ",".join(str(i) for i in range(MAX_JOBS))
+    large = job_lines(composer.parse((f"seed={values}", "optim.lr=0.1,0.2")))
+    assert len(large) == MAX_JOBS + 1
+    assert large[0] == ("seed=0", "optim.lr=0.1")
+    assert large[-1] == ("seed=0", "optim.lr=0.2")
+
+
+# --- sweeps
+
+
+def test_a_sweep_goes_on_after_a_failed_job_and_ends_with_its_table(run: Verb, root: Path) -> None:
+    outcome = run("-m", "seed=7", "optim.lr=0.9,1e-2,1e-3", "tag='a b'")
+    assert outcome.status == 1
+    assert outcome.err.startswith("error: no images in x. Look there.\n")
+    assert "Traceback" not in outcome.err
+    sweep = only(root / "outputs" / "multirun")
+    assert sorted(path.name for path in sweep.iterdir()) == [
+        "0", "1", "2", "multirun.yaml", "sweep.csv",
+    ]  # fmt: skip
+    assert (sweep / "0" / "error.txt").read_text() == "no images in x. Look there.\n"
+    assert "2 of 3 jobs finished" in outcome.out
+    best = "python -m xray.train seed=7 optim.lr=0.001 " + shlex.quote("tag='a b'")
+    assert outcome.out.splitlines()[-2:] == [f"sweep: {sweep}", f"best: {best}"]
+
+
+def test_a_sweep_that_breaks_off_shows_what_it_has(run: Verb) -> None:
+    def stopped(cfg: DictConfig) -> float:
+        if cfg.seed == 1:
+            raise KeyboardInterrupt
+        return work(cfg)
+
+    outcome = run("-m", "seed=0,1,2", task=stopped)
+    assert outcome.status == 130
+    assert "1 of 2 jobs finished" in outcome.out
+    assert outcome.out.splitlines()[-1] == "best: python -m xray.train seed=0"
+
+
+def test_a_failed_job_under_a_debugger(run: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: True)
+    outcome = run("-m", "optim.lr=0.9")
+    assert outcome.status == 1
+    assert outcome.err.startswith("error: no images in x. Look there.\n")
+    assert "0 of 1 jobs finished" in outcome.out
+
+
+def test_a_good_sweep_ends_well(run: Verb) -> None:
+    outcome = run("hydra.mode=MULTIRUN", "hydra.sweep.dir=here", "model=glob(vgg*)")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert Path("here/1/metrics.json").is_file()
+
+
+# --- resuming
+
+
+@pytest.fixture
+def finished(run: Verb, root: Path) -> Path:
+    (root / "images").mkdir()
+    run("data=folder", "data.root=images", "tag=first", "optim.lr=0.25")
+    return only(root / "outputs" / "train")
+
+
+def test_a_run_goes_on_in_place_on_its_own_configuration(
+    run: Verb, root: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (finished / "error.txt").write_text("an earlier error\n")
+    (root / "elsewhere").mkdir()
+    monkeypatch.chdir(root / "elsewhere")
+    seen: list[Any] = []
+
+    def resumed(cfg: DictConfig) -> None:
+        logging.getLogger("xray.test").warning("going on")
+        seen.append(OmegaConf.to_container(cfg, resolve=True))
+        assert HydraConfig.get().job.name == "train"
+
+    outcome = run("trainer.max_epochs=40", f"resume=../outputs/train/{finished.name}", task=resumed)
+    assert (outcome.status, outcome.err, outcome.out) == (0, "", "going on\n")
+    [cfg] = seen
+    assert cfg["resume"] == cfg["paths"]["run"] == str(finished)
+    assert cfg["trainer"]["max_epochs"] == 40
+    assert (cfg["optim"]["lr"], cfg["tag"]) == (0.25, "first")
+    assert cfg["data"]["root"] == str(root / "images")
+    assert not (finished / "error.txt").exists()
+    assert "worked with 0.25" in (log := (finished / "train.log").read_text())
+    assert "going on" in log
+    assert load_run_config(finished).trainer.max_epochs == 40
+    assert only(root / "outputs" / "train") == finished
+
+
+def test_a_resumed_run_keeps_its_options(run: Verb, finished: Path) -> None:
+    outcome = run(f"resume={finished}", "model=resnet50", task=never)
+    assert outcome.err == (
+        "error: 'model=resnet50' cannot change in a resumed run, which keeps the options of its groups; single "
+        "values may change (trainer.max_epochs=20). Leave it out, or start a new run\n"
+    )
+
+
+def test_a_resumed_run_is_checked(run: Verb, finished: Path) -> None:
+    said = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
+    assert run(f"resume={finished}", "optim.lrr=1", task=never).err == said
+    (finished / "checkpoints" / "last.ckpt").unlink()
+    assert run(f"resume={finished}", task=never).err == (
+        f"error: {finished} has no checkpoints/last.ckpt to go on from. Give the directory of a run "
+        "that finished an epoch.\n"
+    )
+
+
+def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
+    assert run("resume=null").status == 0
+    assert run("resume=[", task=never).err.startswith("error: cannot read 'resume=['")
+
+
+# --- help, and other verbs
+
+
+@pytest.mark.parametrize("verb", ["train", "gradcam", "evaluate"])
+def test_help_is_short_and_shows_commands(run: Verb, verb: str) -> None:
+    outcome = run("optim.lr=abc", "--help", verb=verb, task=never)
+    assert outcome.status == 0
+    assert outcome.out.count(f"python -m xray.{verb}") >= 7
+    assert "$" not in outcome.out
+    assert len(outcome.out.splitlines()) < 60
+    assert max(map(len, outcome.out.splitlines())) <= 120
+
+
+def test_help_lists_the_groups(run: Verb) -> None:
+    lines = run("-h").out.splitlines()
+    assert f"  model        {MODELS}" in lines
+    assert "  data/groups  three_class, two_class" in lines
+
+
+def test_hydra_shows_the_configuration(run: Verb) -> None:
+    outcome = run("--cfg", "job", "optim.lr=abc", task=never)
+    assert OmegaConf.create(outcome.out).optim.lr == "abc"
+    said = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
+    assert run("--cfg", "job", "optim.lrr=1").err == said
+    assert "== Flags ==" in run("--hydra-help").out
+
+
+def test_a_verb_without_a_place_of_its_own_leaves_nothing(run: Verb, root: Path) -> None:
+    seen: list[Any] = []
+    outcome = run("n=3", "method=layercam", verb="gradcam", task=seen.append)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert (seen[0].n, seen[0].method, seen[0].split) == (3, "layercam", "test")
+    assert list(root.iterdir()) == []
+
+
+def fail(cfg: DictConfig) -> None:
+    raise RunError("no run yet. Train first.")
+
+
+@pytest.mark.parametrize(
+    ("verb", "typed", "said"),
+    [
+        ("gradcam", "n=0", "n is 0, but must be a whole number, 1 or greater"),
+        ("gradcam", "-m n=1,2", "gradcam does one thing at a time: leave out -m"),
+        ("gradcam", "seed=0", "no run yet. Train first."),
+        (
+            "gradcam",
+            "resume=x",
+            "there is no key 'resume'. There are: paths, run, split, method, n, only, target, seed",
+        ),
+        (
+            "evaluate",
+            "split=tset",
+            "split is 'tset', but must be one of: train, val, test. Did you mean 'test'?",
+        ),
+        ("evaluate", "gpus=0 batch_size=8", "no run yet. Train first."),
+    ],
+)
+def test_errors_of_other_verbs(run: Verb, root: Path, verb: str, typed: str, said: str) -> None:
+    outcome = run(*typed.split(" "), verb=verb, task=fail)
+    assert (outcome.status, outcome.err) == (1, f"error: {said}\n")
+    assert list(root.iterdir()) == []
+
+
+SCRIPT = """
+import sys
+from xray.cli import launch
+from xray.errors import DataError
+def train(cfg):
+    raise DataError("none")
+try:
+    launch("train", train)
+finally:
+    print(*sorted({"hydra", "torch", "pydantic", "albumentations"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "said", "imported"),
+    [
+        ("--help", 0, "", ""),
+        ("optim.lr=abc", 1, f"error: {POSITIVE}\n", "hydra pydantic"),
+        ("optim.lr=0.1", 1, "error: none\n", "hydra pydantic"),
+    ],
+)
+def test_the_door_opens_without_heavy_imports(
+    root: Path, typed: str, status: int, said: str, imported: str
+) -> None:
+    (root / "verb.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "verb.py", typed],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "XRAY_ROOT": str(root)},
+    )
+    assert (done.returncode, done.stderr) == (status, said)
+    assert done.stdout.splitlines()[-1] == imported

@@ -1,0 +1,365 @@
+# ruff: noqa: E501 (messages stand here as they are shown)
+"""The schema's answers to wrong values, and the reading of a saved configuration."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from xray.cli.command import read_command, read_flags
+from xray.cli.compose import Composer
+from xray.config import CONF_DIR, load_run_config, prepare_environment
+from xray.errors import RunError
+from xray.schema.nearest import nearest, nearest_key
+from xray.schema.targets import find_problem
+from xray.schema.verbs import problems
+
+FOLDERS = (
+    "data.groups: the folder name 'covid 19' means both normal and pneumonia; leave one of them out"
+)
+PRECISIONS = (
+    "auto, 32-true, bf16-mixed, 16-mixed, bf16-true, 16-true, 64-true, transformer-engine, "
+    "transformer-engine-float16, bf16, 16, 32, 64"
+)
+
+
+@pytest.fixture(scope="module")
+def defaults() -> dict[str, Any]:
+    """The real conf/train.yaml, composed once."""
+    composer = Composer(read_command("train", read_flags([])))
+    config, found = composer.compose([])
+    assert config is not None
+    assert found == []
+    del config.hydra.help
+    OmegaConf.set_struct(config, False)
+    config.pop("hydra")
+    config.paths.root = "/somewhere"
+    config.paths.run = "/somewhere/run"
+    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+
+
+def put(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(values)
+    *parents, leaf = key.split(".")
+    node = changed
+    for parent in parents:
+        node = node[parent]
+    node[leaf] = value
+    return changed
+
+
+def test_the_defaults_are_right(defaults: dict[str, Any]) -> None:
+    assert problems("train", defaults) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("optim.lr", 1),
+        ("trainer.gpus", 0),
+        ("trainer.gpus", "auto"),
+        ("trainer.precision", 32),
+        ("trainer.precision", "bf16-mixed"),
+        ("trainer.limit_train_batches", 3),
+        ("trainer.limit_train_batches", 0.5),
+        ("trainer.deterministic", "warn"),
+        ("data.patient_pattern", r"^(\d+)"),
+        ("data.workers", 0),
+        ("model.normalization", {"mean": [0.5, 0.5, 0], "std": [0.2, 0.2, 1]}),
+        ("model.unfreeze", {"epoch": 1, "trainable": "all"}),
+        ("model.head.hidden", []),
+        ("tag", 3),
+        ("transform.train", [{"_target_": "albumentations.CLAHE", "p": 1.0}]),
+        ("callbacks.mine", {"_target_": "xray.errors.XrayError", "anything": [1]}),
+        ("callbacks.early_stopping.stopping_threshold", 0.99),
+        ("logger", {}),
+        ("monitor", {"metric": "val/loss", "mode": "min"}),
+        ("resume", "/some/run"),
+    ],
+)
+def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> None:
+    assert problems("train", put(defaults, key, value)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("optim.lr", "abc", "optim.lr is 'abc', but must be a number greater than 0"),
+        ("optim.lr", True, "optim.lr is true, but must be a number greater than 0"),
+        ("optim.lr", 0, "optim.lr is 0, but must be a number greater than 0"),
+        ("optim.lr", float("nan"), "optim.lr is nan, but must be a number greater than 0"),
+        ("optim.lr", None, "optim.lr is null, but must be a number greater than 0"),
+        ("optim.weight_decay", -1, "optim.weight_decay is -1, but must be a number, 0 or greater"),
+        ("optim.name", "adam", "optim.name is 'adam', but must be one of: adamw, sgd. Did you mean 'adamw'?"),
+        ("optim.lrr", 1, "there is no key 'optim.lrr'. Did you mean 'optim.lr'?"),
+        ("model.dropout", 0.1, "there is no key 'model.dropout'. Did you mean 'model.head.dropout'?"),
+        (
+            "cache.qqq",
+            1,
+            "there is no key 'cache.qqq'. There are: cache.mode, cache.views, cache.max_gb, cache.dir",
+        ),
+        (
+            "callbacks.early_stopping.stoping_threshold",
+            1,
+            "there is no key 'callbacks.early_stopping.stoping_threshold'. "
+            "Did you mean 'callbacks.early_stopping.stopping_threshold'?",
+        ),
+        ("model.head.dropout", 1, "model.head.dropout is 1, but must be a number from 0 to below 1"),
+        ("model.head", 3, "model.head is 3, but must be a group of keys"),
+        (
+            "callbacks.gradcam",
+            None,
+            "callbacks.gradcam is null, but must be a group of keys. To leave it out: '~callbacks.gradcam'",
+        ),
+        (
+            "model.head.hidden",
+            [0],
+            "model.head.hidden is [0], but must be a list of whole numbers, 1 or greater, such as [256]",
+        ),
+        (
+            "model.trainable",
+            "blok5",
+            "model.trainable is 'blok5', but must be one of: head, block5, block4, block3, block2, block1, all. "
+            "Did you mean 'block5'?",
+        ),
+        (
+            "model.unfreeze",
+            {"epoch": 0, "trainable": "all"},
+            "model.unfreeze is {'epoch': 0, 'trainable': 'all'}, but must be null, or {epoch: <1 or greater>, "
+            "trainable: block5} (block5, block4 ... block1, all)",
+        ),
+        (
+            "model.unfreeze",
+            {"epoch": 2, "trainable": "head"},
+            "model.unfreeze.trainable is 'head', which does not go deeper than model.trainable, 'head'; "
+            "from shallow to deep: head, block5, block4, block3, block2, block1, all",
+        ),
+        (
+            "model.normalization",
+            {"mean": [0, 0, 0], "std": [1, 1, 0]},
+            "model.normalization is {'mean': [0, 0, 0], 'std': [1, 1, 0]}, but must be auto, imagenet, none, or "
+            "{mean: [r, g, b], std: [r, g, b]} with std greater than 0",
+        ),
+        (
+            "model.weights",
+            "imagnet",
+            "model.weights is 'imagnet', but there is no such file, and the named options are auto, imagenet, "
+            "random. Did you mean 'imagenet'?",
+        ),
+        ("cache.mode", "of", "cache.mode is 'of', but must be one of: auto, off, only. Did you mean 'off'?"),
+        ("data.size", 33, "data.size is 33, but must be a multiple of 32, 32 or greater"),
+        ("data.size", 0, "data.size is 0, but must be a multiple of 32, 32 or greater"),
+        (
+            "data.root",
+            "???",
+            "data.root is not set. It is the folder of your images, with train/ and test/ or one folder a class: "
+            "data.root=<folder>",
+        ),
+        (
+            "data.val_fraction",
+            0.9,
+            "data.val_fraction (0.9) and data.test_fraction (0.15) must add up to less than 1",
+        ),
+        (
+            "data.val_fraction",
+            1,
+            "data.val_fraction is 1, but must be a number between 0 and 1, both excluded",
+        ),
+        ("data.groups", {"normal": ["a"]}, "data.groups needs two classes or more"),
+        ("data.groups", {"normal": ["COVID-19"], "pneumonia": ["covid_19"]}, FOLDERS),
+        (
+            "data.patient_pattern",
+            "(a",
+            "data.patient_pattern is '(a', but must be a regular expression; this one cannot be read: missing ), "
+            "unterminated subpattern at position 0",
+        ),
+        ("data.workers", -1, "data.workers is -1, but must be a whole number, 0 or greater, or auto"),
+        ("data.batch_size", 2.0, "data.batch_size is 2.0, but must be a whole number, 1 or greater"),
+        ("data.patients.val", 0, "data.patients.val is 0, but must be a whole number, 1 or greater"),
+        ("trainer.gpus", True, "trainer.gpus is true, but must be a whole number, 0 or greater, or auto"),
+        ("trainer.precision", 8, f"trainer.precision is 8, but must be one of: {PRECISIONS}."),
+        ("trainer.test", 1, "there is no key 'trainer.test'. Did you mean 'test'?"),
+        ("seed", -1, "seed is -1, but must be a whole number from 0 to 4294967295"),
+        (
+            "tag",
+            "a/b",
+            "tag is 'a/b', but must be a name fit for a directory: no slash, not empty, no dot or space in front",
+        ),
+        ("test", "yes", "test is 'yes', but must be true or false"),
+        (
+            "monitor.metric",
+            "val/auc",
+            "monitor.metric is 'val/auc', but must be one of: val/loss, val/accuracy, val/precision, val/recall, "
+            "val/f1, val/specificity, val/auroc, val/auprc. Did you mean 'val/auroc'?",
+        ),
+        ("monitor.mode", "min", "monitor.mode is 'min', but val/auroc is best at its max: monitor.mode=max"),
+        ("monitor.metric", "val/loss", "monitor.mode is 'max', but val/loss is best at its min: monitor.mode=min"),
+        ("optim.warmup_epochs", 20, "optim.warmup_epochs (20) must be less than trainer.max_epochs (20)"),
+        (
+            "callbacks",
+            {},
+            "test=true tests the best checkpoint, but no callback keeps one; keep callbacks.checkpoint, or pass "
+            "test=false",
+        ),
+        (
+            "transform.train",
+            [{"_target_": "albumentations.Rotat"}],
+            "transform.train.0: cannot use albumentations.Rotat: there is no 'Rotat' in albumentations. "
+            "Did you mean 'Rotate'?",
+        ),
+        ("transform.eval", [], "transform.eval is []: List should have at least 1 item after validation, not 0"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_named(
+    defaults: dict[str, Any], key: str, value: Any, message: str
+) -> None:
+    assert problems("train", put(defaults, key, value)) == [message]
+
+
+def test_a_key_taken_away_is_missed(defaults: dict[str, Any]) -> None:
+    del (changed := copy.deepcopy(defaults))["optim"]["lr"]
+    assert problems("train", changed) == ["optim.lr is missing"]
+
+
+def test_long_values_are_shortened(defaults: dict[str, Any]) -> None:
+    [said] = problems("train", put(defaults, "optim.lr", "x" * 500))
+    assert said == f"optim.lr is '{'x' * 59}..., but must be a number greater than 0"
+
+
+def test_what_is_wrong_is_said_where_it_comes_from(defaults: dict[str, Any]) -> None:
+    changed = put(put(defaults, "seed", -1), "data.seed", -1)
+    derived = frozenset({"data.seed"})
+    wants = "is -1, but must be a whole number from 0 to 4294967295"
+    assert problems("train", changed, derived) == [f"seed {wants}"]
+    assert problems("train", put(defaults, "data.seed", -1), derived) == [f"data.seed {wants}"]
+
+
+def test_a_resumed_run_needs_no_weights_file(defaults: dict[str, Any]) -> None:
+    gone = put(defaults, "model.weights", "/gone.pth")
+    assert len(problems("train", gone)) == 1
+    assert problems("train", put(gone, "resume", "/some/run")) == []
+
+
+def test_a_verb_without_a_model_passes() -> None:
+    assert problems("another", {"anything": 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("pytorch_lightning.callbacks.StochasticWeightAveraging", None),
+        ("albumentations.HorizontalFlip", None),
+        ("xray.model.classifier.XrayClassifier.create", None),
+        ("math.sqrt", None),
+        (
+            "pytorch_lightning.callbacks.EarlyStoping",
+            "there is no 'EarlyStoping' in pytorch_lightning.callbacks. Did you mean 'EarlyStopping'?",
+        ),
+        ("no_such_package.Thing", "there is no module 'no_such_package' on the Python path."),
+        ("xray.errors", "'xray.errors' is a module; name a class or function in it."),
+        ("Thing", "'Thing' is not a dotted path like my_package.my_module.MyClass."),
+    ],
+)
+def test_targets_are_looked_up_without_importing_them(target: str, problem: str | None) -> None:
+    assert find_problem(target) == problem
+
+
+def test_the_nearest_key() -> None:
+    keys = ["optim.lr", "optim.backbone_lr", "trainer.max_epochs", "model.head.dropout", "seed"]
+    assert nearest_key("optim.lrr", keys) == "optim.lr"
+    assert nearest_key("epochs", keys) == "trainer.max_epochs"
+    assert nearest_key("model.droput", keys) == "model.head.dropout"
+    assert nearest_key("zzz", keys) is None
+    assert nearest_key("zzz", []) is None
+    assert nearest("vgg61", ["vgg16", "resnet50"]) == "vgg16"
+
+
+def test_the_environment_is_set_where_the_user_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XRAY_ROOT", raising=False)
+    monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "0")
+    prepare_environment()
+    assert os.environ["XRAY_ROOT"] == str(CONF_DIR.parent)
+    assert os.environ["NO_ALBUMENTATIONS_UPDATE"] == "0"
+
+
+def test_without_a_checkout_the_root_is_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XRAY_ROOT", raising=False)
+    monkeypatch.setattr("xray.config.CONF_DIR", tmp_path / "site-packages" / "xray" / "conf")
+    monkeypatch.chdir(tmp_path)
+    prepare_environment()
+    assert os.environ["XRAY_ROOT"] == str(tmp_path)
+
+
+def save(run: Path, config: str, settings: str | None = None) -> Path:
+    (run / ".hydra").mkdir(parents=True)
+    (run / ".hydra" / "config.yaml").write_text(config)
+    if settings is not None:
+        (run / ".hydra" / "hydra.yaml").write_text(settings)
+    return run
+
+
+SAVED = """
+paths: {root: "${oc.env:XRAY_ROOT}", data: "${paths.root}/data", run: "${hydra:runtime.output_dir}"}
+data: {root: images}
+model: {weights: auto}
+"""
+
+
+def test_a_saved_configuration_stands_on_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XRAY_ROOT", raising=False)
+    (tmp_path / "then" / "images").mkdir(parents=True)
+    then = tmp_path / "then"
+    settings = f"hydra: {{job: {{env_set: {{XRAY_ROOT: {then}}}}}, runtime: {{cwd: {then}}}}}"
+    config = load_run_config(save(tmp_path / "run", SAVED, settings))
+    assert config.paths.run == str(tmp_path / "run")
+    assert config.paths.data == f"{then}/data"
+    assert config.data.root == f"{then}/images"
+    assert config.model.weights == "auto"
+    assert OmegaConf.is_struct(config)
+
+
+def test_a_moved_run_falls_back_on_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XRAY_ROOT", "/here")
+    settings = "hydra: {job: {env_set: {XRAY_ROOT: /gone}}, runtime: {cwd: /gone}}"
+    config = load_run_config(save(tmp_path / "run", SAVED, settings))
+    assert (config.paths.data, config.data.root) == ("/here/data", "images")
+
+
+def test_a_root_given_by_the_user_is_kept(tmp_path: Path) -> None:
+    settings = f"hydra: {{job: {{env_set: {{XRAY_ROOT: {tmp_path}}}}}}}"
+    text = SAVED.replace('"${oc.env:XRAY_ROOT}"', "/mine")
+    assert load_run_config(save(tmp_path / "run", text, settings)).paths.root == "/mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [1", "cannot be read"),
+        ("- 1", "holds no configuration of a run"),
+        ("a: 1", "holds no configuration of a run"),
+        ("paths: {run: x}\na: ${nokey}", "Interpolation key 'nokey' not found"),
+    ],
+)
+def test_a_damaged_configuration_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RunError, match=said) as caught:
+        load_run_config(save(tmp_path / "run", text))
+    assert str(tmp_path / "run" / ".hydra" / "config.yaml") in str(caught.value)
+
+
+def test_a_directory_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no run directory"):
+        load_run_config(tmp_path / "none")
+    with pytest.raises(RunError, match="is not a run directory"):
+        load_run_config(tmp_path)
+    save(tmp_path / "sweep" / "0", SAVED)
+    with pytest.raises(RunError, match=r"It is a sweep; give one of its jobs: .*/sweep/0\."):
+        load_run_config(tmp_path / "sweep")

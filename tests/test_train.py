@@ -1,0 +1,265 @@
+"""The main job, through its real entry point and configurations, on tiny images."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import write_image
+
+from xray import evaluate, gradcam, train
+from xray.model.classifier import XrayClassifier
+
+TREE = {"train/Normal": 12, "train/Covid": 12, "val/Normal": 4, "val/Covid": 4, "test/Normal": 4, "test/COVID-19": 4}
+TINY = [
+    "data=folder",
+    "data.size=32",
+    "data.batch_size=8",
+    "data.workers=0",
+    "data.min_val=0",
+    "model.weights=random",
+    "model.head.hidden=[8]",
+    "trainer=cpu",
+    "callbacks.early_stopping.patience=50",
+    "~callbacks.progress",
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A dataset of noisy grey squares, COVID-19 brighter than normal."""
+    root, seed = tmp_path_factory.mktemp("set"), 0
+    for place, (folder, count) in enumerate(TREE.items()):
+        for i in range(count):
+            level = 90 if "Normal" in folder else 150
+            write_image(root / folder / f"patient{place}{i:03d}_00.png", level=level, seed=(seed := seed + 1))
+    return root
+
+
+@pytest.fixture(scope="module")
+def run_verb(tmp_path_factory):
+    """Call a verb as the command line does; returns the newest directory below outputs/<verb>."""
+    outputs = tmp_path_factory.mktemp("outputs")
+
+    def call(verb, *arguments):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [verb.__name__, f"paths.outputs={outputs}", *arguments])
+            verb.main()
+        return max(outputs.glob("train/*"), key=lambda path: path.stat().st_mtime_ns)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def run(run_verb, root):
+    """One finished run, three epochs from the cache."""
+    return run_verb(
+        train, *TINY, f"data.root={root}", "trainer.max_epochs=3", "callbacks.gradcam.every_n_epochs=2"
+    )
+
+
+def state(run: Path, name: str = "last") -> dict:
+    return torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def same(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_the_run_directory_is_complete(run):
+    assert {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} >= {
+        ".hydra/config.yaml",
+        "environment.json",
+        "data.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "metrics.csv",
+        "metrics.json",
+        "predictions/val.csv",
+        "predictions/test.csv",
+        "gradcam/val/epoch_001/index.csv",
+        "gradcam/test/index.csv",
+        "figures/test_roc.png",
+        "train.log",
+    }
+    assert list((run / "tensorboard").glob("events*"))
+
+
+def test_metrics_agree_with_the_predictions(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    with (run / "predictions" / "test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == metrics["test"]["n"] == 8
+    right = sum(row["target"] == row["predicted"] for row in rows)
+    assert metrics["test"]["accuracy"]["value"] == pytest.approx(right / 8)
+    assert sum(map(sum, metrics["test"]["confusion_matrix"])) == 8
+    assert {row["label"] for row in rows} == {"Normal", "COVID-19"}
+    assert all(float(row["p_normal"]) + float(row["p_pneumonia"]) == pytest.approx(1) for row in rows)
+
+
+def test_curves_have_a_row_an_epoch(run):
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows if row["val/auroc"]] == ["0", "1", "2"]
+    assert [row["epoch"] for row in rows if row["train/loss"]] == ["0", "1", "2"]
+
+
+def test_overlays_begin_with_covid(run):
+    with (run / "gradcam" / "test" / "index.csv").open() as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+    assert labels == ["COVID-19"] * 4 + ["Normal"] * 4
+
+
+def test_the_checkpoint_is_plain_and_knows_its_classes(run):
+    model = XrayClassifier.load_from_checkpoint(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert model.classes == ("normal", "pneumonia")
+    assert model.hparams["weights_source"] == "random"
+
+
+def test_the_same_seed_gives_the_same_metrics(run, run_verb, root):
+    again = run_verb(train, *TINY, f"data.root={root}", "trainer.max_epochs=3", "~callbacks.gradcam")
+    assert again != run
+    assert (again / "metrics.json").read_bytes() == (run / "metrics.json").read_bytes()
+    assert same(state(again), state(run))
+
+
+@pytest.mark.parametrize("cache", ["auto", "off"])
+def test_a_stopped_and_resumed_run_ends_with_the_same_weights(run_verb, root, cache):
+    options = [
+        *TINY,
+        f"data.root={root}",
+        f"cache={cache}",
+        "model.unfreeze={epoch: 2, trainable: block5}",
+        "~callbacks.gradcam",
+        "test=false",
+    ]
+    whole = run_verb(train, *options, "trainer.max_epochs=4")
+    stopped = run_verb(train, *options, "trainer.max_epochs=2")
+    assert not same(state(stopped), state(whole))
+    before = (stopped / ".hydra" / "overrides.yaml").read_text()
+    assert run_verb(train, f"resume={stopped}", "trainer.max_epochs=4") == stopped
+    assert same(state(stopped), state(whole))
+    assert "trainer.max_epochs=2" in before
+    with (stopped / "metrics.csv").open() as file:
+        assert [r["epoch"] for r in csv.DictReader(file) if r["val/auroc"]] == ["0", "1", "2", "3"]
+
+
+def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(run_verb, root, capfd):
+    options = [
+        *TINY,
+        f"data.root={root}",
+        "~callbacks.gradcam",
+        "test=false",
+        "trainer.max_epochs=4",
+        "optim.schedule=cosine",
+        "optim.warmup_epochs=1",
+    ]
+    whole = run_verb(train, *options)
+    with pytest.raises(SystemExit) as stop:
+        run_verb(train, *options, "+callbacks.stop={_target_: conftest.InterruptAt, epoch: 2}")
+    assert stop.value.code == 130
+    written = "".join(capfd.readouterr())
+    stopped = Path(written.partition("resume=")[2].split()[0])
+    assert stopped != whole
+    run_verb(train, f"resume={stopped}", "~callbacks.stop")
+    assert same(state(stopped), state(whole))
+
+
+def test_a_resume_takes_a_new_learning_rate(run_verb, root):
+    options = [*TINY, f"data.root={root}", "~callbacks.gradcam", "test=false"]
+    run = run_verb(train, *options, "trainer.max_epochs=1")
+    run_verb(train, f"resume={run}", "trainer.max_epochs=2", "optim.lr=0.007")
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(0.007)
+
+
+def test_only_head_and_unfrozen_blocks_change(run_verb, root):
+    run = run_verb(
+        train,
+        *TINY,
+        f"data.root={root}",
+        "model.trainable=block5",
+        "optim=sgd",
+        "optim.schedule=cosine",
+        "trainer.max_epochs=1",
+        "~callbacks.gradcam",
+        "test=false",
+    )
+    config = yaml.safe_load((run / ".hydra" / "config.yaml").read_text())
+    start = XrayClassifier.create(
+        backbone="vgg16",
+        weights="random",
+        normalization="auto",
+        seed=0,
+        classes=["normal", "pneumonia"],
+        head=config["model"]["head"],
+        optim=config["optim"],
+        monitor=config["monitor"],
+        trainable="block5",
+    ).state_dict()
+    changed = {key.rsplit(".", 2)[0].split(".")[-1] for key, v in state(run).items() if not torch.equal(v, start[key])}
+    assert changed >= {"block5", "layers"}
+    assert not changed & {"block1", "block2", "block3", "block4"}
+
+
+def test_a_nan_loss_stops_the_run_and_never_becomes_best(run_verb, root, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run_verb(train, *TINY, f"data.root={root}", "optim=sgd", "optim.lr=1e30", "model.head.norm=none")
+    assert stop.value.code == 1
+    error = capsys.readouterr().err
+    assert "loss became" in error
+    assert "Traceback" not in error
+
+
+def test_gradcam_explains_a_finished_run(run, run_verb):
+    run_verb(gradcam, f"run={run}", "method=layercam", "n=3", "only=covid", "target=pneumonia")
+    with (run / "gradcam" / "test" / "index.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["label"], row["explained"], row["method"]) for row in rows] == [
+        ("COVID-19", "pneumonia", "layercam")
+    ] * 3
+
+
+def test_evaluation_repeats_what_training_measured(run, run_verb):
+    before = json.loads((run / "metrics.json").read_text())
+    run_verb(evaluate, f"run={run}", "gpus=0")
+    after = json.loads((run / "metrics.json").read_text())
+    assert after["test"] == before["test"]
+    assert after["val"] == before["val"]
+
+
+def test_evaluation_of_another_folder(run, run_verb, tmp_path):
+    for i in range(3):
+        write_image(tmp_path / "clinic" / "Viral Pneumonia" / f"{i}.png", level=150, seed=i)
+        write_image(tmp_path / "clinic" / "healthy" / f"{i}.png", level=90, seed=10 + i)
+    run_verb(evaluate, f"run={run}", f"root={tmp_path / 'clinic'}", "gpus=0")
+    metrics = json.loads((run / "external" / "clinic" / "metrics.json").read_text())
+    assert metrics["test"]["n"] == 6
+
+
+def test_three_classes(run_verb, tmp_path):
+    for split, count in (("train", 6), ("val", 3), ("test", 3)):
+        for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
+            for i in range(count):
+                write_image(tmp_path / split / label / f"patient{k}{split}{i}.png", level=60 + 60 * k, seed=i)
+    run = run_verb(
+        train,
+        *TINY,
+        "data/groups=three_class",
+        f"data.root={tmp_path}",
+        "trainer.max_epochs=1",
+        "~callbacks.gradcam",
+    )
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test"]["classes"] == ["normal", "pneumonia", "covid"]
+    assert len(metrics["test"]["confusion_matrix"]) == 3
+
+
+def test_a_missing_folder_says_what_to_do(run_verb, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run_verb(train, "data=kermany", f"data.root={tmp_path / 'nowhere'}", "trainer=cpu")
+    assert stop.value.code == 1
+    assert "data=phantom" in capsys.readouterr().err

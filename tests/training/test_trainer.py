@@ -1,0 +1,67 @@
+import logging
+
+import pytest
+import torch
+
+from xray.errors import TrainingError
+from xray.training.trainer import build_trainer, choose_gpus, choose_precision
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    def see(count, capability=9):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (capability, 0))
+
+    return see
+
+
+@pytest.mark.parametrize(
+    ("visible", "asked", "used"), [(0, "auto", 0), (2, "auto", 2), (2, 1, 1), (2, 4, 2), (2, 0, 0), (0, 1, 0)]
+)
+def test_as_many_as_asked_for_and_visible(gpus, visible, asked, used):
+    gpus(visible)
+    assert choose_gpus(asked, require_gpu=False) == used
+
+
+def test_a_missing_gpu_is_said_once_and_loudly(gpus, caplog):
+    gpus(0)
+    with caplog.at_level(logging.WARNING):
+        choose_gpus(0, require_gpu=False)
+        choose_gpus("auto", require_gpu=False)
+        assert caplog.messages == []
+        choose_gpus(1, require_gpu=False)
+    assert caplog.messages == ["TRAINING ON THE CPU: trainer.gpus=1 was asked for, but no GPU is visible."]
+
+
+def test_fewer_gpus_than_asked_for_is_said(gpus, caplog):
+    gpus(2)
+    choose_gpus(4, require_gpu=False)
+    assert caplog.messages == ["TRAINING ON 2 GPUS: trainer.gpus=4 was asked for, but no more are visible."]
+
+
+def test_a_required_gpu_that_is_missing_is_an_error(gpus):
+    gpus(0)
+    with pytest.raises(TrainingError, match=r"trainer\.require_gpu=true.*nvidia-smi"):
+        choose_gpus("auto", require_gpu=True)
+
+
+def test_precision_follows_the_hardware(gpus, monkeypatch):
+    assert choose_precision("16-mixed", on_gpu=True) == "16-mixed"
+    gpus(1, capability=7)
+    assert choose_precision("auto", on_gpu=True) == "32-true"
+    gpus(1, capability=8)
+    assert choose_precision("auto", on_gpu=True) == "bf16-mixed"
+    for supported, expected in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda s=supported: s, raising=False)
+        assert choose_precision("auto", on_gpu=False) == expected
+
+
+def test_trainer_writes_checkpoints_through_our_io(tmp_path):
+    trainer = build_trainer(
+        gpus=0, require_gpu=False, precision="32-true", max_epochs=3, default_root_dir=str(tmp_path)
+    )
+    assert type(trainer.strategy.checkpoint_io).__name__ == "AtomicCheckpointIO"
+    assert trainer.max_epochs == 3
+    assert trainer.loggers == []

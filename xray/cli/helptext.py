@@ -1,0 +1,28 @@
+"""`--help`, without Hydra, which would take more than a second for it."""
+
+from string import Template
+
+import yaml
+
+from xray.config import CONF_DIR
+
+
+def help_text(verb: str) -> str:
+    """Fill in the help of a verb, which stands in its configuration as Hydra's help template.
+
+    Args:
+        verb: Its name, that of a file in conf/.
+    """
+    config = yaml.safe_load((CONF_DIR / f"{verb}.yaml").read_text(encoding="utf-8"))
+    template = config["hydra"]["help"]["template"]
+    return Template(template).substitute(APP_CONFIG_GROUPS=_groups())
+
+
+def _groups() -> str:
+    options: dict[str, list[str]] = {}
+    for path in sorted(CONF_DIR.glob("*/**/*.yaml")):
+        group = path.parent.relative_to(CONF_DIR).as_posix()
+        if not group.startswith("hydra/"):
+            options.setdefault(group, []).append(path.stem)
+    width = max(map(len, options))
+    return "\n".join(f"  {group:{width}}  {', '.join(names)}" for group, names in options.items())

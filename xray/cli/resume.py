@@ -1,0 +1,87 @@
+"""`resume=<run directory>`: the command line that goes on with a run, on its own configuration."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from xray.cli.command import Command, quoted
+from xray.config import CONF_DIR, SAVED, load_run_config, run_paths
+from xray.errors import ConfigError, RunError
+
+LAST = Path("checkpoints/last.ckpt")
+"""The checkpoint to go on from, in the run directory."""
+
+
+def resolve_resume(command: Command) -> Command:
+    """Turn `resume=<run directory>` into a command that goes on in place.
+
+    It composes from the run's saved configuration, not from today's defaults, with the other
+    overrides on top.
+
+    Args:
+        command: As typed.
+
+    Returns:
+        The same command where nothing is to be resumed.
+
+    Raises:
+        ConfigError: Together with -m, or with another option of a group.
+        RunError: The directory is missing, or has nothing to go on from.
+    """
+    run = _asked_for(command)
+    if run is None:
+        return command
+    if command.multirun:
+        raise ConfigError("resume goes on with one run: leave out -m")
+    groups = [text for text in command.overrides if (CONF_DIR / _key(text)).is_dir()]
+    if groups:
+        raise ConfigError(
+            f"'{groups[0]}' cannot change in a resumed run, which keeps the options of its "
+            "groups; single values may change (trainer.max_epochs=20). Leave it out, or start "
+            "a new run"
+        )
+    load_run_config(run)
+    if not (run / LAST).is_file():
+        raise RunError(
+            f"{run} has no {LAST} to go on from. Give the directory of a run that finished "
+            "an epoch."
+        )
+    kept = tuple(text for text in command.overrides if _key(text) != "resume")
+    anchors = run_paths(run)
+    del anchors["paths.run"]
+    added = {key: value for key, value in anchors.items() if key not in map(_key, kept)}
+    return replace(
+        command,
+        overrides=(
+            "hydra/job_logging=plain",
+            f"hydra.job.name={command.verb}",
+            f"hydra.run.dir={quoted(str(run))}",
+            *(f"{key}={quoted(value)}" for key, value in added.items()),
+            *kept,
+            f"resume={quoted(str(run))}",
+        ),
+        config_path=run / SAVED.parent,
+        config_name=SAVED.stem,
+        config_dir=CONF_DIR,
+    )
+
+
+def _asked_for(command: Command) -> Path | None:
+    primary = command.config_path / f"{command.config_name}.yaml"
+    if not primary.is_file() or "resume" not in OmegaConf.load(primary):
+        return None
+    for text in command.overrides:
+        if _key(text) == "resume":
+            try:
+                value = OverridesParser.create().parse_override(text).value()
+            except HydraException:
+                return None
+            return Path(str(value)).resolve() if value is not None else None
+    return None
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0].partition("@")[0]

@@ -1,0 +1,110 @@
+"""The keys of `data` and `transform`."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from xray.schema.fields import (
+    Count,
+    Fraction,
+    Natural,
+    NaturalOrAuto,
+    Pattern,
+    Seed,
+    Side,
+    Strict,
+    Text,
+    must_be_given,
+    wants,
+)
+from xray.schema.targets import Foreign, by_target
+
+CLASSES = 2
+
+
+def _distinct(groups: dict[str, list[str]]) -> dict[str, list[str]]:
+    if len(groups) < CLASSES:
+        raise PydanticCustomError("problem", "data.groups needs two classes or more")
+    owner: dict[str, str] = {}
+    for name, folders in groups.items():
+        for folder in {re.sub(r"[\W_]+", " ", f).strip().casefold() for f in (name, *folders)}:
+            if owner.setdefault(folder, name) != name:
+                raise PydanticCustomError(
+                    "problem",
+                    "data.groups: the folder name '{folder}' means both {one} and {other}; "
+                    "leave one of them out",
+                    {"folder": folder, "one": owner[folder], "other": name},
+                )
+    return groups
+
+
+class Folder(Strict):
+    """A folder of images (conf/data/folder.yaml)."""
+
+    target: Annotated[str, Field(alias="_target_")]
+    root: Annotated[
+        Text,
+        must_be_given(
+            "It is the folder of your images, with train/ and test/ or one folder a class: "
+            "data.root=<folder>"
+        ),
+    ]
+    groups: Annotated[
+        dict[str, Annotated[list[Text], wants("a list of folder names")]], AfterValidator(_distinct)
+    ]
+    size: Side
+    batch_size: Count
+    workers: NaturalOrAuto
+    patient_pattern: Pattern | None
+    val_fraction: Fraction
+    test_fraction: Fraction
+    min_val: Natural
+    balance: Literal["loss", "sampler", "none"]
+    split_seed: Seed
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _leave_some_to_train_on(self) -> Self:
+        if self.val_fraction + self.test_fraction >= 1:
+            raise PydanticCustomError(
+                "problem",
+                "data.val_fraction ({val}) and data.test_fraction ({test}) must add up to "
+                "less than 1",
+                {"val": self.val_fraction, "test": self.test_fraction},
+            )
+        return self
+
+
+class Patients(Strict):
+    """How many patients are drawn."""
+
+    train: Count
+    val: Count
+    test: Count
+
+
+class Phantom(Folder):
+    """Drawn radiographs (conf/data/phantom.yaml)."""
+
+    patients: Patients
+    views: Count
+    drawing_seed: Seed
+
+
+Data: Any = by_target(
+    {
+        "xray.data.datamodule.XrayDataModule": Folder,
+        "xray.data.phantom.PhantomDataModule": Phantom,
+    }
+)
+
+Steps = Annotated[list[Foreign], Field(min_length=1)]
+
+
+class Transform(Strict):
+    """Lists of albumentations (conf/transform)."""
+
+    train: Steps
+    eval: Steps

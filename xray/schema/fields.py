@@ -1,0 +1,106 @@
+"""The kinds of values: each checks strictly (no text for a number) and says what it wants."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+MISSING = "???"
+"""How OmegaConf writes a value that must be given."""
+
+
+class Strict(BaseModel):
+    """A group of keys: no others, and no conversions, but a whole number is a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+
+def wants(expected: str) -> WrapValidator:
+    """Say in one phrase what a value must be, whatever is wrong with it.
+
+    Args:
+        expected: A phrase that follows "must be": "a number greater than 0".
+    """
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError("wants", "{expected}", {"expected": expected}) from None
+
+    return WrapValidator(check)
+
+
+def must_be_given(advice: str) -> BeforeValidator:
+    """Refuse `???`.
+
+    Args:
+        advice: How to give the value, as a sentence.
+    """
+
+    def check(value: Any) -> Any:
+        if value == MISSING:
+            raise PydanticCustomError("unset", "{advice}", {"advice": advice})
+        return value
+
+    return BeforeValidator(check)
+
+
+def _compiles(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise PydanticCustomError(
+            "wants",
+            "{expected}",
+            {"expected": f"a regular expression; this one cannot be read: {error}"},
+        ) from None
+    return value
+
+
+Positive = Annotated[FiniteFloat, Field(gt=0), wants("a number greater than 0")]
+NonNegative = Annotated[FiniteFloat, Field(ge=0), wants("a number, 0 or greater")]
+Number = Annotated[FiniteFloat, wants("a number")]
+Rate = Annotated[FiniteFloat, Field(ge=0, lt=1), wants("a number from 0 to below 1")]
+Fraction = Annotated[
+    FiniteFloat, Field(gt=0, lt=1), wants("a number between 0 and 1, both excluded")
+]
+Count = Annotated[int, Field(ge=1), wants("a whole number, 1 or greater")]
+Natural = Annotated[int, Field(ge=0), wants("a whole number, 0 or greater")]
+Seed = Annotated[int, Field(ge=0, lt=2**32), wants("a whole number from 0 to 4294967295")]
+Flag = Annotated[bool, wants("true or false")]
+Text = Annotated[str, Field(min_length=1), wants("text")]
+Pattern = Annotated[str, AfterValidator(_compiles)]
+Auto = Literal["auto"]
+NaturalOrAuto = Annotated[
+    Annotated[int, Field(ge=0)] | Auto, wants("a whole number, 0 or greater, or auto")
+]
+Side = Annotated[int, Field(ge=32, multiple_of=32), wants("a multiple of 32, 32 or greater")]
+Tag = Annotated[
+    Annotated[str, Field(pattern=r"^[^/\\\s.][^/\\\n]*$")] | int | float,
+    wants("a name fit for a directory: no slash, not empty, no dot or space in front"),
+]
+
+Mode = Literal["min", "max"]
+Split = Literal["train", "val", "test"]
+CamMethod = Literal[
+    "gradcam",
+    "gradcampp",
+    "hirescam",
+    "xgradcam",
+    "layercam",
+    "elementwise",
+    "eigencam",
+    "eigengradcam",
+]

@@ -1,0 +1,210 @@
+"""The keys of `trainer`, `callbacks`, `logger` and `monitor`."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from xray.schema.fields import (
+    CamMethod,
+    Count,
+    Flag,
+    Mode,
+    Natural,
+    NaturalOrAuto,
+    NonNegative,
+    Number,
+    Positive,
+    Seed,
+    Strict,
+    Text,
+    wants,
+)
+from xray.schema.targets import by_target
+
+Metric = Literal[
+    "val/loss",
+    "val/accuracy",
+    "val/precision",
+    "val/recall",
+    "val/f1",
+    "val/specificity",
+    "val/auroc",
+    "val/auprc",
+]
+# Lightning's names; the numbers are its short forms.
+Precision = Literal[
+    "auto",
+    "32-true",
+    "bf16-mixed",
+    "16-mixed",
+    "bf16-true",
+    "16-true",
+    "64-true",
+    "transformer-engine",
+    "transformer-engine-float16",
+    "bf16",
+    "16",
+    "32",
+    "64",
+    16,
+    32,
+    64,
+]
+Strategy = Literal[
+    "auto",
+    "ddp",
+    "ddp_spawn",
+    "ddp_find_unused_parameters_true",
+    "ddp_spawn_find_unused_parameters_true",
+]
+BatchLimit = Annotated[
+    Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=1)] | None,
+    wants("a share above 0 up to 1.0, or a whole number of batches"),
+]
+
+
+class Target(Strict):
+    """A class by its dotted path."""
+
+    target: Annotated[str, Field(alias="_target_")]
+
+
+class Trainer(Target):
+    """The Trainer (conf/trainer)."""
+
+    gpus: NaturalOrAuto
+    require_gpu: Flag
+    precision: Precision
+    max_epochs: Count
+    accumulate_grad_batches: Count
+    gradient_clip_val: Positive | None
+    check_val_every_n_epoch: Count
+    limit_train_batches: BatchLimit
+    limit_val_batches: BatchLimit
+    limit_test_batches: BatchLimit
+    log_every_n_steps: Natural
+    num_sanity_val_steps: Annotated[
+        int, Field(ge=-1), wants("a whole number, 0 or greater, or -1 for all batches")
+    ]
+    deterministic: Annotated[bool | Literal["warn"], wants("true, false or warn")]
+    profiler: Literal["simple", "advanced", "pytorch"] | None
+    strategy: Strategy
+    num_nodes: Count
+
+
+class EarlyStopping(Target):
+    """pytorch_lightning.callbacks.EarlyStopping."""
+
+    monitor: Text
+    mode: Mode
+    patience: Natural = 3
+    min_delta: NonNegative = 0.0
+    verbose: Flag = False
+    strict: Flag = True
+    check_finite: Flag = True
+    stopping_threshold: Number | None = None
+    divergence_threshold: Number | None = None
+    check_on_train_epoch_end: Flag | None = None
+    log_rank_zero_only: Flag = False
+
+
+class ModelCheckpoint(Target):
+    """pytorch_lightning.callbacks.ModelCheckpoint."""
+
+    dirpath: Text
+    filename: Text | None = None
+    monitor: Text | None = None
+    mode: Mode = "min"
+    verbose: Flag = False
+    save_last: Annotated[bool | Literal["link"] | None, wants("true, false or link")] = None
+    save_top_k: Annotated[
+        int, Field(ge=-1), wants("a whole number, 0 or greater, or -1 for all")
+    ] = 1
+    save_on_exception: Flag = False
+    save_weights_only: Flag = False
+    auto_insert_metric_name: Flag = True
+    every_n_train_steps: Natural | None = None
+    every_n_epochs: Natural | None = None
+    save_on_train_epoch_end: Flag | None = None
+    enable_version_counter: Flag = True
+
+
+class LearningRateMonitor(Target):
+    """pytorch_lightning.callbacks.LearningRateMonitor."""
+
+    logging_interval: Literal["step", "epoch"] | None = None
+    log_momentum: Flag = False
+    log_weight_decay: Flag = False
+
+
+class RichProgressBar(Target):
+    """pytorch_lightning.callbacks.RichProgressBar."""
+
+    refresh_rate: Natural = 100
+    leave: Flag = False
+
+
+class GradCAMCallback(Target):
+    """xray.saliency.callback.GradCAMCallback."""
+
+    method: CamMethod
+    n: Natural
+    every_n_epochs: Count
+    seed: Seed
+    dirpath: Text
+
+
+class TensorBoardLogger(Target):
+    """pytorch_lightning.loggers.TensorBoardLogger."""
+
+    save_dir: Text
+    name: str | None = None
+    version: Annotated[str | int | None, wants("text, a number or null")] = None
+    log_graph: Flag = False
+    default_hp_metric: Flag = True
+    prefix: str = ""
+    sub_dir: str | None = None
+
+
+class RunCSVLogger(Target):
+    """xray.training.loggers.RunCSVLogger."""
+
+    save_dir: Text
+
+
+KNOWN = {
+    f"{package}.{model.__name__}": model
+    for package, model in (
+        ("pytorch_lightning.callbacks", EarlyStopping),
+        ("pytorch_lightning.callbacks", ModelCheckpoint),
+        ("pytorch_lightning.callbacks", LearningRateMonitor),
+        ("pytorch_lightning.callbacks", RichProgressBar),
+        ("xray.saliency.callback", GradCAMCallback),
+        ("pytorch_lightning.loggers", TensorBoardLogger),
+        ("xray.training.loggers", RunCSVLogger),
+    )
+}
+"""Dotted path -> the keys of that class."""
+
+Part: Any = by_target(KNOWN)
+TrainerPart: Any = by_target({"xray.training.trainer.build_trainer": Trainer})
+
+
+class Monitor(Strict):
+    """The one quantity that everything goes by."""
+
+    metric: Metric
+    mode: Mode
+
+    @model_validator(mode="after")
+    def _right_direction(self) -> Self:
+        right = "min" if self.metric == "val/loss" else "max"
+        if self.mode != right:
+            raise PydanticCustomError(
+                "problem",
+                "monitor.mode is '{mode}', but {metric} is best at its {right}: "
+                "monitor.mode={right}",
+                {"mode": self.mode, "metric": self.metric, "right": right},
+            )
+        return self

@@ -1,0 +1,125 @@
+"""The whole configuration of each verb, and its check."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from xray.schema.data import Data, Transform
+from xray.schema.fields import (
+    CamMethod,
+    Count,
+    Flag,
+    NaturalOrAuto,
+    Seed,
+    Split,
+    Strict,
+    Tag,
+    Text,
+)
+from xray.schema.model import Cache, Model, Optim
+from xray.schema.report import sentences
+from xray.schema.targets import Foreign
+from xray.schema.training import KNOWN, ModelCheckpoint, Monitor, Part, Trainer, TrainerPart
+
+
+class Paths(Strict):
+    """Directories (conf/paths)."""
+
+    root: Text
+    outputs: Text
+    data: Text
+    cache: Text
+    run: Text
+
+
+class Train(Strict):
+    """conf/train.yaml."""
+
+    data: Data
+    transform: Transform
+    model: Model
+    optim: Optim
+    cache: Cache
+    callbacks: dict[str, Part]
+    trainer: TrainerPart
+    logger: dict[str, Part]
+    paths: Paths
+    seed: Seed
+    tag: Tag
+    resume: Text | None
+    monitor: Monitor
+    test: Flag
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        """Check what no group can know alone."""
+        keeps = any(
+            part.monitor is not None
+            if isinstance(part, ModelCheckpoint)
+            else isinstance(part, Foreign)
+            for part in self.callbacks.values()
+        )
+        if self.test and not keeps:
+            raise PydanticCustomError(
+                "problem",
+                "test=true tests the best checkpoint, but no callback keeps one; keep "
+                "callbacks.checkpoint, or pass test=false",
+            )
+        epochs = self.trainer.max_epochs if isinstance(self.trainer, Trainer) else None
+        if epochs is not None and self.optim.warmup_epochs >= epochs:
+            raise PydanticCustomError(
+                "problem",
+                "optim.warmup_epochs ({warmup}) must be less than trainer.max_epochs ({epochs})",
+                {"warmup": self.optim.warmup_epochs, "epochs": epochs},
+            )
+        return self
+
+
+class Gradcam(Strict):
+    """conf/gradcam.yaml."""
+
+    run: Text | None
+    split: Split
+    method: CamMethod
+    n: Count
+    only: Text | None
+    target: Text
+    seed: Seed
+    paths: Paths
+
+
+class Evaluate(Strict):
+    """conf/evaluate.yaml."""
+
+    run: Text | None
+    split: Split
+    root: Text | None
+    batch_size: Count
+    gpus: NaturalOrAuto
+    paths: Paths
+
+
+VERBS: dict[str, type[BaseModel]] = {"train": Train, "gradcam": Gradcam, "evaluate": Evaluate}
+
+
+def problems(verb: str, values: dict[str, Any], derived: frozenset[str] = frozenset()) -> list[str]:
+    """Check a verb's whole configuration.
+
+    Args:
+        verb: Its name; one without a model of its own passes.
+        values: The resolved configuration as plain values.
+        derived: Dotted keys whose values are interpolated from others: what is wrong there is
+            reported where it comes from.
+
+    Returns:
+        One sentence a problem, in the order of the keys; empty when all is well.
+    """
+    model = VERBS.get(verb)
+    if model is None:
+        return []
+    try:
+        model.model_validate(values, context={"resumes": bool(values.get("resume"))})
+    except ValidationError as error:
+        return sentences(error, values, KNOWN, derived)
+    return []
