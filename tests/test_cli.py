@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (messages stand here as they are shown)
 """The front door with the real conf/ and small tasks in place of the heavy ones."""
 
 import json
@@ -52,7 +51,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verb:
-    """Launch a verb in this process, as if nothing traced it: under a debugger Hydra raises all errors."""
+    """Launch a verb in this process, as if nothing traced it: under a debugger Hydra raises "
+    "all errors."""
     monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
 
     def launched(
@@ -193,7 +193,8 @@ DDP = (
         ("optim.lr=abc", [POSITIVE]),
         ("++optim.lr=abc", [POSITIVE]),
         (
-            "optim.lrr=1 ~optim.rl lr=1 modle=vgg16 hydra.run.dirr=x model.dropout=1 transform.train.0.q=1 "
+            "optim.lrr=1 ~optim.rl lr=1 modle=vgg16 hydra.run.dirr=x model.dropout=1 "
+            "transform.train.0.q=1 "
             "model.unfreeze.epoch=3 +optim.lr=1 data/group=x data.size=3",
             [
                 "there is no key 'optim.lrr'. Did you mean 'optim.lr'?",
@@ -222,7 +223,8 @@ DDP = (
         (
             "optim.lr=[1,2 model=vgg61 optim=null callbacks=[checkpoint,gradcan]",
             [
-                "cannot read 'optim.lr=[1,2'. Write key=value; quote a value with special characters, "
+                "cannot read 'optim.lr=[1,2'. Write key=value; quote a value with special "
+                "characters, "
                 "and the whole for the shell: 'key=\"value\"'",
                 f"there is no model 'vgg61'. Did you mean 'vgg16'? There are: {MODELS}",
                 "there is no optim 'null'. There are: adamw, sgd",
@@ -233,7 +235,8 @@ DDP = (
         (
             "optim.lr=1,2",
             [
-                "'optim.lr=1,2' has several values. Add -m to run a job for each, or write a list as "
+                "'optim.lr=1,2' has several values. Add -m to run a job for each, or write a "
+                "list as "
                 "optim.lr=[a,b]"
             ],
         ),
@@ -259,7 +262,8 @@ DDP = (
             "-m trainer=ddp optim.lr=interval(0.1,0.2) hydra.verbose=true,false",
             [
                 "'hydra.verbose=true,false' cannot be swept, since it is Hydra's own",
-                "'optim.lr=interval(0.1,0.2)' is for a search: choose hydra/sweeper=search, or list values",
+                "'optim.lr=interval(0.1,0.2)' is for a search: choose hydra/sweeper=search, or "
+                "list values",
                 DDP,
             ],
         ),
@@ -288,7 +292,8 @@ def test_errors_on_the_command_line(run: Verb, root: Path, typed: str, said: lis
         (
             "-m hydra/sweeper=optuna optim.lr=interval(0.1,0.2)",
             "hydra.sweeper.direction is 'minimize', but monitor.mode is 'max'. Pass "
-            "hydra.sweeper.direction=maximize, or choose hydra/sweeper=search, which follows the monitor",
+            "hydra.sweeper.direction=maximize, or choose hydra/sweeper=search, which follows "
+            "the monitor",
         ),
         (
             "-m hydra/sweeper=search optim.lr=interval(-1.0,0.2)",
@@ -431,7 +436,8 @@ def test_a_run_goes_on_in_place_on_its_own_configuration(
 def test_a_resumed_run_keeps_its_options(run: Verb, finished: Path) -> None:
     outcome = run(f"resume={finished}", "model=resnet50", task=never)
     assert outcome.err == (
-        "error: 'model=resnet50' cannot change in a resumed run, which keeps the options of its groups; single "
+        "error: 'model=resnet50' cannot change in a resumed run, which keeps the options of its "
+        "groups; single "
         "values may change (trainer.max_epochs=20). Leave it out, or start a new run\n"
     )
 
@@ -441,7 +447,8 @@ def test_a_resumed_run_is_checked(run: Verb, finished: Path) -> None:
     assert run(f"resume={finished}", "optim.lrr=1", task=never).err == said
     (finished / "checkpoints" / "last.ckpt").unlink()
     assert run(f"resume={finished}", task=never).err == (
-        f"error: {finished} has no checkpoints/last.ckpt to go on from. Give the directory of a run "
+        f"error: {finished} has no checkpoints/last.ckpt to go on from. Give the directory of a "
+        "run "
         "that finished an epoch.\n"
     )
 

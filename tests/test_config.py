@@ -99,7 +99,8 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "cache.qqq",
             1,
-            "there is no key 'cache.qqq'. There are: cache.mode, cache.views, cache.max_gb, cache.dir",
+            "there is no key 'cache.qqq'. There are: cache.mode, cache.views, cache.max_gb, "
+            "cache.dir",
         ),
         (
             "callbacks.early_stopping.stoping_threshold",
@@ -112,41 +113,48 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "callbacks.gradcam",
             None,
-            "callbacks.gradcam is null, but must be a group of keys. To leave it out: '~callbacks.gradcam'",
+            "callbacks.gradcam is null, but must be a group of keys. To leave it out: "
+            "'~callbacks.gradcam'",
         ),
         (
             "model.head.hidden",
             [0],
-            "model.head.hidden is [0], but must be a list of whole numbers, 1 or greater, such as [256]",
+            "model.head.hidden is [0], but must be a list of whole numbers, 1 or greater, such "
+            "as [256]",
         ),
         (
             "model.trainable",
             "blok5",
-            "model.trainable is 'blok5', but must be one of: head, block5, block4, block3, block2, block1, all. "
+            "model.trainable is 'blok5', but must be one of: head, block5, block4, block3, "
+            "block2, block1, all. "
             "Did you mean 'block5'?",
         ),
         (
             "model.unfreeze",
             {"epoch": 0, "trainable": "all"},
-            "model.unfreeze is {'epoch': 0, 'trainable': 'all'}, but must be null, or {epoch: <1 or greater>, "
+            "model.unfreeze is {'epoch': 0, 'trainable': 'all'}, but must be null, or "
+            "{epoch: <1 or greater>, "
             "trainable: block5} (block5, block4 ... block1, all)",
         ),
         (
             "model.unfreeze",
             {"epoch": 2, "trainable": "head"},
-            "model.unfreeze.trainable is 'head', which does not go deeper than model.trainable, 'head'; "
+            "model.unfreeze.trainable is 'head', which does not go deeper than model.trainable, "
+            "'head'; "
             "from shallow to deep: head, block5, block4, block3, block2, block1, all",
         ),
         (
             "model.normalization",
             {"mean": [0, 0, 0], "std": [1, 1, 0]},
-            "model.normalization is {'mean': [0, 0, 0], 'std': [1, 1, 0]}, but must be auto, imagenet, none, or "
+            "model.normalization is {'mean': [0, 0, 0], 'std': [1, 1, 0]}, but must be auto, "
+            "imagenet, none, or "
             "{mean: [r, g, b], std: [r, g, b]} with std greater than 0",
         ),
         (
             "model.weights",
             "imagnet",
-            "model.weights is 'imagnet', but there is no such file, and the named options are auto, imagenet, "
+            "model.weights is 'imagnet', but there is no such file, and the named options are "
+            "auto, imagenet, "
             "random. Did you mean 'imagenet'?",
         ),
         ("cache.mode", "of", "cache.mode is 'of', but must be one of: auto, off, only. Did you mean 'off'?"),
@@ -155,7 +163,8 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "data.root",
             "???",
-            "data.root is not set. It is the folder of your images, with train/ and test/ or one folder a class: "
+            "data.root is not set. It is the folder of your images, with train/ and test/ or "
+            "one folder a class: "
             "data.root=<folder>",
         ),
         (
@@ -173,7 +182,8 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "data.patient_pattern",
             "(a",
-            "data.patient_pattern is '(a', but must be a regular expression; this one cannot be read: missing ), "
+            "data.patient_pattern is '(a', but must be a regular expression; this one cannot be "
+            "read: missing ), "
             "unterminated subpattern at position 0",
         ),
         ("data.workers", -1, "data.workers is -1, but must be a whole number, 0 or greater, or auto"),
@@ -186,13 +196,15 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "tag",
             "a/b",
-            "tag is 'a/b', but must be a name fit for a directory: no slash, not empty, no dot or space in front",
+            "tag is 'a/b', but must be a name fit for a directory: no slash, not empty, no dot "
+            "or space in front",
         ),
         ("test", "yes", "test is 'yes', but must be true or false"),
         (
             "monitor.metric",
             "val/auc",
-            "monitor.metric is 'val/auc', but must be one of: val/loss, val/accuracy, val/precision, val/recall, "
+            "monitor.metric is 'val/auc', but must be one of: val/loss, val/accuracy, "
+            "val/precision, val/recall, "
             "val/f1, val/specificity, val/auroc, val/auprc. Did you mean 'val/auroc'?",
         ),
         ("monitor.mode", "min", "monitor.mode is 'min', but val/auroc is best at its max: monitor.mode=max"),
@@ -201,13 +213,15 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "callbacks",
             {},
-            "test=true tests the best checkpoint, but no callback keeps one; keep callbacks.checkpoint, or pass "
+            "test=true tests the best checkpoint, but no callback keeps one; keep "
+            "callbacks.checkpoint, or pass "
             "test=false",
         ),
         (
             "transform.train",
             [{"_target_": "albumentations.Rotat"}],
-            "transform.train.0: cannot use albumentations.Rotat: there is no 'Rotat' in albumentations. "
+            "transform.train.0: cannot use albumentations.Rotat: there is no 'Rotat' in "
+            "albumentations. "
             "Did you mean 'Rotate'?",
         ),
         ("transform.eval", [], "transform.eval is []: List should have at least 1 item after validation, not 0"),
@@ -256,7 +270,8 @@ def test_a_verb_without_a_model_passes() -> None:
         ("math.sqrt", None),
         (
             "pytorch_lightning.callbacks.EarlyStoping",
-            "there is no 'EarlyStoping' in pytorch_lightning.callbacks. Did you mean 'EarlyStopping'?",
+            "there is no 'EarlyStoping' in pytorch_lightning.callbacks. Did you mean "
+            "'EarlyStopping'?",
         ),
         ("no_such_package.Thing", "there is no module 'no_such_package' on the Python path."),
         ("xray.errors", "'xray.errors' is a module; name a class or function in it."),

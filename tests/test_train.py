@@ -13,7 +13,14 @@ from conftest import write_image
 from xray import evaluate, gradcam, train
 from xray.model.classifier import XrayClassifier
 
-TREE = {"train/Normal": 12, "train/Covid": 12, "val/Normal": 4, "val/Covid": 4, "test/Normal": 4, "test/COVID-19": 4}
+TREE = {
+    "train/Normal": 12,
+    "train/Covid": 12,
+    "val/Normal": 4,
+    "val/Covid": 4,
+    "test/Normal": 4,
+    "test/COVID-19": 4,
+}
 TINY = [
     "data=folder",
     "data.size=32",
@@ -35,7 +42,11 @@ def root(tmp_path_factory):
     for place, (folder, count) in enumerate(TREE.items()):
         for i in range(count):
             level = 90 if "Normal" in folder else 150
-            write_image(root / folder / f"patient{place}{i:03d}_00.png", level=level, seed=(seed := seed + 1))
+            write_image(
+                root / folder / f"patient{place}{i:03d}_00.png",
+                level=level,
+                seed=(seed := seed + 1),
+            )
     return root
 
 
@@ -57,7 +68,11 @@ def run_verb(tmp_path_factory):
 def run(run_verb, root):
     """One finished run, three epochs from the cache."""
     return run_verb(
-        train, *TINY, f"data.root={root}", "trainer.max_epochs=3", "callbacks.gradcam.every_n_epochs=2"
+        train,
+        *TINY,
+        f"data.root={root}",
+        "trainer.max_epochs=3",
+        "callbacks.gradcam.every_n_epochs=2",
     )
 
 
@@ -97,7 +112,9 @@ def test_metrics_agree_with_the_predictions(run):
     assert metrics["test"]["accuracy"]["value"] == pytest.approx(right / 8)
     assert sum(map(sum, metrics["test"]["confusion_matrix"])) == 8
     assert {row["label"] for row in rows} == {"Normal", "COVID-19"}
-    assert all(float(row["p_normal"]) + float(row["p_pneumonia"]) == pytest.approx(1) for row in rows)
+    assert all(
+        float(row["p_normal"]) + float(row["p_pneumonia"]) == pytest.approx(1) for row in rows
+    )
 
 
 def test_curves_have_a_row_an_epoch(run):
@@ -114,13 +131,17 @@ def test_overlays_begin_with_covid(run):
 
 
 def test_the_checkpoint_is_plain_and_knows_its_classes(run):
-    model = XrayClassifier.load_from_checkpoint(run / "checkpoints" / "best.ckpt", weights_only=True)
+    model = XrayClassifier.load_from_checkpoint(
+        run / "checkpoints" / "best.ckpt", weights_only=True
+    )
     assert model.classes == ("normal", "pneumonia")
     assert model.hparams["weights_source"] == "random"
 
 
 def test_the_same_seed_gives_the_same_metrics(run, run_verb, root):
-    again = run_verb(train, *TINY, f"data.root={root}", "trainer.max_epochs=3", "~callbacks.gradcam")
+    again = run_verb(
+        train, *TINY, f"data.root={root}", "trainer.max_epochs=3", "~callbacks.gradcam"
+    )
     assert again != run
     assert (again / "metrics.json").read_bytes() == (run / "metrics.json").read_bytes()
     assert same(state(again), state(run))
@@ -200,14 +221,20 @@ def test_only_head_and_unfrozen_blocks_change(run_verb, root):
         monitor=config["monitor"],
         trainable="block5",
     ).state_dict()
-    changed = {key.rsplit(".", 2)[0].split(".")[-1] for key, v in state(run).items() if not torch.equal(v, start[key])}
+    changed = {
+        key.rsplit(".", 2)[0].split(".")[-1]
+        for key, v in state(run).items()
+        if not torch.equal(v, start[key])
+    }
     assert changed >= {"block5", "layers"}
     assert not changed & {"block1", "block2", "block3", "block4"}
 
 
 def test_a_nan_loss_stops_the_run_and_never_becomes_best(run_verb, root, capsys):
     with pytest.raises(SystemExit) as stop:
-        run_verb(train, *TINY, f"data.root={root}", "optim=sgd", "optim.lr=1e30", "model.head.norm=none")
+        run_verb(
+            train, *TINY, f"data.root={root}", "optim=sgd", "optim.lr=1e30", "model.head.norm=none"
+        )
     assert stop.value.code == 1
     error = capsys.readouterr().err
     assert "loss became" in error
@@ -244,7 +271,11 @@ def test_three_classes(run_verb, tmp_path):
     for split, count in (("train", 6), ("val", 3), ("test", 3)):
         for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
             for i in range(count):
-                write_image(tmp_path / split / label / f"patient{k}{split}{i}.png", level=60 + 60 * k, seed=i)
+                write_image(
+                    tmp_path / split / label / f"patient{k}{split}{i}.png",
+                    level=60 + 60 * k,
+                    seed=i,
+                )
     run = run_verb(
         train,
         *TINY,

@@ -22,7 +22,8 @@ def build_data(cfg: DictConfig) -> XrayDataModule:
     """Build the data module; nothing is read yet.
 
     Raises:
-        ConfigError: When a transform does not take its arguments, which albumentations itself only warns of.
+        ConfigError: When a transform does not take its arguments, which albumentations itself only
+            warns of.
     """
     transforms = {}
     for key in ("train", "eval"):
@@ -41,7 +42,7 @@ def build_data(cfg: DictConfig) -> XrayDataModule:
 
 
 def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
-    """Build the classifier for the classes of `data`, on the weights that the configuration names."""
+    """Build the classifier for the classes of `data`, on the weights that `cfg` names."""
     model: XrayClassifier = instantiate(
         cfg.model,
         classes=list(data.classes),
@@ -55,7 +56,7 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
 
 
 def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClassifier:
-    """Rebuild the classifier of a run that goes on; no weights file is sought, and `optim` may have changed.
+    """Rebuild the classifier of a run that goes on; no weights are sought, `optim` may differ.
 
     Raises:
         RunError: When the checkpoint cannot be read, or its classes are not those of `data`.
@@ -66,7 +67,7 @@ def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClass
 
 
 def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
-    """Build the Trainer with the configured callbacks and loggers, and our own that every run needs."""
+    """Build the Trainer with the configured callbacks and loggers, and our own."""
     collector = PredictionCollector()
     callbacks = [instantiate(callback, _convert_="all") for callback in cfg.callbacks.values()]
     trainer: pl.Trainer = instantiate(
@@ -126,7 +127,8 @@ def load_classifier(path: Path, **changed: Any) -> XrayClassifier:
         )
     except Exception as error:
         raise RunError(
-            f"{path} is no checkpoint that can be read: {_last_line(error)[:300]}. Train anew, or pass another run."
+            f"{path} is no checkpoint that can be read: {_last_line(error)[:300]}. Train anew, "
+            "or pass another run."
         ) from error
     return model
 

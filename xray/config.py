@@ -45,9 +45,9 @@ def load_run_config(run: Path) -> "DictConfig":
     Raises:
         RunError: The directory is missing, is no run, or its configuration cannot be read.
     """
-    from omegaconf import DictConfig, OmegaConf  # noqa: PLC0415
-    from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
-    from yaml import YAMLError  # noqa: PLC0415
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     path = _saved_config(run)
     try:
@@ -73,7 +73,7 @@ def run_paths(run: Path) -> dict[str, str]:
     Returns:
         Dotted key -> absolute path.
     """
-    from omegaconf import OmegaConf  # noqa: PLC0415
+    from omegaconf import OmegaConf
 
     anchored = {"paths.run": str(run.resolve())}
     settings = run / SAVED.parent / "hydra.yaml"

@@ -1,6 +1,7 @@
 """Named errors: each message says what was sought, where, and the next move.
 
-The command line prints the message of an `XrayError` alone, without a stack trace, and ends with status 1.
+The command line prints the message of an `XrayError` alone, without a stack trace, and ends with
+status 1.
 """
 
 from pathlib import Path
@@ -34,7 +35,8 @@ class ImageError(DataError):
         self.advice = advice
 
     def __reduce__(self) -> tuple[type["ImageError"], tuple[Path, str, str]]:
-        # A loader process sends its errors by pickle, which would call __init__ with the message alone.
+        # A loader process sends its errors by pickle, which would call __init__ with the message
+        # alone.
         return type(self), (self.path, self.reason, self.advice)
 
 

@@ -1,4 +1,4 @@
-"""Test a finished run again, or on another folder: `python -m xray.evaluate run=<dir> root=<folder>`."""
+"""Test a run again, or elsewhere: `python -m xray.evaluate run=<dir> root=<folder>`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 
 def evaluate(cfg: "DictConfig") -> None:
-    """Predict a split of a run's data, or another folder of the same classes, and write the results.
+    """Predict a split of a run's data, or another folder of the same classes; write the results.
 
-    The run's own split goes where training put it; another folder's results go to `external/<name>/`.
+    The run's own split goes where training put it, another folder's to `external/<name>/`.
     """
     # Imported here, so that --help and a mistyped key answer at once.
-    import pytorch_lightning as pl  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
+    import pytorch_lightning as pl
+    from rich.console import Console
 
-    from xray import build  # noqa: PLC0415
-    from xray.results import store, testing  # noqa: PLC0415
-    from xray.results.collector import PredictionCollector  # noqa: PLC0415
-    from xray.training.trainer import build_trainer  # noqa: PLC0415
+    from xray import build
+    from xray.results import store, testing
+    from xray.results.collector import PredictionCollector
+    from xray.training.trainer import build_trainer
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = build.restore(run)

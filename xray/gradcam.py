@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 def gradcam(cfg: "DictConfig") -> None:
     """Draw overlays of a run's images, COVID-positive ones first, into its gradcam/ folder."""
     # Imported here, so that --help and a mistyped key answer at once.
-    from functools import partial  # noqa: PLC0415
+    from functools import partial
 
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from xray import build  # noqa: PLC0415
-    from xray.results.store import find_run  # noqa: PLC0415
-    from xray.saliency.gallery import choose, explain, lesion_mask, write_gallery  # noqa: PLC0415
-    from xray.training.trainer import choose_gpus  # noqa: PLC0415
+    from xray import build
+    from xray.results.store import find_run
+    from xray.saliency.gallery import choose, explain, lesion_mask, write_gallery
+    from xray.training.trainer import choose_gpus
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
     _, data, model = build.restore(run)

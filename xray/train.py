@@ -16,12 +16,12 @@ def train(cfg: "DictConfig") -> float:
         The best value of the monitored metric, which a sweep goes by.
     """
     # Imported here, so that --help and a mistyped key answer at once.
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from xray import build  # noqa: PLC0415
-    from xray.results import store, testing  # noqa: PLC0415
-    from xray.training.fit import fit  # noqa: PLC0415
-    from xray.training.summary import data_table, model_table  # noqa: PLC0415
+    from xray import build
+    from xray.results import store, testing
+    from xray.training.fit import fit
+    from xray.training.summary import data_table, model_table
 
     run, console = Path(cfg.paths.run), Console()
     store.write_environment(run, cfg.seed)

@@ -32,7 +32,8 @@ class Batch(TypedDict):
 
     Attributes:
         image: (B, 1, H, W) uint8 in [0, 255].
-        features: Activations at the cut, in place of `image`, where the frozen part was computed before.
+        features: Activations at the cut, in place of `image`, where the frozen part was computed
+            before.
         target: (B,) int64, class indices.
         index: (B,) int64, position in the split's samples.
     """

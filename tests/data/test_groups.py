@@ -23,7 +23,7 @@ def test_unknown_folder_names_the_nearest_and_the_next_move() -> None:
 
 
 def test_folder_claimed_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'covid'.*'sick'.*'covid'|'covid' under 'sick'"):
+    with pytest.raises(ConfigError, match=r"'covid'.*'sick'.*'covid'|'covid' under 'sick'"):
         Groups({"normal": [], "sick": ["Covid"], "covid": []})
 
 

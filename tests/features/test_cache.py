@@ -8,7 +8,9 @@ from xray.errors import ConfigError
 from xray.features.cache import FeatureCache
 from xray.model.classifier import XrayClassifier
 
-TREE = {f"{split}/{label}": 4 for split in ("train", "val", "test") for label in ("normal", "covid")}
+TREE = {
+    f"{split}/{label}": 4 for split in ("train", "val", "test") for label in ("normal", "covid")
+}
 
 
 @pytest.fixture
@@ -35,7 +37,13 @@ def model():
 
 
 def cache(folder, **options):
-    settings = {"mode": "auto", "views": 2, "max_gb": 1.0, "device": torch.device("cpu"), "context": nullcontext}
+    settings = {
+        "mode": "auto",
+        "views": 2,
+        "max_gb": 1.0,
+        "device": torch.device("cpu"),
+        "context": nullcontext,
+    }
     return FeatureCache(folder=folder, **{**settings, **options})
 
 
@@ -60,7 +68,9 @@ def test_an_epoch_trains_on_the_draw_that_it_would_have_seen(tmp_path, model, da
     assert (features.array[0] != features.array[1]).any()
 
 
-def test_a_second_run_computes_nothing_and_a_change_computes_anew(tmp_path, model, make_tree, transforms):
+def test_a_second_run_computes_nothing_and_a_change_computes_anew(
+    tmp_path, model, make_tree, transforms
+):
     root, folder = make_tree(TREE), tmp_path / "cache"
     cache(folder).attach(model, build(root, transforms))
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
@@ -78,8 +88,12 @@ def test_without_augmentation_one_view_is_enough(tmp_path, model, make_tree, tra
     assert data.features["train"].array.shape[0] == 1
 
 
-@pytest.mark.parametrize(("options", "reason"), [({"max_gb": 1e-9}, r"cache\.max_gb=1e-09"), ({}, "nothing")])
-def test_where_there_can_be_no_cache_auto_goes_on_and_only_fails(tmp_path, data, model, options, reason, monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "reason"), [({"max_gb": 1e-9}, r"cache\.max_gb=1e-09"), ({}, "nothing")]
+)
+def test_where_there_can_be_no_cache_auto_goes_on_and_only_fails(
+    tmp_path, data, model, options, reason, monkeypatch
+):
     if not options:
         monkeypatch.setattr(model, "cut", 0)
     cache(tmp_path, **options).attach(model, data)

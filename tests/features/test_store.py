@@ -43,7 +43,9 @@ def test_epochs_go_round_the_views(tmp_path, transforms):
         for split in ("train", "test"):
             for label in ("normal", "covid"):
                 write_image(tmp_path / "set" / split / label / f"patient{i:04d}_0.png", seed=i)
-    data = XrayDataModule(tmp_path / "set", {"normal": [], "covid": []}, transforms, size=32, workers=0)
+    data = XrayDataModule(
+        tmp_path / "set", {"normal": [], "covid": []}, transforms, size=32, workers=0
+    )
     split = data.dataset("test")
     array = np.arange(16, dtype=np.float32).reshape(2, 8, 1, 1, 1)
     dataset = FeatureDataset(split, array, torch.float32)

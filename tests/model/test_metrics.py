@@ -10,7 +10,8 @@ def test_binary_values_worked_out_by_hand():
     metrics = build_metrics(2)
     metrics.update(*metric_inputs(torch.stack([1 - positive, positive], dim=1), target))
     values = {name: float(value) for name, value in metrics.compute().items()}
-    # At 0.5: two true positives, one false positive, one miss. Of six pairs the net orders five rightly.
+    # At 0.5: two true positives, one false positive, one miss. Of six pairs the net orders five
+    # rightly.
     assert values == pytest.approx(
         {
             "accuracy": 3 / 5,

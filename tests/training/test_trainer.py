@@ -18,7 +18,8 @@ def gpus(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("visible", "asked", "used"), [(0, "auto", 0), (2, "auto", 2), (2, 1, 1), (2, 4, 2), (2, 0, 0), (0, 1, 0)]
+    ("visible", "asked", "used"),
+    [(0, "auto", 0), (2, "auto", 2), (2, 1, 1), (2, 4, 2), (2, 0, 0), (0, 1, 0)],
 )
 def test_as_many_as_asked_for_and_visible(gpus, visible, asked, used):
     gpus(visible)
@@ -32,13 +33,17 @@ def test_a_missing_gpu_is_said_once_and_loudly(gpus, caplog):
         choose_gpus("auto", require_gpu=False)
         assert caplog.messages == []
         choose_gpus(1, require_gpu=False)
-    assert caplog.messages == ["TRAINING ON THE CPU: trainer.gpus=1 was asked for, but no GPU is visible."]
+    assert caplog.messages == [
+        "TRAINING ON THE CPU: trainer.gpus=1 was asked for, but no GPU is visible."
+    ]
 
 
 def test_fewer_gpus_than_asked_for_is_said(gpus, caplog):
     gpus(2)
     choose_gpus(4, require_gpu=False)
-    assert caplog.messages == ["TRAINING ON 2 GPUS: trainer.gpus=4 was asked for, but no more are visible."]
+    assert caplog.messages == [
+        "TRAINING ON 2 GPUS: trainer.gpus=4 was asked for, but no more are visible."
+    ]
 
 
 def test_a_required_gpu_that_is_missing_is_an_error(gpus):
@@ -54,7 +59,9 @@ def test_precision_follows_the_hardware(gpus, monkeypatch):
     gpus(1, capability=8)
     assert choose_precision("auto", on_gpu=True) == "bf16-mixed"
     for supported, expected in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda s=supported: s, raising=False)
+        monkeypatch.setattr(
+            torch.cpu, "_is_avx512_bf16_supported", lambda s=supported: s, raising=False
+        )
         assert choose_precision("auto", on_gpu=False) == expected
 
 

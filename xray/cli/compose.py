@@ -201,7 +201,7 @@ def _key_problem(override: Override, values: Any) -> str | None:
 
 
 def _unknown(key: str, values: Any) -> str:
-    from xray.schema.report import dotted_keys, no_such_key  # noqa: PLC0415
+    from xray.schema.report import dotted_keys, no_such_key
 
     if "/" in key:
         groups = {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.glob("*/**/*.yaml")}

@@ -40,7 +40,7 @@ def launch(verb: str, task: Task) -> None:
     prepare_environment()
     argv = sys.argv[1:]
     if {"--help", "-h"} & set(argv):
-        from xray.cli.helptext import help_text  # noqa: PLC0415
+        from xray.cli.helptext import help_text
 
         print(help_text(verb))  # noqa: T201
         return
@@ -81,9 +81,9 @@ def claim(directory: Path) -> Path:
 
 
 def _launch(verb: str, task: Task, argv: Sequence[str]) -> None:
-    from xray.cli.command import quoted, read_command, read_flags  # noqa: PLC0415
-    from xray.cli.preflight import check, check_composes  # noqa: PLC0415
-    from xray.cli.resume import resolve_resume  # noqa: PLC0415
+    from xray.cli.command import quoted, read_command, read_flags
+    from xray.cli.preflight import check, check_composes
+    from xray.cli.resume import resolve_resume
 
     flags = read_flags(argv)
     command = read_command(verb, flags)
@@ -106,7 +106,7 @@ def _launch(verb: str, task: Task, argv: Sequence[str]) -> None:
 
 
 def _run(command: "Command", plan: "Plan", task: Task) -> None:
-    from xray.cli.job import JobFailed, guarded  # noqa: PLC0415
+    from xray.cli.job import JobFailed, guarded
 
     failed: list[str] = []
     try:
@@ -116,7 +116,7 @@ def _run(command: "Command", plan: "Plan", task: Task) -> None:
         failed.append(str(error))
     finally:
         if plan.multirun and plan.directory and plan.monitor:
-            from xray.results.sweep import show_sweep  # noqa: PLC0415
+            from xray.results.sweep import show_sweep
 
             program = ["python", "-m", f"xray.{command.verb}"]
             failed += show_sweep(plan.directory, *plan.monitor, program)
@@ -125,7 +125,7 @@ def _run(command: "Command", plan: "Plan", task: Task) -> None:
 
 
 def _run_hydra(command: "Command", task: Task, arguments: Sequence[str]) -> None:
-    import hydra  # noqa: PLC0415
+    import hydra
 
     typed = sys.argv
     sys.argv = [typed[0], *arguments]

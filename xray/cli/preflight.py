@@ -85,7 +85,7 @@ def check_values(verb: str, config: DictConfig) -> list[str]:
     Returns:
         One sentence a problem.
     """
-    from xray.schema.verbs import problems  # noqa: PLC0415
+    from xray.schema.verbs import problems
 
     try:
         values: Any = OmegaConf.to_container(config, resolve=True)

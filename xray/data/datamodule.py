@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 class XrayDataModule(pl.LightningDataModule):
     """Wraps torchvision's ImageFolder for the train, val and test splits.
 
-    What is missing is carved from train/ (or from a flat root), by patient and stratified by class: test/, and
-    val/ also when it holds fewer than `min_val` images.
+    What is missing is carved from train/ (or from a flat root), by patient and stratified by
+    class: test/, and val/ also when it holds fewer than `min_val` images.
 
     Args:
         root: See `xray.data.layout.find_layout`.
@@ -43,7 +43,8 @@ class XrayDataModule(pl.LightningDataModule):
         val_fraction: Share of the training images that is carved for validation.
         test_fraction: Share of all images that is carved for the test.
         min_val: A val/ folder smaller than this joins train.
-        balance: How class imbalance is met: "loss" (weights, see `class_weights`), "sampler" or "none".
+        balance: How class imbalance is met: "loss" (weights, see `class_weights`), "sampler" or
+            "none".
         split_seed: Of the carving.
         seed: Of the shuffle.
 
@@ -89,7 +90,8 @@ class XrayDataModule(pl.LightningDataModule):
         """Scan the folders and split them, once.
 
         Raises:
-            DataError: When the folders are missing, not laid out as expected, or a class has no training image.
+            DataError: When the folders are missing, not laid out as expected, or a class has no
+                training image.
         """
         if self._splits:
             return
@@ -109,8 +111,10 @@ class XrayDataModule(pl.LightningDataModule):
         for target, name in enumerate(self.classes):
             if not counts[target]:
                 raise DataError(
-                    f"Class '{name}' has no training image below {self.root}. Expected a folder named as one of "
-                    f"{', '.join(self.groups.as_dict()[name])}, or other classes (data/groups=two_class)."
+                    f"Class '{name}' has no training image below {self.root}. Expected a folder "
+                    "named as one of "
+                    f"{', '.join(self.groups.as_dict()[name])}, or other classes "
+                    "(data/groups=two_class)."
                 )
 
     def _split(self, pool: list[XrayFolder], folders: Mapping[Split, XrayFolder]) -> None:
@@ -145,7 +149,7 @@ class XrayDataModule(pl.LightningDataModule):
         return self._splits[split]
 
     def class_weights(self) -> list[float] | None:
-        """Give each class N / (K n_k) of the training images, the weights of a balanced loss; None unless asked for."""
+        """Give each class N / (K n_k) of the training images; None unless the loss is weighted."""
         return self._balanced().tolist() if self.balance == "loss" else None
 
     def _balanced(self) -> Tensor:
@@ -186,7 +190,8 @@ class XrayDataModule(pl.LightningDataModule):
         path = layout.get("train" if layout.get("train") == root else split)
         if path is None:
             raise DataError(
-                f"{root} holds {', '.join(layout)}, but no {split}/. Pass split={next(iter(layout))}."
+                f"{root} holds {', '.join(layout)}, but no {split}/. Pass "
+                f"split={next(iter(layout))}."
             )
         folder = XrayFolder(path, self.groups, self.patient)
         return SplitDataset(
@@ -194,7 +199,7 @@ class XrayDataModule(pl.LightningDataModule):
         )
 
     def loader(self, source: Split | SplitDataset, **kwargs: Any) -> DataLoader[Batch]:
-        """Load a split, or a dataset from `external`; in order and not augmented unless `kwargs` say otherwise."""
+        """Load a split, or a dataset of `external`, in order unless `kwargs` say otherwise."""
         cached = self.features.get(source) if isinstance(source, str) else None
         dataset = self.dataset(source) if isinstance(source, str) else source
         workers = 0 if cached else self.workers
@@ -210,7 +215,7 @@ class XrayDataModule(pl.LightningDataModule):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Give what `data.json` records: classes, grouping, counts by split and a hash of the file list."""
+        """Give what `data.json` records: classes, grouping, counts and hashes of each split."""
         return {
             "root": self.root.name,
             "classes": list(self.classes),

@@ -67,7 +67,7 @@ class SplitDataset(Dataset[Batch]):
         return self.train(folder.read(place), epoch, index)
 
     def digest(self) -> str:
-        """Hash the list of files: path below the root, size in bytes and class of each, as SHA-256 in hex."""
+        """Hash each file's path below the root, size in bytes and class: SHA-256 in hex."""
         lines = (
             f"{s.path.relative_to(self.root).as_posix()}|{s.path.stat().st_size}|{s.target}\n"
             for s in self.samples

@@ -14,7 +14,8 @@ from xray.imaging.read import IMAGE_SUFFIXES, read_image
 from xray.types import Sample
 
 PATIENT_PATTERN = r"^(?:person\d+|(?:NORMAL2-)?IM-\d+|patient\d+|\d{8}(?=_\d{3}))"
-"""File names of Kermany et al. (person100_bacteria_475, NORMAL2-IM-0373-0001), NIH (00000013_005), phantoms."""
+"""File names of Kermany et al. (person100_bacteria_475, NORMAL2-IM-0373-0001), NIH "
+"(00000013_005), phantoms."""
 
 
 def compile_patient_pattern(pattern: str | None) -> re.Pattern[str]:
@@ -34,17 +35,20 @@ def compile_patient_pattern(pattern: str | None) -> re.Pattern[str]:
 class XrayFolder(ImageFolder):  # type: ignore[misc]
     """Images below class folders, read as greyscale, grouped into classes.
 
-    Unlike its parent it numbers the classes by the configuration, not by what folders happen to exist, and it
-    passes over hidden files, archive litter, masks, and links that lead back to a folder above them.
+    Unlike its parent it numbers the classes by the configuration, not by what folders happen to
+    exist, and it passes over hidden files, archive litter, masks, and links that lead back to a
+    folder above them.
 
     Args:
         root: A folder of class folders.
         groups: Which folder names mean which class.
-        patient: Searched in each file name without its ending; group 1, or the whole match, is the patient.
+        patient: Searched in each file name without its ending; group 1, or the whole match, is the
+            patient.
 
     Attributes:
         records: One `Sample` an image, sorted by path.
-        unknown_patients: How many file names told no patient; each of these counts as a patient of its own.
+        unknown_patients: How many file names told no patient; each of these counts as a patient of
+            its own.
 
     Raises:
         DataError: When a folder means no class, or there is no image at all.
@@ -57,7 +61,8 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
         )
         if not self.samples:
             raise DataError(
-                f"{root} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}) in any of its class folders "
+                f"{root} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}) in any of its "
+                "class folders "
                 f"({', '.join(sorted(self.class_to_idx)) or 'there are none'})."
             )
         self.classes = list(groups.classes)
@@ -71,7 +76,8 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
         )
         if not folders:
             raise DataError(
-                f"{directory} holds no class folders. Expected one folder of images a class, named as in "
+                f"{directory} holds no class folders. Expected one folder of images a class, "
+                "named as in "
                 f"data.groups: {self.groups.describe()}."
             )
         return list(self.groups.classes), {f.name: self.groups.index(f) for f in folders}

@@ -25,8 +25,9 @@ class Groups:
     """Which folder names mean which class.
 
     Args:
-        groups: Class name -> folder names that mean it (the class's own name always does). The order of the
-            classes is the order of the network's outputs; the first is the negative class.
+        groups: Class name -> folder names that mean it (the class's own name always does). The
+            order of the classes is the order of the network's outputs; the first is the negative
+            class.
 
     Raises:
         ConfigError: With fewer than two classes, or a folder name that stands under two.
@@ -35,7 +36,8 @@ class Groups:
     def __init__(self, groups: Mapping[str, Sequence[str]]) -> None:
         if len(groups) < 2:  # noqa: PLR2004
             raise ConfigError(
-                f"data.groups has {len(groups)} class(es), {', '.join(groups) or 'none'}; a classifier needs two."
+                f"data.groups has {len(groups)} class(es), {', '.join(groups) or 'none'}; a "
+                "classifier needs two."
             )
         self.classes = tuple(groups)
         self._index: dict[str, int] = {}
@@ -44,7 +46,8 @@ class Groups:
                 if self._index.setdefault(folder, index) != index:
                     other = self.classes[self._index[folder]]
                     raise ConfigError(
-                        f"data.groups lists the folder name '{folder}' under '{other}' and under '{name}'; "
+                        f"data.groups lists the folder name '{folder}' under '{other}' and under "
+                        f"'{name}'; "
                         "a folder can mean one class only."
                     )
 
@@ -67,7 +70,8 @@ class Groups:
         hint = f" (the nearest known name is '{near[0]}')" if near else ""
         raise DataError(
             f"{folder} is a folder that no class claims{hint}. Known: {self.describe()}. "
-            f"Add its name to one, e.g. 'data.groups.{self.classes[-1]}=[\"{folder.name}\"]', or move the folder away."
+            f"Add its name to one, e.g. 'data.groups.{self.classes[-1]}=[\"{folder.name}\"]', or "
+            "move the folder away."
         )
 
     def describe(self) -> str:

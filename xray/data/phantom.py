@@ -11,7 +11,7 @@ from xray.types import Split
 
 
 class PhantomDataModule(XrayDataModule):
-    """Draws phantoms into a folder, named by the numbers they were drawn from, and reads them like any other.
+    """Draws phantoms into a folder, named by what they were drawn from, and reads it like any.
 
     Args:
         root: Above the folders of all phantom sets.
@@ -43,6 +43,6 @@ class PhantomDataModule(XrayDataModule):
 
     def prepare_data(self) -> None:
         """Draw the phantoms, where that has not been done."""
-        from xray.imaging.phantom_tree import write_phantom_tree  # noqa: PLC0415
+        from xray.imaging.phantom_tree import write_phantom_tree
 
         write_phantom_tree(self.root, **self.drawing)

@@ -1,5 +1,6 @@
 """The order of an epoch, from (seed, epoch) alone."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -14,13 +15,15 @@ Key = tuple[int, int]
 class EpochSampler(Sampler[Key]):
     """Shuffles by (seed, epoch) and hands the epoch to the dataset with every index.
 
-    A resumed run so sees the order it would have seen, and loader processes that outlive an epoch learn
-    which one it is. In distributed training each process takes every n-th index, after padding to equal shares.
+    A resumed run so sees the order it would have seen, and loader processes that outlive an epoch
+    learn which one it is. In distributed training each process takes every n-th index, after
+    padding to equal shares.
 
     Args:
         size: Number of samples.
         seed: Of the shuffle.
-        weights: (size,) float, drawing probabilities up to a factor, with replacement; None shuffles.
+        weights: (size,) float, drawing probabilities up to a factor, with replacement; None
+            shuffles.
     """
 
     def __init__(self, size: int, seed: int, weights: Tensor | None = None) -> None:
@@ -34,7 +37,7 @@ class EpochSampler(Sampler[Key]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.size // _world()[1])
+        return math.ceil(self.size / _world()[1])
 
     def __iter__(self) -> Iterator[Key]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)

@@ -12,7 +12,8 @@ def carve(
 ) -> tuple[list[int], list[int]]:
     """Carve a share from samples, grouped by patient and stratified by class.
 
-    scikit-learn's StratifiedGroupKFold with round(1 / fraction) folds, of which the first is carved.
+    scikit-learn's StratifiedGroupKFold with round(1 / fraction) folds, of which the first is
+    carved.
 
     Args:
         samples: What to split.
@@ -27,7 +28,7 @@ def carve(
     Raises:
         DataError: When a class has fewer than two patients, so that one side would lack it.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 (1 s to import, not always needed)
+    from sklearn.model_selection import StratifiedGroupKFold
 
     patients: dict[int, set[str]] = defaultdict(set)
     for sample in samples:
@@ -35,8 +36,10 @@ def carve(
     fewest = min(patients, key=lambda target: len(patients[target]))
     if len(patients[fewest]) < 2:  # noqa: PLR2004
         raise DataError(
-            f"{name} cannot be carved from {len(samples)} images: class '{classes[fewest]}' has a single patient, "
-            f"{min(patients[fewest])!r}, who cannot be on both sides. Provide a {name}/ folder, or set "
+            f"{name} cannot be carved from {len(samples)} images: class '{classes[fewest]}' has "
+            "a single patient, "
+            f"{min(patients[fewest])!r}, who cannot be on both sides. Provide a {name}/ folder, "
+            "or set "
             "data.patient_pattern if that is not one patient."
         )
     folds = StratifiedGroupKFold(

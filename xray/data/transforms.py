@@ -16,9 +16,9 @@ from xray.errors import ConfigError
 class SeededTransform:
     """A list of albumentations on one-channel images, reseeded for every image.
 
-    albumentations keeps one random state a process: its draws repeat from epoch to epoch in loader processes, and
-    depend on how many there are. Reseeding from (seed, epoch, index) makes an image's draw a property of the
-    image.
+    albumentations keeps one random state a process: its draws repeat from epoch to epoch in loader
+    processes, and depend on how many there are. Reseeding from (seed, epoch, index) makes an
+    image's draw a property of the image.
 
     Args:
         transforms: albumentations transforms, in order.
@@ -45,15 +45,18 @@ class SeededTransform:
         Raises:
             ConfigError: When the list does not end at (size, size) uint8.
         """
-        # One OpenCV thread a process: its pool would compete with the network and with other loaders.
+        # One OpenCV thread a process: its pool would compete with the network and with other
+        # loaders.
         cv2.setNumThreads(0)
         draw = np.random.SeedSequence((self.seed, epoch, index)).generate_state(1)[0]
         self.compose.set_random_seed(int(draw))
         result = self.compose(image=image)["image"]
         if result.shape[:2] != (self.size, self.size) or result.dtype != np.uint8:
             raise ConfigError(
-                f"The transform turns an image into {result.shape} {result.dtype}, but the network expects "
-                f"({self.size}, {self.size}) uint8. Begin its list with albumentations.Resize to data.size."
+                f"The transform turns an image into {result.shape} {result.dtype}, but the "
+                "network expects "
+                f"({self.size}, {self.size}) uint8. Begin its list with albumentations.Resize to "
+                "data.size."
             )
         return torch.from_numpy(np.ascontiguousarray(result)).reshape(1, self.size, self.size)
 

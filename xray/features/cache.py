@@ -1,8 +1,8 @@
 """The frozen prefix of a network, run once over a dataset.
 
-A frozen network computes the same activations for the same pixels in every epoch and in every job of a sweep.
-Here it runs once over each image (over each of `views` seeded draws of a training image), and training, validation
-and testing start at the cut.
+A frozen network computes the same activations for the same pixels in every epoch and in every job
+of a sweep. Here it runs once over each image (over each of `views` seeded draws of a training
+image), and training, validation and testing start at the cut.
 """
 
 import hashlib
@@ -45,11 +45,13 @@ class FeatureCache:
 
     Args:
         folder: Of the memory maps.
-        mode: "auto" goes on without a cache where there can be none; "only" makes that an error; "off" never caches.
+        mode: "auto" goes on without a cache where there can be none; "only" makes that an error;
+            "off" never caches.
         views: Seeded draws kept of each training image.
         max_gb: More than this for one run is not cached, GiB.
         device: Where the prefix runs.
-        context: Makes the autocast context of the run, so that cached activations are those of an uncached run.
+        context: Makes the autocast context of the run, so that cached activations are those of an
+            uncached run.
     """
 
     folder: Path
@@ -60,7 +62,7 @@ class FeatureCache:
     context: Callable[[], AbstractContextManager[object]]
 
     def attach(self, model: XrayClassifier, data: XrayDataModule) -> None:
-        """Let the data module serve activations in place of pixels, computing those that are not there yet.
+        """Let the data module serve activations in place of pixels; compute what is missing.
 
         Raises:
             ConfigError: In mode "only", when nothing is frozen or it does not fit.
@@ -68,15 +70,13 @@ class FeatureCache:
         if self.mode == "off":
             return
         if model.cut == 0:
-            return self._without(
-                "nothing of the backbone is frozen from the first epoch to the last"
-            )
+            self._without("nothing of the backbone is frozen from the first epoch to the last")
+            return
         plans = {split: self._plan(model, data, split) for split in SPLITS}
         size = sum(math.prod(plan.shape) * plan.dtype.itemsize for plan in plans.values()) / GIB
         if size > self.max_gb:
-            return self._without(
-                f"it would take {size:.1f} GiB, more than cache.max_gb={self.max_gb}"
-            )
+            self._without(f"it would take {size:.1f} GiB, more than cache.max_gb={self.max_gb}")
+            return
         for split, plan in plans.items():
             array = open_features(plan.path, plan.dtype, plan.shape)
             if array is None:
@@ -90,7 +90,8 @@ class FeatureCache:
     def _without(self, reason: str) -> None:
         if self.mode == "only":
             raise ConfigError(
-                f"cache.mode is 'only', but {reason}. Pass cache.mode=auto to go on without a cache."
+                f"cache.mode is 'only', but {reason}. Pass cache.mode=auto to go on without a "
+                "cache."
             )
         log.info("no cache of frozen activations: %s", reason)
 

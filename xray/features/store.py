@@ -83,7 +83,7 @@ class FeatureDataset(Dataset[Batch]):
         return len(self.targets)
 
     def __getitems__(self, keys: list[int | Key]) -> Batch:
-        """Gather a batch; epoch e takes view e modulo the number of views, a plain index the first."""
+        """Gather a batch; epoch e takes view e modulo their number, a plain index the first."""
         pairs = [key if isinstance(key, tuple) else (0, key) for key in keys]
         views = [epoch % len(self.array) for epoch, _ in pairs]
         index = torch.tensor([i for _, i in pairs])

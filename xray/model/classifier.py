@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MetricCollection
 
@@ -22,10 +22,11 @@ from xray.types import SPLITS, Batch, Split
 
 
 class XrayClassifier(pl.LightningModule):
-    """Fine-tunes the head, and as many blocks as asked for, of a torchvision network without its top.
+    """Fine-tunes a head, and as many blocks as asked for, of a network without its top.
 
-    Its arguments are plain values and lie in the checkpoint, which so rebuilds it without any weights file:
-    `XrayClassifier.load_from_checkpoint(path, weights_only=True)`. To begin from pretrained weights use `create`.
+    Its arguments are plain values and lie in the checkpoint, which so rebuilds it without any
+    weights file: `XrayClassifier.load_from_checkpoint(path, weights_only=True)`. To begin from
+    pretrained weights use `create`.
 
     Args:
         backbone: One of `xray.model.backbone.BACKBONES`.
@@ -44,7 +45,8 @@ class XrayClassifier(pl.LightningModule):
     Attributes:
         frozen: How many blocks, from the input on, are frozen now.
         unfreezing: As `unfreeze`.
-        cut: How many blocks are frozen from the first epoch to the last; what they compute can be cached.
+        cut: How many blocks are frozen from the first epoch to the last; what they compute can be
+            cached.
     """
 
     def __init__(
@@ -123,7 +125,7 @@ class XrayClassifier(pl.LightningModule):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "XrayClassifier":
-        """Switch between training and evaluation; what is frozen stays in evaluation (batch statistics, dropout)."""
+        """Switch to training or evaluation; what is frozen stays in evaluation."""
         super().train(mode)
         self.backbone.prefix(self.frozen).eval()
         return self
@@ -147,8 +149,9 @@ class XrayClassifier(pl.LightningModule):
         """Split the network at the layer that Grad-CAM explains.
 
         Returns:
-            The body, from (B, 1, H, W) uint8 to activations (B, C, h, w), and the tail, from there to logits. VGG16
-            is split behind its last ReLU, before the last pooling: 14 x 14 at 224 px.
+            The body, from (B, 1, H, W) uint8 to activations (B, C, h, w), and the tail, from there
+            to logits. VGG16 is split behind its last ReLU, before the last pooling: 14 x 14 at 224
+            px.
         """
         *blocks, last = self.backbone.children()
         layers = list(last.children())
@@ -174,8 +177,10 @@ class XrayClassifier(pl.LightningModule):
         loss = F.cross_entropy(logits, target, weight=self.class_weights)  # type: ignore[arg-type]
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"The {split} loss became {loss.item()} in epoch {self.current_epoch}. Nothing was saved from it; "
-                "the best checkpoint so far stays. Lower optim.lr or optim.backbone_lr, or set trainer.precision=32-true."
+                f"The {split} loss became {loss.item()} in epoch {self.current_epoch}. Nothing "
+                "was saved from it; "
+                "the best checkpoint so far stays. Lower optim.lr or optim.backbone_lr, or set "
+                "trainer.precision=32-true."
             )
         probabilities = logits.detach().softmax(dim=1)
         metrics = self._metrics(split)
@@ -251,6 +256,8 @@ class XrayClassifier(pl.LightningModule):
         """
         if tuple(classes) != self.classes:
             raise RunError(
-                f"The checkpoint was trained on the classes {', '.join(self.classes)} (in this order), but the data "
-                f"has {', '.join(classes)}. Use the data.groups of the run that made the checkpoint."
+                f"The checkpoint was trained on the classes {', '.join(self.classes)} (in this "
+                "order), but the data "
+                f"has {', '.join(classes)}. Use the data.groups of the run that made the "
+                "checkpoint."
             )

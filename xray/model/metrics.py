@@ -25,8 +25,8 @@ BINARY = 2
 def build_metrics(num_classes: int) -> MetricCollection:
     """Accuracy, precision, recall, F1, specificity, AUROC and AUPRC.
 
-    With two classes the second is the positive one and the threshold is 0.5. With more, accuracy counts
-    images, and the others are the unweighted mean over the classes, each against the rest.
+    With two classes the second is the positive one and the threshold is 0.5. With more, accuracy
+    counts images, and the others are the unweighted mean over the classes, each against the rest.
 
     Args:
         num_classes: How many classes there are, at least 2.

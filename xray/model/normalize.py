@@ -1,4 +1,4 @@
-"""The first layer: one grey channel becomes the three normalised ones that pretrained weights expect."""
+"""The first layer: a grey channel becomes the three that pretrained weights expect."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class GreyToRGB(nn.Module):
     """Scales grey images to [0, 1], repeats them to three channels and normalises each.
 
-    It is part of the network, so that images travel as one byte a pixel, the arithmetic runs on the device, and
-    a checkpoint carries the normalisation of the weights it began from.
+    It is part of the network, so that images travel as one byte a pixel, the arithmetic runs on
+    the device, and a checkpoint carries the normalisation of the weights it began from.
 
     Args:
         mean: Of each channel, on a scale of [0, 1].

@@ -18,8 +18,9 @@ def build_optimizer(
 ) -> Optimizer:
     """Build an optimiser with one group for the head and one for the backbone's blocks.
 
-    Blocks that are unfrozen later belong to it from the start, so that its state has one shape all through a
-    run and fits after a resume; a parameter that is still frozen has no gradient and is passed over.
+    Blocks that are unfrozen later belong to it from the start, so that its state has one shape all
+    through a run and fits after a resume; a parameter that is still frozen has no gradient and is
+    passed over.
 
     Args:
         head: Trained at `lr`.
@@ -63,8 +64,9 @@ def build_schedule(
 def lr_factor(epoch: int, settings: Mapping[str, Any], max_epochs: int) -> float:
     """Give the factor on the learning rate in `epoch`, in (0, 1].
 
-    A linear warm-up, (e + 1) / (w + 1) for e < w, then 1 (constant) or a cosine that would reach 0 at `max_epochs`
-    (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts).
+    A linear warm-up, (e + 1) / (w + 1) for e < w, then 1 (constant) or a cosine that would reach 0
+    at `max_epochs` (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, without
+    restarts).
     """
     warmup = settings["warmup_epochs"]
     if epoch < warmup:

@@ -108,6 +108,6 @@ def _core_count() -> int | None:
 
 
 def _gpu_names() -> list[str]:
-    import torch  # noqa: PLC0415
+    import torch
 
     return [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]

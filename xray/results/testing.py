@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from rich.console import Console
@@ -53,7 +54,7 @@ def write_results(run: Path, predictions: Mapping[Split, Predictions], console: 
     for split, predicted in predictions.items():
         predicted.to_csv(run / "predictions" / f"{split}.csv")
         write_figures(run, split, predicted, run / "metrics.csv")
-    metrics = {split: summarise(predicted) for split, predicted in predictions.items()}
+    metrics: dict[str, Any] = {split: summarise(p) for split, p in predictions.items()}
     path = run / "metrics.json"
     # Evaluating one split leaves what is known of the others.
     store.write_json(path, {**(store.read_json(path) if path.exists() else {}), **metrics})

@@ -239,7 +239,7 @@ def _followed(gallery: Iterable[Explained], total: int) -> Iterable[Explained]:
     """Show a progress bar where there is long to wait."""
     if total <= PATIENCE:
         return gallery
-    from rich.progress import track  # noqa: PLC0415
+    from rich.progress import track
 
     return track(gallery, "Explaining", total=total)
 

@@ -128,8 +128,8 @@ def _weigh(
 ) -> tuple[NDArray[np.float32], Tensor]:
     """Run the package's method on the tail: (B, h, w) maps in [0, 1] and (B, K) logits."""
     # Six seconds, which only those who ask for maps should wait.
-    import pytorch_grad_cam  # noqa: PLC0415
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # noqa: PLC0415
+    import pytorch_grad_cam
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     if targets is not None and min(targets) < 0:
         raise IndexError(f"a target is negative: {list(targets)}")
@@ -143,7 +143,7 @@ def _weigh(
 
 def _enlarge(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float32]:
     """Bring (B, h, w) maps to (H, W) as the package does: bilinear, then to [0, 1] once more."""
-    from pytorch_grad_cam.utils.image import scale_cam_image  # noqa: PLC0415
+    from pytorch_grad_cam.utils.image import scale_cam_image
 
     height, width = size
     enlarged: NDArray[np.float32] = scale_cam_image(scale_cam_image(maps, (width, height)))

@@ -14,8 +14,8 @@ from xray.errors import TrainingError
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target, syncs, and renames.
 
-    Lightning's own writer goes through the system's temporary folder and moves the result: across file systems a
-    kill leaves half a checkpoint, and a full disk truncates the good one.
+    Lightning's own writer goes through the system's temporary folder and moves the result: across
+    file systems a kill leaves half a checkpoint, and a full disk truncates the good one.
     """
 
     def save_checkpoint(

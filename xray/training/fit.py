@@ -53,7 +53,8 @@ def fit(
     score = checkpoint.best_model_score
     if score is None or not math.isfinite(score):
         raise TrainingError(
-            f"No epoch ended with a finite {checkpoint.monitor}, so there is no best checkpoint in {run}. "
+            f"No epoch ended with a finite {checkpoint.monitor}, so there is no best checkpoint "
+            f"in {run}. "
             "Raise trainer.max_epochs, or monitor another metric."
         )
     return Path(checkpoint.best_model_path), float(score)

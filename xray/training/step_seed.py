@@ -9,8 +9,8 @@ import torch
 class StepSeed(pl.Callback):
     """Seeds torch before every training step.
 
-    Checkpoints hold no random state, and a loader draws from the same generator when it begins. With this, the
-    dropout of a resumed run is that of the run that was never stopped.
+    Checkpoints hold no random state, and a loader draws from the same generator when it begins.
+    With this, the dropout of a resumed run is that of the run that was never stopped.
 
     Args:
         seed: Of the run.

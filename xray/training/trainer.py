@@ -66,7 +66,8 @@ def choose_gpus(gpus: int | Literal["auto"], require_gpu: bool) -> int:
     visible = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not visible and require_gpu:
         raise TrainingError(
-            "trainer.require_gpu=true, but no GPU is visible to PyTorch. Check nvidia-smi, the driver and "
+            "trainer.require_gpu=true, but no GPU is visible to PyTorch. Check nvidia-smi, the "
+            "driver and "
             "CUDA_VISIBLE_DEVICES, or pass trainer.require_gpu=false to train on the CPU."
         )
     if gpus == "auto":
@@ -80,7 +81,10 @@ def choose_gpus(gpus: int | Literal["auto"], require_gpu: bool) -> int:
 
 
 def choose_precision(precision: str, *, on_gpu: bool) -> str:
-    """Resolve "auto": bf16-mixed on a GPU of compute capability 8 or a CPU with bf16 instructions, else 32-true."""
+    """Resolve "auto": bf16-mixed where the hardware is faster with it, else 32-true.
+
+    That is a GPU of compute capability 8, and a CPU with bf16 instructions.
+    """
     if precision != "auto":
         return precision
     if on_gpu:

@@ -21,13 +21,16 @@ class StagedUnfreezing(pl.Callback):
         """Refuse a pair that cannot work.
 
         Raises:
-            ConfigError: With DDP, which takes stock of what is trained once, before the first epoch.
+            ConfigError: With DDP, which takes stock of what is trained once, before the first
+                epoch.
         """
         assert isinstance(pl_module, XrayClassifier)
         if pl_module.unfreezing and isinstance(trainer.strategy, DDPStrategy):
             raise ConfigError(
-                "model.unfreeze cannot be used with trainer.strategy=ddp, which fixes what is trained before the "
-                "first epoch. Train on one GPU (trainer.gpus=1), or set model.trainable for the whole run."
+                "model.unfreeze cannot be used with trainer.strategy=ddp, which fixes what is "
+                "trained before the "
+                "first epoch. Train on one GPU (trainer.gpus=1), or set model.trainable for the "
+                "whole run."
             )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
