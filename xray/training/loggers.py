@@ -1,7 +1,9 @@
 """The curves of a run as one CSV file that a resume goes on with."""
 
 import csv
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from lightning_fabric.loggers.csv_logs import _ExperimentWriter
 from lightning_fabric.loggers.logger import rank_zero_experiment
@@ -35,6 +37,9 @@ class RunCSVLogger(CSVLogger):
         if self._experiment is None:
             self._experiment = _AppendingWriter(log_dir=self.save_dir)
         return self._experiment
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace | None = None) -> None:
+        """Write none: the run's configuration lies in .hydra/."""
 
 
 def drop_rows_after(path: Path, step: int) -> None:

@@ -1,0 +1,1 @@
+"""Ratios against the loop that everyone writes, measured as whole processes."""
