@@ -2,9 +2,12 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -72,12 +75,21 @@ def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
     callbacks = [instantiate(callback, _convert_="all") for callback in cfg.callbacks.values()]
     trainer: pl.Trainer = instantiate(
         cfg.trainer,
+        gpus=_gpus(cfg.trainer.gpus),
         callbacks=[StepSeed(cfg.seed), StagedUnfreezing(), *callbacks, collector],
         logger=[instantiate(logger, _convert_="all") for logger in cfg.logger.values()],
         default_root_dir=cfg.paths.run,
         _convert_="all",
     )
     return trainer, collector
+
+
+def _gpus(asked: int | Literal["auto"]) -> int | Literal["auto"]:
+    """Give a job of a sweep one GPU: further processes of it would each start the sweep anew."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return asked
+    visible = torch.cuda.device_count()
+    return min(1, visible if asked == "auto" else asked)
 
 
 def build_cache(cfg: DictConfig, trainer: pl.Trainer) -> FeatureCache:

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from xray import build
+from xray.config import CONF_DIR, prepare_environment
+from xray.errors import ConfigError, RunError
+
+
+def config(*overrides: str):
+    prepare_environment()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return compose("train", ["data=folder", "data.root=nowhere", "data.size=32", *overrides])
+
+
+@pytest.mark.parametrize("transform", ["none", "light", "strong"])
+def test_every_transform_gives_what_the_network_expects(transform):
+    data = build.build_data(config(f"transform={transform}"))
+    image = torch.randint(0, 255, (70, 50), dtype=torch.uint8).numpy()
+    assert data.train(image, 0, 0).shape == (1, 32, 32)
+    assert torch.equal(data.evaluate(image), data.evaluate(image, 3, 4))
+
+
+def test_an_argument_that_albumentations_only_warns_of_is_an_error():
+    wrong = "transform.train=[{_target_: albumentations.Rotate, limits: 3}]"
+    with pytest.raises(ConfigError, match=r"transform\.train is not what albumentations takes.*limits"):
+        build.build_data(config(wrong))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    path = tmp_path / "best.ckpt"
+    path.write_bytes(b"half")
+    with pytest.raises(RunError, match=r"best\.ckpt is no checkpoint"):
+        build.load_classifier(path)
+
+
+def test_cache_of_a_distributed_run_is_off(tmp_path, monkeypatch):
+    class Distributed:
+        world_size = 2
+
+        class strategy:  # noqa: N801
+            root_device = torch.device("cpu")
+
+        class precision_plugin:  # noqa: N801
+            forward_context = None
+
+    cfg = config(f"cache.dir={tmp_path}", "cache.views=3")
+    cache = build.build_cache(cfg, Distributed())
+    assert (cache.mode, cache.views, cache.folder) == ("off", 3, Path(tmp_path))
