@@ -68,10 +68,11 @@ class Groups:
             return self._index[name]
         near = difflib.get_close_matches(name, self._index, n=1)
         hint = f" (the nearest known name is '{near[0]}')" if near else ""
+        last = self.classes[-1]
+        folders = ", ".join([*self._folders(len(self.classes) - 1), name])
         raise DataError(
             f"{folder} is a folder that no class claims{hint}. Known: {self.describe()}. "
-            f"Add its name to one, e.g. 'data.groups.{self.classes[-1]}=[\"{folder.name}\"]', or "
-            "move the folder away."
+            f"Rename it, move it away, or add its name to a class: 'data.groups.{last}=[{folders}]'"
         )
 
     def describe(self) -> str:
