@@ -34,8 +34,7 @@ def write_image(path: Path, *, level: int = 128, size: int = 40, seed: int = 0) 
 
 @pytest.fixture
 def make_tree(tmp_path: Path) -> Callable[[Tree], Path]:
-    """Build a dataset from {"train/NORMAL": 6, ...}: two images a patient, pneumonia brighter "
-    "than normal."""
+    """Build a dataset from {"train/NORMAL": 6}: two images a patient, pneumonia brighter."""
 
     def make(tree: Tree, root: Path = tmp_path / "set") -> Path:
         seed = 0

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -168,6 +169,43 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_weights(run_verb, root, ca
         assert [r["epoch"] for r in csv.DictReader(file) if r["val/auroc"]] == ["0", "1", "2", "3"]
 
 
+def test_a_cached_run_trains_in_training_mode(run):
+    weights = state(run)
+    # Three epochs of three batches; in evaluation mode the statistics would stay at 0.
+    assert weights["head.norm.num_batches_tracked"] == 9
+    assert weights["head.norm.running_mean"].abs().sum() > 0
+
+
+def test_a_moved_run_keeps_its_best(run_verb, root, tmp_path):
+    options = [*TINY, f"data.root={root}", "~callbacks.gradcam", "test=false"]
+    first = run_verb(train, *options, "trainer.max_epochs=2", "tag=moved")
+    moved = first.rename(first.with_name("elsewhere"))
+    best = torch.load(moved / "checkpoints" / "best.ckpt", weights_only=True)["epoch"]
+    run_verb(train, f"resume={moved}", "trainer.max_epochs=3", "optim.lr=1e-9")
+    last = torch.load(moved / "checkpoints" / "last.ckpt", weights_only=True)
+    kept = next(s for k, s in last["callbacks"].items() if "val/auroc" in k and "Run" in k)
+    assert Path(kept["best_model_path"]) == moved / "checkpoints" / "best.ckpt"
+    assert torch.load(moved / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] >= best
+
+
+@pytest.mark.parametrize("override", ["model.head.dropout=0.1", "seed=3", "data.batch_size=4"])
+def test_what_a_resume_cannot_change_is_refused(run_verb, run, override, capsys):
+    with pytest.raises(SystemExit):
+        run_verb(train, f"resume={run}", override)
+    assert f"'{override}' cannot change in a resumed run" in capsys.readouterr().err
+
+
+def test_other_images_than_the_runs_own_are_refused(run_verb, root, tmp_path, capsys):
+    own = shutil.copytree(root, tmp_path / "own")
+    options = [*TINY, f"data.root={own}", "~callbacks.gradcam", "trainer.max_epochs=1"]
+    run = run_verb(train, *options, "logger=none")
+    write_image(own / "test" / "Normal" / "new.png")
+    for verb, key in ((train, "resume"), (evaluate, "run"), (gradcam, "run")):
+        with pytest.raises(SystemExit):
+            run_verb(verb, f"{key}={run}")
+        assert "The test images are not those of" in capsys.readouterr().err
+
+
 def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(run_verb, root, capfd):
     options = [
         *TINY,
@@ -218,7 +256,6 @@ def test_only_head_and_unfrozen_blocks_change(run_verb, root):
         classes=["normal", "pneumonia"],
         head=config["model"]["head"],
         optim=config["optim"],
-        monitor=config["monitor"],
         trainable="block5",
     ).state_dict()
     changed = {
@@ -263,7 +300,8 @@ def test_evaluation_of_another_folder(run, run_verb, tmp_path):
         write_image(tmp_path / "clinic" / "Viral Pneumonia" / f"{i}.png", level=150, seed=i)
         write_image(tmp_path / "clinic" / "healthy" / f"{i}.png", level=90, seed=10 + i)
     run_verb(evaluate, f"run={run}", f"root={tmp_path / 'clinic'}", "gpus=0")
-    metrics = json.loads((run / "external" / "clinic" / "metrics.json").read_text())
+    (folder,) = (run / "external").glob("clinic_*")
+    metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["test"]["n"] == 6
 
 

@@ -1,6 +1,8 @@
 """From a composed configuration to live objects; the last place where a DictConfig is known."""
 
+import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import LearningRateMonitor
 
 from xray.config import load_run_config
 from xray.data.datamodule import XrayDataModule
@@ -17,8 +20,11 @@ from xray.errors import ConfigError, RunError
 from xray.features.cache import FeatureCache
 from xray.model.classifier import XrayClassifier
 from xray.results.collector import PredictionCollector
+from xray.results.store import read_json
 from xray.training.step_seed import StepSeed
 from xray.training.unfreeze import StagedUnfreezing
+
+log = logging.getLogger(__name__)
 
 
 def build_data(cfg: DictConfig) -> XrayDataModule:
@@ -51,11 +57,31 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
         classes=list(data.classes),
         class_weights=data.class_weights(),
         optim=OmegaConf.to_container(cfg.optim, resolve=True),
-        monitor=OmegaConf.to_container(cfg.monitor, resolve=True),
         seed=cfg.seed,
         _convert_="all",
     )
     return model
+
+
+def check_data(run: Path, description: Mapping[str, Any]) -> None:
+    """Make sure that a run's data are still what they were: other files would be split otherwise.
+
+    Args:
+        run: The run directory.
+        description: As `XrayDataModule.describe` gives it now.
+
+    Raises:
+        RunError: When a split holds other files.
+    """
+    then = read_json(run / "data.json")["splits"]
+    for split, now in description["splits"].items():
+        if now["files_sha256"] != then[split]["files_sha256"]:
+            raise RunError(
+                f"The {split} images are not those of {run}: {then[split]['images']} then, "
+                f"{now['images']} now, or other files. What was carved then would be carved "
+                "otherwise now, and test images could be trained on. Bring the files back, or "
+                "start a new run."
+            )
 
 
 def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClassifier:
@@ -72,12 +98,15 @@ def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClass
 def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
     """Build the Trainer with the configured callbacks and loggers, and our own."""
     collector = PredictionCollector()
+    loggers = [instantiate(logger, _convert_="all") for logger in cfg.logger.values()]
     callbacks = [instantiate(callback, _convert_="all") for callback in cfg.callbacks.values()]
+    if not loggers:
+        callbacks = [c for c in callbacks if not isinstance(c, LearningRateMonitor)]
     trainer: pl.Trainer = instantiate(
         cfg.trainer,
         gpus=_gpus(cfg.trainer.gpus),
         callbacks=[StepSeed(cfg.seed), StagedUnfreezing(), *callbacks, collector],
-        logger=[instantiate(logger, _convert_="all") for logger in cfg.logger.values()],
+        logger=loggers,
         default_root_dir=cfg.paths.run,
         _convert_="all",
     )
@@ -93,10 +122,20 @@ def _gpus(asked: int | Literal["auto"]) -> int | Literal["auto"]:
 
 
 def build_cache(cfg: DictConfig, trainer: pl.Trainer) -> FeatureCache:
-    """Build the cache of frozen activations, for the device and the precision of `trainer`."""
+    """Build the cache of frozen activations, for the device and the precision of `trainer`.
+
+    Raises:
+        ConfigError: When cache.mode is "only" and several processes train, which have no cache.
+    """
+    mode = cfg.cache.mode
+    if trainer.world_size > 1:
+        if mode == "only":
+            raise ConfigError("cache.mode is 'only', but several GPUs train: pass cache.mode=auto")
+        log.info("no cache of frozen activations: several GPUs train")
+        mode = "off"
     return FeatureCache(
         folder=Path(cfg.cache.dir),
-        mode=cfg.cache.mode if trainer.world_size == 1 else "off",
+        mode=mode,
         views=cfg.cache.views,
         max_gb=cfg.cache.max_gb,
         device=trainer.strategy.root_device,

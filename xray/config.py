@@ -16,7 +16,13 @@ CONF_DIR: Path = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE
 SAVED = Path(".hydra/config.yaml")
 """A run's configuration, in its directory."""
 
-USER_PATHS = (("data", "root"), ("model", "weights"))
+USER_PATHS = (
+    ("data", "root"),
+    ("model", "weights"),
+    ("paths", "outputs"),
+    ("paths", "data"),
+    ("paths", "cache"),
+)
 """Keys that may hold a path relative to the directory where the run was started."""
 
 

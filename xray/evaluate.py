@@ -15,7 +15,10 @@ def evaluate(cfg: "DictConfig") -> None:
     The run's own split goes where training put it, another folder's to `external/<name>/`.
     """
     # Imported here, so that --help and a mistyped key answer at once.
+    from hashlib import sha256
+
     import pytorch_lightning as pl
+    import torch
     from rich.console import Console
 
     from xray import build
@@ -25,12 +28,19 @@ def evaluate(cfg: "DictConfig") -> None:
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = build.restore(run)
-    if cfg.root is None:
+    if cfg.root:
+        root = Path(cfg.root).resolve()
+        dataset = data.external(root, cfg.split)
+        # Two folders of one name are two results.
+        folder = run / "external" / f"{root.name}_{sha256(str(root).encode()).hexdigest()[:6]}"
+    else:
         data.prepare_data()
-    dataset = data.external(Path(cfg.root), cfg.split) if cfg.root else data.dataset(cfg.split)
+        build.check_data(run, data.describe())
+        dataset, folder = data.dataset(cfg.split), run
     collector = PredictionCollector()
     trainer = build_trainer(
-        gpus=cfg.gpus,
+        # One process: each would write the results.
+        gpus=min(1, torch.cuda.device_count()) if cfg.gpus == "auto" else min(1, cfg.gpus),
         require_gpu=False,
         precision=run_cfg.trainer.precision,
         callbacks=[pl.callbacks.RichProgressBar(), collector],
@@ -38,7 +48,6 @@ def evaluate(cfg: "DictConfig") -> None:
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
     predictions = {cfg.split: collector.predictions(dataset.samples, model.classes)}
-    folder = run / "external" / Path(cfg.root).name if cfg.root else run
     testing.write_results(folder, predictions, Console())
 
 

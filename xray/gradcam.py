@@ -14,18 +14,19 @@ def gradcam(cfg: "DictConfig") -> None:
     # Imported here, so that --help and a mistyped key answer at once.
     from functools import partial
 
+    import torch
     from rich.console import Console
 
     from xray import build
     from xray.results.store import find_run
     from xray.saliency.gallery import choose, explain, lesion_mask, write_gallery
-    from xray.training.trainer import choose_gpus
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
     _, data, model = build.restore(run)
     data.prepare_data()
+    build.check_data(run, data.describe())
     dataset = data.dataset(cfg.split)
-    device = "cuda" if choose_gpus("auto", require_gpu=False) else "cpu"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = choose(dataset.samples, cfg.n, cfg.seed, classes=model.classes, only=cfg.only)
     drawn = explain(
         model.to(device),

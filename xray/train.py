@@ -24,12 +24,15 @@ def train(cfg: "DictConfig") -> float:
     from xray.training.summary import data_table, model_table
 
     run, console = Path(cfg.paths.run), Console()
-    store.write_environment(run, cfg.seed)
+    last = run / "checkpoints" / "last.ckpt" if cfg.resume else None
     data = build.build_data(cfg)
     data.prepare_data()
     description = data.describe()
-    store.write_json(run / "data.json", description)
-    last = run / "checkpoints" / "last.ckpt" if cfg.resume else None
+    if last:
+        build.check_data(run, description)
+    else:
+        store.write_environment(run, cfg.seed)
+        store.write_json(run / "data.json", description)
     model = build.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
     trainer, collector = build.build_trainer(cfg)
     if trainer.is_global_zero:

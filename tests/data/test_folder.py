@@ -72,6 +72,13 @@ def test_noise_is_never_a_class_or_a_sample(tmp_path):
     assert [record.path for record in folder(tmp_path).records] == [image]
 
 
+def test_a_link_to_a_sibling_whose_name_begins_alike_is_no_loop(tmp_path):
+    image = write_image(tmp_path / "covid" / "a.png")
+    write_image(tmp_path / "covid_vs_normal" / "normal" / "b.png")
+    (tmp_path / "covid_vs_normal" / "covid").symlink_to(image.parent, target_is_directory=True)
+    assert [r.label for r in folder(tmp_path / "covid_vs_normal").records] == ["covid", "normal"]
+
+
 def test_unknown_folder_and_no_images_are_errors(tmp_path):
     with pytest.raises(DataError, match="no class folders"):
         folder(tmp_path)

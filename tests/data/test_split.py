@@ -35,9 +35,16 @@ def test_seed_decides():
     assert first == again != other
 
 
-def test_few_patients_make_fewer_folds():
-    kept, carved = carve(samples(2, 9), 0.1, classes=CLASSES, seed=0, name="val")
-    assert len(kept) + len(carved) == 33
+def test_a_rare_class_is_on_both_sides_and_the_share_is_kept():
+    data = samples(100, 2, images=1)
+    kept, carved = carve(data, 0.2, classes=CLASSES, seed=0, name="val")
+    assert len(carved) == pytest.approx(20, abs=2)
+    assert {data[i].target for i in kept} == {data[i].target for i in carved} == {0, 1}
+
+
+def test_fewer_patients_than_folds():
+    kept, carved = carve(samples(2, 3), 0.1, classes=CLASSES, seed=0, name="val")
+    assert len(kept) + len(carved) == 15
     assert carved
 
 

@@ -1,3 +1,4 @@
+from collections import namedtuple
 from contextlib import nullcontext
 
 import pytest
@@ -18,9 +19,11 @@ def data(make_tree, transforms):
     return build(make_tree(TREE), transforms)
 
 
-def build(root, transforms):
+def build(root, transforms, **options):
     groups = {"normal": [], "covid": []}
-    return XrayDataModule(root, groups, transforms, size=32, batch_size=4, workers=0, min_val=0)
+    return XrayDataModule(
+        root, groups, transforms, size=32, batch_size=4, workers=0, min_val=0, **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,6 @@ def model():
         classes=["normal", "covid"],
         head={"pooling": "avg", "norm": "none", "hidden": [], "dropout": 0.0},
         optim={},
-        monitor={},
         trainable="block5",
     ).eval()
 
@@ -80,6 +82,35 @@ def test_a_second_run_computes_nothing_and_a_change_computes_anew(
     cache(folder).attach(model, build(root, other))
     new = {path.name for path in folder.iterdir()} - before.keys()
     assert {name.split("_")[0] for name in new} == {"train"}
+
+
+def test_one_view_of_another_seed_is_another_draw(tmp_path, model, make_tree, transforms):
+    root, arrays = make_tree(TREE), []
+    for seed in (0, 1):
+        data = build(root, transforms, seed=seed)
+        cache(tmp_path / "cache", views=1).attach(model, data)
+        arrays.append(data.features["train"].array)
+        assert data.features["val"].array.shape[0] == 1
+    assert (arrays[0] != arrays[1]).any()
+    assert len(list((tmp_path / "cache").glob("train_*.npy"))) == 2
+    assert len(list((tmp_path / "cache").glob("val_*.npy"))) == 1
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_left_in_the_mode_it_was_in(tmp_path, model, data, training):
+    model.train(training)
+    cache(tmp_path / "cache").attach(model, data)
+    assert model.head.training is training
+    model.eval()
+
+
+def test_a_full_disk_is_said_before_the_fill(tmp_path, model, data, monkeypatch, caplog):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr("xray.features.cache.shutil.disk_usage", lambda path: usage(100))
+    with caplog.at_level("INFO"):
+        cache(tmp_path / "cache").attach(model, data)
+    assert data.features == {}
+    assert "0.0 GiB free" in caplog.text
 
 
 def test_without_augmentation_one_view_is_enough(tmp_path, model, make_tree, transforms):

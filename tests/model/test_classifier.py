@@ -27,7 +27,6 @@ def classifier(**options) -> XrayClassifier:
             "classes": ["normal", "pneumonia"],
             "head": {"pooling": "avg", "norm": "batch", "hidden": [4], "dropout": 0.5},
             "optim": OPTIM,
-            "monitor": {"metric": "val/auroc", "mode": "max"},
             **options,
         }
     )
@@ -107,7 +106,6 @@ def test_create_is_seeded_and_leaves_the_global_state_alone():
         "classes": ["normal", "pneumonia"],
         "head": {"pooling": "avg", "norm": "none", "hidden": [], "dropout": 0.0},
         "optim": OPTIM,
-        "monitor": {"metric": "val/auroc", "mode": "max"},
     }
     state = torch.get_rng_state()
     one, same, other = (

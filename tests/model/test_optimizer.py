@@ -50,9 +50,9 @@ def test_factors(schedule, warmup, expected):
     )
 
 
-def test_plateau_waits_then_scales():
-    optimizer = build_optimizer(nn.Linear(2, 2), [], SETTINGS)
-    schedule = build_schedule(optimizer, {**SETTINGS, "schedule": "plateau"}, 10, "max")
-    for _ in range(5):
-        schedule.step(0.5)
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.03)
+def test_schedule_scales_every_group():
+    optimizer = build_optimizer(nn.Linear(2, 2), [nn.Linear(2, 2)], SETTINGS)
+    schedule = build_schedule(optimizer, {**SETTINGS, "schedule": "cosine"}, 2)
+    optimizer.step()
+    schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.05, 0.005])

@@ -1,5 +1,3 @@
-import logging
-
 import pytest
 import torch
 
@@ -26,24 +24,19 @@ def test_as_many_as_asked_for_and_visible(gpus, visible, asked, used):
     assert choose_gpus(asked, require_gpu=False) == used
 
 
-def test_a_missing_gpu_is_said_once_and_loudly(gpus, caplog):
+@pytest.mark.parametrize("asked", [1, "auto"])
+def test_a_missing_gpu_is_said_once_and_loudly(gpus, caplog, asked):
     gpus(0)
-    with caplog.at_level(logging.WARNING):
-        choose_gpus(0, require_gpu=False)
-        choose_gpus("auto", require_gpu=False)
-        assert caplog.messages == []
-        choose_gpus(1, require_gpu=False)
-    assert caplog.messages == [
-        "TRAINING ON THE CPU: trainer.gpus=1 was asked for, but no GPU is visible."
-    ]
+    choose_gpus(0, require_gpu=False)
+    assert caplog.messages == []
+    choose_gpus(asked, require_gpu=False)
+    assert caplog.messages == [f"NO GPU IS VISIBLE: running on the CPU (trainer.gpus={asked})."]
 
 
 def test_fewer_gpus_than_asked_for_is_said(gpus, caplog):
     gpus(2)
     choose_gpus(4, require_gpu=False)
-    assert caplog.messages == [
-        "TRAINING ON 2 GPUS: trainer.gpus=4 was asked for, but no more are visible."
-    ]
+    assert caplog.messages == ["ONLY 2 GPUS ARE VISIBLE: trainer.gpus=4 was asked for."]
 
 
 def test_a_required_gpu_that_is_missing_is_an_error(gpus):

@@ -11,6 +11,18 @@ from xray.cli.command import Command, quoted
 from xray.config import CONF_DIR, SAVED, load_run_config, run_paths
 from xray.errors import ConfigError, RunError
 
+CHANGEABLE = (
+    "resume",
+    "trainer.",
+    "optim.lr",
+    "optim.backbone_lr",
+    "callbacks.",
+    "logger.",
+    "paths.",
+    "test",
+)
+"""Beginnings of the keys that a resumed run can take another value of."""
+
 LAST = Path("checkpoints/last.ckpt")
 """The checkpoint to go on from, in the run directory."""
 
@@ -42,6 +54,12 @@ def resolve_resume(command: Command) -> Command:
             f"'{groups[0]}' cannot change in a resumed run, which keeps the options of its "
             "groups; single values may change (trainer.max_epochs=20). Leave it out, or start "
             "a new run"
+        )
+    fixed = [text for text in command.overrides if not _key(text).startswith(CHANGEABLE)]
+    if fixed:
+        raise ConfigError(
+            f"'{fixed[0]}' cannot change in a resumed run, whose network, data and seed are those "
+            f"it began with. These can: {', '.join(CHANGEABLE[1:])}. Leave it out, or start a new run"
         )
     load_run_config(run)
     if not (run / LAST).is_file():

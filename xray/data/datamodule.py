@@ -164,8 +164,8 @@ class XrayDataModule(pl.LightningDataModule):
         if self.balance == "sampler":
             weights = self._balanced()[[sample.target for sample in samples]]
         # Batch normalisation cannot train on a batch of one.
-        drop_last = len(samples) % self.batch_size == 1
         sampler = EpochSampler(len(samples), self.seed, weights)
+        drop_last = len(sampler) % self.batch_size == 1
         return self.loader("train", sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[Batch]:

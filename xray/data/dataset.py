@@ -66,10 +66,16 @@ class SplitDataset(Dataset[Batch]):
         folder, place = self._places[index]
         return self.train(folder.read(place), epoch, index)
 
-    def digest(self) -> str:
-        """Hash each file's path below the root, size in bytes and class: SHA-256 in hex."""
-        lines = (
-            f"{s.path.relative_to(self.root).as_posix()}|{s.path.stat().st_size}|{s.target}\n"
-            for s in self.samples
-        )
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    def digest(self, *, times: bool = False) -> str:
+        """Hash the list of files: SHA-256 in hex.
+
+        Args:
+            times: Whether a file's time of change counts, beside its path below the root, its size
+                in bytes and its class; then the hash holds on this machine only.
+        """
+        digest = hashlib.sha256()
+        for sample in self.samples:
+            status = sample.path.stat()
+            fields = [sample.path.relative_to(self.root).as_posix(), status.st_size, sample.target]
+            digest.update(f"{fields}{status.st_mtime_ns if times else ''}\n".encode())
+        return digest.hexdigest()

@@ -1,6 +1,5 @@
 """torchvision's ImageFolder with our reader, our grouping and nothing but images."""
 
-import os
 import re
 from pathlib import Path
 
@@ -14,8 +13,7 @@ from xray.imaging.read import IMAGE_SUFFIXES, read_image
 from xray.types import Sample
 
 PATIENT_PATTERN = r"^(?:person\d+|(?:NORMAL2-)?IM-\d+|patient\d+|\d{8}(?=_\d{3}))"
-"""File names of Kermany et al. (person100_bacteria_475, NORMAL2-IM-0373-0001), NIH "
-"(00000013_005), phantoms."""
+"""Names of Kermany et al. (person100_bacteria_475, IM-0115-0001), NIH (00000013_005), phantoms."""
 
 
 def compile_patient_pattern(pattern: str | None) -> re.Pattern[str]:
@@ -105,9 +103,7 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
 def _revisits(folder: Path, root: Path) -> bool:
     """Tell whether a link on the way from `root` to `folder` leads to a folder above itself."""
     while folder != root:
-        if folder.is_symlink() and os.path.realpath(folder.parent).startswith(
-            os.path.realpath(folder)
-        ):
+        if folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve()):
             return True
         folder = folder.parent
     return False

@@ -1,7 +1,10 @@
 """Splits that keep a patient's images together."""
 
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
+
+import numpy as np
 
 from xray.errors import DataError
 from xray.types import Sample
@@ -42,12 +45,16 @@ def carve(
             "or set "
             "data.patient_pattern if that is not one patient."
         )
-    folds = StratifiedGroupKFold(
-        n_splits=max(2, min(round(1 / fraction), len(patients[fewest]))),
-        shuffle=True,
-        random_state=seed,
-    )
-    targets = [sample.target for sample in samples]
+    targets = np.array([sample.target for sample in samples])
     groups = [sample.patient for sample in samples]
-    kept, carved = next(folds.split(targets, targets, groups))
+    most = max(len(names) for names in patients.values())
+    splitter = StratifiedGroupKFold(
+        n_splits=max(2, min(round(1 / fraction), most)), shuffle=True, random_state=seed
+    )
+    with warnings.catch_warnings():
+        # A class with fewer patients than folds is absent from some; one that has all is taken.
+        warnings.filterwarnings("ignore", "The least populated class")
+        folds = list(splitter.split(targets, targets, groups))
+    complete = (f for f in folds if set(targets[f[0]]) == set(targets[f[1]]) == set(patients))
+    kept, carved = next(complete, folds[0])
     return sorted(kept.tolist()), sorted(carved.tolist())

@@ -9,9 +9,11 @@ import hashlib
 import json
 import logging
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -37,6 +39,7 @@ from xray.types import SPLITS, Batch, Split
 
 log = logging.getLogger(__name__)
 GIB = 2**30
+_PIXEL_PACKAGES = ("xray", "pillow", "albumentations", "opencv-python-headless", "torch")
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,23 @@ class FeatureCache:
         if model.cut == 0:
             self._without("nothing of the backbone is frozen from the first epoch to the last")
             return
+        training = model.training
+        model.to(self.device).eval()
+        try:
+            self._attach(model, data)
+        finally:
+            model.train(training)
+
+    def _attach(self, model: XrayClassifier, data: XrayDataModule) -> None:
         plans = {split: self._plan(model, data, split) for split in SPLITS}
         size = sum(math.prod(plan.shape) * plan.dtype.itemsize for plan in plans.values()) / GIB
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free / GIB
+        if size > free:
+            self._without(
+                f"it would take {size:.1f} GiB, and {self.folder} has {free:.1f} GiB free"
+            )
+            return
         if size > self.max_gb:
             self._without(f"it would take {size:.1f} GiB, more than cache.max_gb={self.max_gb}")
             return
@@ -104,17 +122,19 @@ class FeatureCache:
             probe = torch.zeros(
                 1, 1, transform.size, transform.size, dtype=torch.uint8, device=self.device
             )
-            one = model.to(self.device).eval().to_cut(probe)
+            one = model.to_cut(probe)
         description: dict[str, object] = {
             "split": split,
-            "files": dataset.digest(),
+            "files": dataset.digest(times=True),
             "transform": transform.describe(),
-            "seed": transform.seed if views > 1 else None,
+            "seed": None if static or split != "train" else transform.seed,
             "views": views,
             "weights": _hash_prefix(model),
             "cut": model.cut,
             "dtype": str(one.dtype),
             "size": transform.size,
+            "device": self.device.type,
+            "versions": {name: version(name) for name in _PIXEL_PACKAGES},
         }
         key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
         path = self.folder / f"{split}_{key}.npy"

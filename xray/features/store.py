@@ -1,9 +1,9 @@
 """Activations on disk, as one memory map a split."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ class FeatureWriter:
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> None:
         self.path, self.dtype = path, dtype
-        self.part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self.part = path.with_name(f".{path.name}.{uuid4().hex}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
         self.array: Activations = np.lib.format.open_memmap(self.part, "w+", _STORED[dtype], shape)
 

@@ -33,7 +33,6 @@ class XrayClassifier(pl.LightningModule):
         classes: Class names in the order of the outputs; the first is the negative class.
         head: Keyword arguments of `Head`: pooling, norm, hidden, dropout.
         optim: See `xray.model.optimizer`.
-        monitor: {"metric": "val/auroc", "mode": "max"}: what a plateau schedule goes by.
         trainable: "head", "block5" (and what follows it) ... "block1" or "all".
         unfreeze: {"epoch": e, "trainable": ...}: from that epoch (counted from 0) more is trained.
         class_weights: Of the cross-entropy, one a class; None weighs all alike.
@@ -56,7 +55,6 @@ class XrayClassifier(pl.LightningModule):
         classes: Sequence[str],
         head: Mapping[str, Any],
         optim: Mapping[str, Any],
-        monitor: Mapping[str, str],
         trainable: str = "head",
         unfreeze: Mapping[str, Any] | None = None,
         class_weights: Sequence[float] | None = None,
@@ -68,7 +66,7 @@ class XrayClassifier(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.classes = tuple(classes)
-        self.optim, self.monitor = optim, monitor
+        self.optim = optim
         self.trainable, self.unfreezing = trainable, unfreeze
         self.cut = min(self.frozen_at(0), self.frozen_at(unfreeze["epoch"] if unfreeze else 0))
         self.normalize = GreyToRGB(mean, std)
@@ -223,30 +221,22 @@ class XrayClassifier(pl.LightningModule):
         optimizer = build_optimizer(
             self.head, list(self.backbone.children())[self.cut :], self.optim
         )
-        schedule = build_schedule(
-            optimizer, self.optim, self.trainer.max_epochs or 1, self.monitor["mode"]
-        )
+        schedule = build_schedule(optimizer, self.optim, self.trainer.max_epochs or 1)
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {
-                "scheduler": schedule,
-                "interval": "epoch",
-                "monitor": self.monitor["metric"],
-            },
+            "lr_scheduler": {"scheduler": schedule, "interval": "epoch"},
         }
 
     def on_train_start(self) -> None:
         """After a resume, go by the configured learning rates: a checkpoint brings back its own."""
         schedule = self.lr_schedulers()
-        if isinstance(schedule, LambdaLR):
-            schedule.base_lrs = [self.optim["lr"], self.optim["backbone_lr"]][
-                : len(schedule.base_lrs)
-            ]
-            for group, base, factor in zip(
-                schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
-            ):
-                group["initial_lr"] = base
-                group["lr"] = base * factor(self.current_epoch)
+        assert isinstance(schedule, LambdaLR)
+        schedule.base_lrs = [self.optim["lr"], self.optim["backbone_lr"]][: len(schedule.base_lrs)]
+        for group, base, factor in zip(
+            schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+        ):
+            group["initial_lr"] = base
+            group["lr"] = base * factor(self.current_epoch)
 
     def check_classes(self, classes: Sequence[str]) -> None:
         """Make sure that a dataset's classes are the network's, in the same order.

@@ -6,11 +6,9 @@ from typing import Any
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR
 
 from xray.errors import ConfigError
-
-PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.3, 3
 
 
 def build_optimizer(
@@ -45,19 +43,8 @@ def build_optimizer(
             raise ConfigError(f"optim.name is '{name}'; expected adamw or sgd.")
 
 
-def build_schedule(
-    optimizer: Optimizer, settings: Mapping[str, Any], max_epochs: int, mode: str
-) -> LRScheduler | ReduceLROnPlateau:
-    """Build the learning rate's course over epochs.
-
-    Args:
-        optimizer: Whose rates are scaled.
-        settings: `schedule` (constant | cosine | plateau) and `warmup_epochs`.
-        max_epochs: Where the cosine ends.
-        mode: Whether the monitored metric is best at its "min" or "max" (plateau).
-    """
-    if settings["schedule"] == "plateau":
-        return ReduceLROnPlateau(optimizer, mode, PLATEAU_FACTOR, PLATEAU_PATIENCE)  # type: ignore[arg-type]
+def build_schedule(optimizer: Optimizer, settings: Mapping[str, Any], max_epochs: int) -> LambdaLR:
+    """Build the learning rate's course over epochs, see `lr_factor`."""
     return LambdaLR(optimizer, lambda epoch: lr_factor(epoch, settings, max_epochs))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,6 +24,9 @@ IMAGENET: tuple[Triple, Triple] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NONE: tuple[Triple, Triple] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 _OPTIONS = ("auto", "imagenet", "random")
+
+# vgg16-397923af.pth: torchvision's own files, which expect ImageNet's mean and standard deviation.
+_TORCHVISION = re.compile(r"-[0-9a-f]{8}\.pth$")
 
 _logger = logging.getLogger(__name__)
 
@@ -69,7 +73,9 @@ def load_backbone(
         ConfigError: `name` or `normalization` is no option.
         WeightsError: The weights cannot be had, or do not fit the backbone.
     """
-    mean, std = _mean_and_std(normalization, is_file=weights not in _OPTIONS)
+    mean, std = _mean_and_std(
+        normalization, is_file=weights not in _OPTIONS and not _TORCHVISION.search(weights)
+    )
     with torch.device("meta"):
         backbone = build_backbone(name)
     file = _find(name, weights, seed)

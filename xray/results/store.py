@@ -101,7 +101,8 @@ def _newest(outputs: Path) -> Path:
     ]
     if not finished:
         raise RunError(f"There is no finished run below {outputs}: start one with `make train`.")
-    return max(finished, key=lambda metrics: metrics.stat().st_mtime_ns).parent
+    # metrics.json is written anew by every evaluation.
+    return max((m.parent for m in finished), key=lambda run: (run / BEST).stat().st_mtime_ns)
 
 
 def _checked(run: Path) -> Path:

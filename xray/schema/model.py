@@ -109,7 +109,7 @@ class Optim(Strict):
     backbone_lr: Positive
     momentum: Rate
     weight_decay: NonNegative
-    schedule: Literal["constant", "cosine", "plateau"]
+    schedule: Literal["constant", "cosine"]
     warmup_epochs: Natural
 
 

@@ -32,24 +32,12 @@ Metric = Literal[
     "val/auroc",
     "val/auprc",
 ]
-# Lightning's names; the numbers are its short forms.
+# Of Lightning's names those with float32 weights: the head computes in float32.
 Precision = Literal[
     "auto",
     "32-true",
     "bf16-mixed",
     "16-mixed",
-    "bf16-true",
-    "16-true",
-    "64-true",
-    "transformer-engine",
-    "transformer-engine-float16",
-    "bf16",
-    "16",
-    "32",
-    "64",
-    16,
-    32,
-    64,
 ]
 Strategy = Literal[
     "auto",
@@ -110,7 +98,7 @@ class EarlyStopping(Target):
 
 
 class ModelCheckpoint(Target):
-    """pytorch_lightning.callbacks.ModelCheckpoint."""
+    """pytorch_lightning.callbacks.ModelCheckpoint, and RunCheckpoint of ours."""
 
     dirpath: Text
     filename: Text | None = None
@@ -184,7 +172,7 @@ KNOWN = {
         ("pytorch_lightning.loggers", TensorBoardLogger),
         ("xray.training.loggers", RunCSVLogger),
     )
-}
+} | {"xray.training.run_checkpoint.RunCheckpoint": ModelCheckpoint}
 """Dotted path -> the keys of that class."""
 
 Part: Any = by_target(KNOWN)

@@ -60,11 +60,15 @@ class Train(Strict):
             else isinstance(part, Foreign)
             for part in self.callbacks.values()
         )
-        if self.test and not keeps:
+        if not keeps:
+            raise PydanticCustomError(
+                "problem", "no callback keeps the best checkpoint: keep callbacks.checkpoint"
+            )
+        if self.data.batch_size == 1 and self.model.head.norm == "batch":
             raise PydanticCustomError(
                 "problem",
-                "test=true tests the best checkpoint, but no callback keeps one; keep "
-                "callbacks.checkpoint, or pass test=false",
+                "data.batch_size is 1, but model.head.norm=batch needs two images or more; "
+                "raise it, or pass model.head.norm=layer",
             )
         epochs = self.trainer.max_epochs if isinstance(self.trainer, Trainer) else None
         if epochs is not None and self.optim.warmup_epochs >= epochs:

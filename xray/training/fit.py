@@ -38,6 +38,7 @@ def fit(
     """
     if last:
         drop_rows_after(run / "metrics.csv", torch.load(last, weights_only=True)["global_step"])
+    model.train()
     try:
         trainer.fit(model, datamodule=data, ckpt_path=last, weights_only=True)
     except SystemExit as stop:
@@ -48,8 +49,9 @@ def fit(
                 "Stopped before the first epoch was complete: there is nothing to go on from."
             )
         raise SystemExit(SIGTERM_STATUS if trainer.received_sigterm else SIGINT_STATUS) from stop
-    checkpoint = trainer.checkpoint_callback
-    assert isinstance(checkpoint, ModelCheckpoint)
+    checkpoint = next(
+        c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor
+    )
     score = checkpoint.best_model_score
     if score is None or not math.isfinite(score):
         raise TrainingError(

@@ -1,7 +1,8 @@
-"""Random numbers that depend on (seed, step) alone."""
+"""Random numbers that depend on (seed, epoch, batch) alone."""
 
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -23,6 +24,5 @@ class StepSeed(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Seed; each process of a distributed run draws numbers of its own."""
-        torch.manual_seed(
-            (self.seed * 1_000_003 + trainer.global_step) * 4096 + trainer.global_rank
-        )
+        place = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))

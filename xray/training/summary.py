@@ -15,8 +15,13 @@ def model_table(model: XrayClassifier, size: int) -> Table:
         model: The classifier.
         size: Side of its input, pixels.
     """
-    source = model.hparams["weights_source"]
-    table = Table(title=f"{model.backbone.name}, weights: {source}", title_justify="left")
+    source, (mean, std) = (
+        model.hparams["weights_source"],
+        (model.normalize.mean, model.normalize.std),
+    )
+    scale = f"mean {mean.mean():.3f}, std {std.mean():.3f}"
+    title = f"{model.backbone.name}, weights: {source}, input normalised by {scale}"
+    table = Table(title=title, title_justify="left")
     for column, justify in (
         ("part", "left"),
         ("output", "right"),

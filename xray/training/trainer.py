@@ -70,13 +70,12 @@ def choose_gpus(gpus: int | Literal["auto"], require_gpu: bool) -> int:
             "driver and "
             "CUDA_VISIBLE_DEVICES, or pass trainer.require_gpu=false to train on the CPU."
         )
+    if not visible and gpus != 0:
+        log.warning("NO GPU IS VISIBLE: running on the CPU (trainer.gpus=%s).", gpus)
     if gpus == "auto":
         return visible
-    if gpus > visible:
-        where, why = (f"{visible} GPUS", "no more are") if visible else ("THE CPU", "no GPU is")
-        log.warning(
-            "TRAINING ON %s: trainer.gpus=%d was asked for, but %s visible.", where, gpus, why
-        )
+    if 0 < visible < gpus:
+        log.warning("ONLY %d GPUS ARE VISIBLE: trainer.gpus=%d was asked for.", visible, gpus)
     return min(gpus, visible)
 
 
