@@ -1,6 +1,6 @@
 """`make bench`: one run, whole processes, ratios; written to benchmarks/results/<machine>.json.
 
-    python -m benchmarks.run [patients=24] [epochs=5]
+Arguments: [patients=24] [epochs=5].
 """
 
 import json

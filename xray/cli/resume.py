@@ -58,8 +58,9 @@ def resolve_resume(command: Command) -> Command:
     fixed = [text for text in command.overrides if not _key(text).startswith(CHANGEABLE)]
     if fixed:
         raise ConfigError(
-            f"'{fixed[0]}' cannot change in a resumed run, whose network, data and seed are those "
-            f"it began with. These can: {', '.join(CHANGEABLE[1:])}. Leave it out, or start a new run"
+            f"'{fixed[0]}' cannot change in a resumed run, whose network, data and seed are "
+            f"those it began with. These can: {', '.join(CHANGEABLE[1:])}. Leave it out, or start "
+            "a new run"
         )
     load_run_config(run)
     if not (run / LAST).is_file():

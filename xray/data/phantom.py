@@ -32,7 +32,7 @@ class PhantomDataModule(XrayDataModule):
         size: int,
         **options: Any,
     ) -> None:
-        self.drawing = {
+        self.drawing: dict[str, Any] = {
             "patients": dict(patients),
             "views": views,
             "size": size,

@@ -89,7 +89,7 @@ class FeatureCache:
         free = shutil.disk_usage(self.folder).free / GIB
         if size > free:
             self._without(
-                f"it would take {size:.1f} GiB, and {self.folder} has {free:.1f} GiB free"
+                f"it would take {size:.1f} GiB, and {free:.1f} GiB are free"
             )
             return
         if size > self.max_gb:

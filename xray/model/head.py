@@ -104,7 +104,8 @@ def pool(features: Tensor, pooling: Pooling) -> Tensor:
 def _build_norm(norm: Norm, width: int) -> nn.Module:
     match norm:
         case "batch":
-            return nn.BatchNorm1d(width)
+            # Random weights leave variances of 1e-5 and less, which the usual 1e-5 would swamp.
+            return nn.BatchNorm1d(width, eps=1e-8)
         case "layer":
             return nn.LayerNorm(width)
         case "none":
