@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xray.data.datamodule import XrayDataModule
+from xray.imaging.phantom_tree import DRAWING_VERSION, write_phantom_tree
 from xray.types import Split
 
 
@@ -38,11 +39,10 @@ class PhantomDataModule(XrayDataModule):
             "size": size,
             "seed": drawing_seed,
         }
-        name = hashlib.sha256(json.dumps(self.drawing, sort_keys=True).encode()).hexdigest()[:12]
+        key = json.dumps([DRAWING_VERSION, self.drawing], sort_keys=True)
+        name = f"phantoms-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
         super().__init__(Path(root) / name, *args, size=size, **options)
 
     def prepare_data(self) -> None:
         """Draw the phantoms, where that has not been done."""
-        from xray.imaging.phantom_tree import write_phantom_tree
-
         write_phantom_tree(self.root, **self.drawing)

@@ -90,7 +90,7 @@ def consolidation(canvas: Canvas, chest: Chest, stable: Generator, view: Generat
     chosen = [first]
     if stable.random() < 0.55:
         chosen.append(names[stable.integers(len(names))])
-    size = stable.uniform(0.8, 1.05, len(chosen))
+    size = stable.uniform(0.88, 1.08, len(chosen))
     outlines = []
     for (side, lobe), share in zip(chosen, size, strict=True):
         corners = np.array(_LOBES[side, lobe])
@@ -98,7 +98,7 @@ def consolidation(canvas: Canvas, chest: Chest, stable: Generator, view: Generat
         corners = centre + share * (corners - centre) + stable.normal(0, 0.03, corners.shape)
         outlines.append(_closed(chest.place(side, corners[:, 0], corners[:, 1])))
     region = canvas.blur(canvas.fill(*outlines), stable.uniform(0.018, 0.04))
-    clumps = 0.85 + 0.14 * canvas.clouds(stable, 9) + 0.8 * (_acini(canvas, view) - 0.4)
+    clumps = 0.85 + 0.14 * canvas.clouds(stable, 9) + 1.0 * (_acini(canvas, view) - 0.4)
     strength = stable.uniform(0.75, 1.0) * view.uniform(0.94, 1.06)
     density = region * np.clip(strength * clumps, 0, 1.3)
     density *= 1 - 0.5 * _bronchograms(canvas, chest, chosen[0][0], stable)
@@ -122,7 +122,7 @@ def ground_glass(canvas: Canvas, chest: Chest, stable: Generator, view: Generato
         count = int(stable.integers(6, 10))
         across = 1 - 0.45 * stable.beta(1.2, 2.0, count)
         down = 0.25 + 0.80 * stable.beta(2.6, 1.5, count)
-        radius = stable.uniform(0.07, 0.15, count)
+        radius = stable.uniform(0.075, 0.155, count)
         middle = chest.place(side, across, down) + view.normal(0, 0.008, (count, 2))
         turn = np.linspace(0, 2 * np.pi, 9)[:-1]
         reach = radius[:, None] * stable.uniform(0.65, 1.25, (count, 8))
@@ -130,7 +130,7 @@ def ground_glass(canvas: Canvas, chest: Chest, stable: Generator, view: Generato
         outlines += [_closed(points) for points in ring + middle[:, None]]
         levels += list(stable.uniform(0.7, 1.0, count))
     region = canvas.blur(canvas.fill(*outlines, level=levels), 0.03)
-    texture = 1 + 0.15 * canvas.clouds(stable, 16) + 1.4 * (_acini(canvas, view) - 0.5)
+    texture = 1 + 0.15 * canvas.clouds(stable, 16) + 1.7 * (_acini(canvas, view) - 0.5)
     strength = stable.uniform(0.55, 0.75) * view.uniform(0.94, 1.06)
     density = np.clip(region * strength * texture, 0, 1.3)
     return Lesion(extent=region, density=density, veil=0.3 * density)

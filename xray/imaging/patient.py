@@ -89,9 +89,9 @@ def sample_patient(rng: Generator) -> Patient:
     """Draw one patient's anatomy."""
     female = rng.random() < 0.5
     return Patient(
-        width=rng.uniform(0.64, 0.75),
+        width=rng.uniform(0.65, 0.745),
         apex=rng.uniform(-0.79, -0.73),
-        base=rng.uniform(0.45, 0.60),
+        base=rng.uniform(0.46, 0.59),
         dome_gap=rng.uniform(0.02, 0.08),
         heart=rng.normal(1.0, 0.09),
         aorta=rng.uniform(0.8, 1.35),
@@ -117,7 +117,7 @@ def sample_view(rng: Generator) -> View:
         scale=rng.uniform(1.04, 1.28),
         shift=(rng.uniform(-0.18, 0.18), rng.uniform(-0.12, 0.20)),
         yaw=rng.normal(0.0, 0.03),
-        inspiration=rng.normal(-0.01, 0.035),
+        inspiration=rng.normal(-0.01, 0.028),
         arms=rng.uniform(0.1, 0.4),
         offset=rng.uniform(0.0, 0.02),
         gain=rng.uniform(0.96, 1.07),
