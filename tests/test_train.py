@@ -30,6 +30,7 @@ TINY = [
     "data.min_val=0",
     "model.weights=random",
     "model.head.hidden=[8]",
+    "model.head.norm=batch",
     "trainer=cpu",
     "callbacks.early_stopping.patience=50",
     "~callbacks.progress",
