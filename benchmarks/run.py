@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from xray.imaging.phantom_tree import write_phantom_tree
+from xray.types import Split
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -39,7 +40,7 @@ def main(patients: int = 24, epochs: int = 5) -> None:
     """Measure, print a table, and keep the numbers."""
     with tempfile.TemporaryDirectory() as folder:
         root, outputs = Path(folder) / "phantoms", Path(folder) / "outputs"
-        counts = {"train": patients * 3, "val": patients, "test": patients}
+        counts: dict[Split, int] = {"train": patients * 3, "val": patients, "test": patients}
         write_phantom_tree(root, patients=counts, views=1, size=224, seed=0)
         plain = seconds(str(Path(__file__).with_name("plain_loop.py")), str(root), str(epochs))
         cold, warm = ours(root, outputs, epochs), ours(root, outputs, epochs)

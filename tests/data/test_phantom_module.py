@@ -4,7 +4,7 @@ from xray.types import SPLITS
 
 def test_phantoms_are_drawn_once_for_each_set_of_numbers(tmp_path, transforms):
     def module(**changed):
-        numbers = {"patients": {split: 4 for split in SPLITS}, "views": 1, "drawing_seed": 0}
+        numbers = {"patients": dict.fromkeys(SPLITS, 4), "views": 1, "drawing_seed": 0}
         groups = {"normal": [], "pneumonia": ["covid"]}
         return PhantomDataModule(
             tmp_path, groups, transforms, size=32, workers=0, min_val=0, **{**numbers, **changed}

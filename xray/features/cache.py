@@ -88,9 +88,7 @@ class FeatureCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free / GIB
         if size > free:
-            self._without(
-                f"it would take {size:.1f} GiB, and {free:.1f} GiB are free"
-            )
+            self._without(f"it would take {size:.1f} GiB, and {free:.1f} GiB are free")
             return
         if size > self.max_gb:
             self._without(f"it would take {size:.1f} GiB, more than cache.max_gb={self.max_gb}")
