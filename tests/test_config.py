@@ -58,7 +58,6 @@ def test_the_defaults_are_right(defaults: dict[str, Any]) -> None:
         ("optim.lr", 1),
         ("trainer.gpus", 0),
         ("trainer.gpus", "auto"),
-        ("trainer.precision", 32),
         ("trainer.precision", "bf16-mixed"),
         ("trainer.limit_train_batches", 3),
         ("trainer.limit_train_batches", 0.5),

@@ -110,7 +110,7 @@ def test_a_full_disk_is_said_before_the_fill(tmp_path, model, data, monkeypatch,
     with caplog.at_level("INFO"):
         cache(tmp_path / "cache").attach(model, data)
     assert data.features == {}
-    assert "0.0 GiB free" in caplog.text
+    assert "0.0 GiB are free" in caplog.text
 
 
 def test_without_augmentation_one_view_is_enough(tmp_path, model, make_tree, transforms):
