@@ -8,7 +8,9 @@ from xray.errors import RunError
 from xray.results import store
 
 
-def make_run(directory: Path, *, metrics_time: int | None = 1, best: bool = True) -> Path:
+def make_run(
+    directory: Path, *, metrics_time: int | None = 1, best: bool = True, evaluated: int = 0
+) -> Path:
     (directory / ".hydra").mkdir(parents=True)
     (directory / ".hydra" / "config.yaml").touch()
     if best:
@@ -16,7 +18,10 @@ def make_run(directory: Path, *, metrics_time: int | None = 1, best: bool = True
         (directory / "checkpoints" / "best.ckpt").touch()
     if metrics_time is not None:
         (directory / "metrics.json").write_text("{}")
-        os.utime(directory / "metrics.json", (metrics_time, metrics_time))
+        if best:
+            os.utime(directory / "checkpoints" / "best.ckpt", (metrics_time, metrics_time))
+        later = metrics_time + evaluated
+        os.utime(directory / "metrics.json", (later, later))
     return directory
 
 
@@ -95,7 +100,8 @@ def test_environment_knows_its_own_command_line(tmp_path, monkeypatch):
 
 
 def test_newest_finished_run(tmp_path):
-    make_run(tmp_path / "train" / "old", metrics_time=1)
+    # Evaluating an old run again does not make it the newest.
+    make_run(tmp_path / "train" / "old", metrics_time=1, evaluated=20)
     job = make_run(tmp_path / "multirun" / "sweep" / "0", metrics_time=3)
     make_run(tmp_path / "multirun" / "sweep" / "1", metrics_time=2)
     make_run(tmp_path / "train" / "unfinished", metrics_time=None)
