@@ -95,6 +95,9 @@ class XrayClassifier(pl.LightningModule):
             WeightsError: When the weights cannot be had or do not fit.
         """
         loaded, info = load_backbone(backbone, weights, normalization, seed)
+        if options["head"]["norm"] == "auto":
+            norm = "batch" if info.source == "random" else "layer"
+            options["head"] = {**options["head"], "norm": norm}
         with torch.random.fork_rng(devices=[]):
             # torch.manual_seed would reseed the GPUs' generators too.
             torch.default_generator.manual_seed(seed)

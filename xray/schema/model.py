@@ -45,7 +45,7 @@ class Head(Strict):
     """The fully connected layers."""
 
     pooling: Literal["avg", "max", "avgmax", "flatten"]
-    norm: Literal["batch", "layer", "none"]
+    norm: Literal["auto", "batch", "layer", "none"]
     hidden: Annotated[list[Count], wants("a list of whole numbers, 1 or greater, such as [256]")]
     dropout: Rate
 
