@@ -1,11 +1,11 @@
 """The keys of `data` and `transform`."""
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from xray.data.groups import fold_name
 from xray.schema.fields import (
     Count,
     Fraction,
@@ -29,7 +29,7 @@ def _distinct(groups: dict[str, list[str]]) -> dict[str, list[str]]:
         raise PydanticCustomError("problem", "data.groups needs two classes or more")
     owner: dict[str, str] = {}
     for name, folders in groups.items():
-        for folder in {re.sub(r"[\W_]+", " ", f).strip().casefold() for f in (name, *folders)}:
+        for folder in {fold_name(folder) for folder in (name, *folders)}:
             if owner.setdefault(folder, name) != name:
                 raise PydanticCustomError(
                     "problem",
