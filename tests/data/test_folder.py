@@ -83,7 +83,7 @@ def test_unknown_folder_and_no_images_are_errors(tmp_path):
     with pytest.raises(DataError, match="no class folders"):
         folder(tmp_path)
     (tmp_path / "normal").mkdir()
-    with pytest.raises(DataError, match=r"no image \(\.jpeg, \.jpg, \.png\)"):
+    with pytest.raises(DataError, match=r"no image \(\.dcm, \.dicom, \.jpeg, \.jpg, \.png\)"):
         folder(tmp_path)
     (tmp_path / "cats").mkdir()
     with pytest.raises(DataError, match="cats is a folder that no class claims"):

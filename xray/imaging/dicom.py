@@ -19,6 +19,7 @@ from xray.errors import ImageError
 from xray.imaging.dicom_header import (
     COLOUR_SAMPLES,
     Layout,
+    discreet,
     parse,
     read_dicom_header,
     without_pixels,
@@ -51,14 +52,11 @@ def read_dicom(file: BinaryIO, path: Path, max_pixels: int) -> Grey:
     layout = read_dicom_header(file, path, max_pixels)
     dataset = parse(file, path, pixels=True)
     stored = _decode(dataset, layout, path)
-    try:
+    with discreet(path, "has a lookup table or window without sense"):
         if layout.photometric in _GREYS:
             grey = _show(stored, dataset)
         else:
             grey = _luminance(stored, dataset, layout)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        reason = f"has a lookup table or window without sense ({type(error).__name__})"
-        raise ImageError(path, reason, REPLACE) from None
     if grey.min() == grey.max() and stored.min() != stored.max():
         reason = "is blank: its window (VOI LUT) shows all pixels as one value"
         raise ImageError(path, reason, "Mend its window, or remove it.")
@@ -70,44 +68,40 @@ def _decode(dataset: "Dataset", layout: Layout, path: Path) -> Stored:
     from pydicom.pixels import pixel_array
 
     syntax = dataset.file_meta.TransferSyntaxUID
-    if "PixelData" not in dataset:
-        # The header ends where pixel data begins, but they lack their end.
-        reason = "is truncated (its compressed pixel data have no end)"
-        raise ImageError(path, reason, REPLACE) if syntax.is_compressed else without_pixels(path)
     is_shifted = layout.high_bit != layout.bits - 1
-    if is_shifted:
-        # pydicom would take the lowest bits.
-        dataset.BitsStored = layout.allocated
-    try:
+    with discreet(path, f"has pixel data that are corrupted, or of a rare kind: {syntax.name}"):
+        _check_decodable(dataset, layout, path)
+        if is_shifted:
+            # pydicom would take the lowest bits.
+            dataset.BitsStored = layout.allocated
         stored: Stored = pixel_array(dataset, index=0)
-    except MemoryError:
-        raise
-    # Each decoder has errors of its own.
-    except Exception as error:
-        raise _undecodable(dataset, layout, path) from error
     if is_shifted:
         left = layout.allocated - 1 - layout.high_bit
         stored = (stored << left) >> (layout.allocated - layout.bits)
     return stored
 
 
-def _undecodable(dataset: "Dataset", layout: Layout, path: Path) -> ImageError:
+def _check_decodable(dataset: "Dataset", layout: Layout, path: Path) -> None:
     from pydicom.pixels import get_decoder
 
     syntax = dataset.file_meta.TransferSyntaxUID
+    if "PixelData" not in dataset:
+        # There is something after the header, or it were refused: pixel data that are cut off.
+        reason = "is truncated (its compressed pixel data have no end)"
+        raise ImageError(path, reason, REPLACE) if syntax.is_encapsulated else without_pixels(path)
     try:
         is_known = get_decoder(syntax).is_available
     except NotImplementedError:
         is_known = False
     if not is_known:
-        return ImageError(
-            path, f"is compressed in a way that is not read ({syntax.name})", _DECODER
-        )
+        reason = f"is compressed in a way that is not read ({syntax.name})"
+        raise ImageError(path, reason, _DECODER)
     size = layout.width * layout.height * layout.samples * layout.allocated // 8
-    if not syntax.is_compressed and len(dataset.PixelData) < size:
+    if layout.photometric == "YBR_FULL_422":
+        size = size * 2 // 3
+    if not syntax.is_encapsulated and len(dataset.PixelData) < size:
         reason = f"is truncated ({len(dataset.PixelData):,} of {size:,} bytes of pixel data)"
-        return ImageError(path, reason, REPLACE)
-    return ImageError(path, f"has corrupted pixel data ({syntax.name})", REPLACE)
+        raise ImageError(path, reason, REPLACE)
 
 
 def _show(stored: Stored, dataset: "Dataset") -> Grey:
@@ -125,7 +119,7 @@ def _show(stored: Stored, dataset: "Dataset") -> Grey:
     else:
         occurring = values[np.unique(stored).astype(np.int64) - low]
         table, span = values, (occurring.min(), occurring.max())
-    scaled = (table.astype(np.float64) - span[0]) * (255 / max(span[1] - span[0], 1e-12))
+    scaled = (table.astype(np.float64) - span[0]) * 255 / max(span[1] - span[0], 1e-12)
     # Values that do not occur may lie beyond the scale.
     grey: Grey = np.rint(scaled).clip(0, 255).astype(np.uint8)
     return grey[stored.astype(np.int32) - low]

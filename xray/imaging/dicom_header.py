@@ -1,9 +1,8 @@
-"""A DICOM file up to its pixels.
+"""A DICOM file up to its pixels."""
 
-What goes wrong here is told without the text of pydicom's own errors, and without its cause: these
-may quote the file, and so a name or a date of birth.
-"""
-
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 COLOUR_SAMPLES = 3
 
 _CONVERT = "Convert it to PNG, or remove it."
+_DAMAGED = "is truncated or corrupted in its DICOM header"
 _ALLOCATED = frozenset({8, 16})
 
 
@@ -52,6 +52,10 @@ def read_dicom_header(file: BinaryIO, path: Path, max_pixels: int) -> Layout:
             bits, or one of a size that is refused.
     """
     dataset = parse(file, path, pixels=False)
+    if "SOPClassUID" not in dataset and "Rows" not in dataset:
+        raise without_pixels(path) if dataset.preamble else refuse_content(path)
+    if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
+        raise ImageError(path, "is compressed in an unknown way (its transfer syntax)", _CONVERT)
     layout = _read_layout(dataset, path)
     check_size(path, layout.width, layout.height, max_pixels)
     # Parsing stops within the element of the pixels, or at the end of a file that has none. A
@@ -66,30 +70,42 @@ def parse(file: BinaryIO, path: Path, *, pixels: bool) -> "Dataset":
     """Parse a DICOM file, with its pixel data or up to there.
 
     Returns:
-        What is in the file, with a transfer syntax even where the file names none.
+        What is in the file, with a transfer syntax even where the file names none; nothing of it
+        if compressed pixel data have no end.
 
     Raises:
-        ImageError: pydicom is not installed, or the file is not DICOM or damaged.
+        ImageError: pydicom is not installed, or the file is damaged.
     """
     try:
         from pydicom import dcmread
     except ImportError as error:
         advice = "Install what reads it: pip install 'xray[dicom]'"
         raise ImageError(path, "is a DICOM file, and pydicom is not installed", advice) from error
+    # It logs values that are odd, and so names and dates, into the log of a run.
+    logging.getLogger("pydicom").disabled = True
     file.seek(0)
-    try:
+    with discreet(path, _DAMAGED):
         dataset = dcmread(file, force=True, stop_before_pixels=not pixels)
         _complete_syntax(dataset)
-    except MemoryError:
-        raise
-    # pydicom raises whatever its parsing of damaged bytes comes upon.
-    except Exception as error:
-        raise _damaged(path, error) from None
-    if "SOPClassUID" not in dataset and not ("Rows" in dataset and "Columns" in dataset):
-        raise without_pixels(path) if dataset.preamble else refuse_content(path)
-    if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
-        raise ImageError(path, "is compressed in an unknown way (its transfer syntax)", _CONVERT)
     return dataset
+
+
+@contextmanager
+def discreet(path: Path, reason: str) -> Iterator[None]:
+    """Turn whatever pydicom raises into an error that does not quote the file.
+
+    On damaged bytes it raises anything, and not before a value is asked for. The text of its
+    errors may hold a name or a date of birth, so neither that nor the cause is kept.
+
+    Raises:
+        ImageError: For the given reason, with the type of the error.
+    """
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        raise ImageError(path, f"{reason} ({type(error).__name__})", REPLACE) from None
 
 
 def without_pixels(path: Path) -> ImageError:
@@ -111,7 +127,7 @@ def _complete_syntax(dataset: "Dataset") -> None:
 def _read_layout(dataset: "Dataset", path: Path) -> Layout:
     if "Rows" not in dataset or "Columns" not in dataset:
         raise without_pixels(path)
-    try:
+    with discreet(path, _DAMAGED):
         bits = int(dataset.BitsStored)
         layout = Layout(
             width=int(dataset.Columns),
@@ -123,8 +139,6 @@ def _read_layout(dataset: "Dataset", path: Path) -> Layout:
             photometric=str(dataset.PhotometricInterpretation).strip().upper(),
         )
         frames = int(dataset.get("NumberOfFrames") or 1)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from None
     check_frames(path, frames)
     if layout.allocated not in _ALLOCATED:
         reason = f"stores {layout.allocated} bits a value; 8 and 16 are read"
@@ -137,8 +151,3 @@ def _read_layout(dataset: "Dataset", path: Path) -> Layout:
             path, f"stores {layout.samples} values a pixel; 1 and 3 are read", _CONVERT
         )
     return layout
-
-
-def _damaged(path: Path, error: Exception) -> ImageError:
-    reason = f"is truncated or corrupted in its DICOM header ({type(error).__name__})"
-    return ImageError(path, reason, REPLACE)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xray.errors import ConfigError, ImageError
-from xray.imaging.dicom_header import parse, read_dicom_header
+from xray.imaging.dicom_header import discreet, parse, read_dicom_header
 from xray.imaging.limits import MAX_PIXELS
-from xray.imaging.sniff import REPLACE, Format, open_image
+from xray.imaging.sniff import Format, open_image
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -77,11 +77,8 @@ def dicom_tags(path: Path | str, *, salt: str) -> DicomTags:
             raise ImageError(path, f"is a {kind} image, not DICOM", "Name a DICOM file.")
         layout = read_dicom_header(file, path, MAX_PIXELS)
         dataset = parse(file, path, pixels=False)
-        try:
+        with discreet(path, "has damaged patient or view tags"):
             identity, view = str(dataset.get("PatientID") or "").strip(), _view(dataset)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            # Without the cause: it may quote what it is about.
-            raise ImageError(path, "has damaged patient or view tags", REPLACE) from None
     patient = pseudonym(identity, salt) if identity else None
     return DicomTags(patient, view, layout.bits, layout.width, layout.height)
 

@@ -1,5 +1,6 @@
 """What a file is, told from its first bytes."""
 
+import errno
 import stat
 import string
 import warnings
@@ -83,7 +84,7 @@ def open_image(path: Path) -> Iterator[tuple[BinaryIO, Format]]:
             warnings.simplefilter("ignore")
             yield file, _sniff(file.read(_HEAD_BYTES), path)
     except OSError as error:
-        if path.is_symlink() and not path.exists():
+        if error.errno in {errno.ENOENT, errno.ELOOP} and path.is_symlink():
             raise ImageError(path, "is a link that leads nowhere", "Mend or remove it.") from error
         reason = f"cannot be opened ({error.strerror})"
         advice = "Check the path, and that you have the permission to read it."
