@@ -1,4 +1,5 @@
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -245,6 +246,15 @@ def test_16_bit_rgb_spans_the_scale(read):
     assert np.abs(read(made) - to_255(pixels, 1000, 3000)).max() <= 1
 
 
+def test_uncompressed_ybr_422_is_whole_at_two_thirds_of_the_size(read):
+    colours = np.zeros((40, 60, 3), np.uint8)
+    made = dataset(colours, PhotometricInterpretation="YBR_FULL_422")
+    # Y Y Cb Cr of every two pixels; without colour Y is the luminance.
+    luminance = ramp(0, 255, np.uint8)
+    made.PixelData = np.insert(luminance.reshape(-1, 2), [2, 2], 128, axis=1).tobytes()
+    assert np.abs(read(made) - luminance).max() <= 1
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_palette_is_looked_up(read, bits):
     indices = (np.indices((40, 60)).sum(0) % 3).astype(np.uint8)
@@ -337,6 +347,12 @@ def test_unknown_syntax(tmp_path):
     path = tmp_path / "x.dcm"
     made.save_as(path, implicit_vr=False, little_endian=True, enforce_file_format=True)
     assert "is compressed in an unknown way (its transfer syntax)" in refusal(path)
+
+
+def test_pydicom_is_imported_only_where_it_is_needed():
+    code = "import sys, xray.imaging.read, xray.imaging.header; print('pydicom' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_without_pydicom_the_extra_is_named(tmp_path, monkeypatch):

@@ -7,7 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from dicoms import radiograph
 from PIL import Image
+from scipy.stats import spearmanr
 
 from xray.errors import ImageError
 from xray.imaging import raster
@@ -115,6 +117,13 @@ def test_16_bit_grey_spans_the_scale_and_keeps_its_order(file):
     assert len(np.unique(pixels)) == 256
     # (2000 - 1000) / (5000 - 1000) x 255 = 63.75
     assert pixels[np.searchsorted(ramp, 2000)] == 64
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_order_of_16_bit_values_is_kept(file, bits):
+    pixels = radiograph(bits, height=300, width=400)
+    grey = read_image(file(wide_png(pixels, GREY)))
+    assert spearmanr(grey.ravel(), pixels.ravel()).statistic >= 0.999
 
 
 def test_16_bit_colour_is_not_cut_to_its_upper_bits(file):

@@ -109,6 +109,7 @@ def _show(stored: Stored, dataset: "Dataset") -> Grey:
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
     low, high = int(stored.min()), int(stored.max())
+    places = stored.astype(np.int32) - low
     values = apply_modality_lut(np.arange(low, high + 1), dataset)
     span: tuple[float, float]
     if _prepare_lut(dataset):
@@ -117,12 +118,13 @@ def _show(stored: Stored, dataset: "Dataset") -> Grey:
     elif _prepare_window(dataset):
         table, span = apply_voi_lut(values, dataset), (0, 255)
     else:
-        occurring = values[np.unique(stored).astype(np.int64) - low]
-        table, span = values, (occurring.min(), occurring.max())
+        occurs = np.zeros(len(values), bool)
+        occurs[places] = True
+        table, span = values, (values[occurs].min(), values[occurs].max())
     scaled = (table.astype(np.float64) - span[0]) * 255 / max(span[1] - span[0], 1e-12)
     # Values that do not occur may lie beyond the scale.
     grey: Grey = np.rint(scaled).clip(0, 255).astype(np.uint8)
-    return grey[stored.astype(np.int32) - low]
+    return grey[places]
 
 
 def _prepare_lut(dataset: "Dataset") -> bool:

@@ -64,14 +64,14 @@ def read_header(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Header:
     with open_image(path) as (file, kind):
         if kind is Format.DICOM:
             layout = read_dicom_header(file, path, max_pixels)
-            return Header(kind, layout.width, layout.height, layout.bits, layout.samples)
+            return Header(kind.value, layout.width, layout.height, layout.bits, layout.samples)
         image = open_raster(file, kind, path, max_pixels)
         if kind is Format.PNG:
-            return Header(kind, *image.size, *_png_depth(file, path))
+            return Header(kind.value, *image.size, *_png_depth(file, path))
         # Pillow reads JPEG of 8 bits only, and has its tables row by row.
         tables: dict[int, list[int]] = getattr(image, "quantization")  # noqa: B009
         quality = estimate_quality(tables[min(tables)]) if tables else None
-        return Header(kind, *image.size, 8, len(image.getbands()), quality)
+        return Header(kind.value, *image.size, 8, len(image.getbands()), quality)
 
 
 def estimate_quality(table: list[int]) -> int:
