@@ -45,8 +45,11 @@ def test_without_an_id_there_is_no_patient(tags, value):
 
 
 def test_empty_salt_is_refused(tags):
-    with pytest.raises(ConfigError, match="could be found by trial"):
-        tags("", PatientID="P-17")
+    for identity in ("P-17", ""):
+        with pytest.raises(ConfigError, match="could be found by trial"):
+            tags("", PatientID=identity)
+    with pytest.raises(ConfigError, match="long random text"):
+        pseudonym("P-17", "")
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ Stored = npt.NDArray[np.integer[Any]]
 
 _GREYS = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _DECODER = (
-    "Convert it to explicit little endian (gdcmconv --raw, or dcmdjpeg), or install python-gdcm, "
-    "which pydicom finds by itself."
+    "Convert it to explicit little endian (gdcmconv --raw), or install what decodes it: "
+    "pip install 'xray[dicom]', or python-gdcm for lossless JPEG; pydicom finds them by itself."
 )
 
 
@@ -86,7 +86,7 @@ def _check_decodable(dataset: "Dataset", layout: Layout, path: Path) -> None:
 
     syntax = dataset.file_meta.TransferSyntaxUID
     if "PixelData" not in dataset:
-        # There is something after the header, or it were refused: pixel data that are cut off.
+        # Something follows the header, or it had been refused: pixel data that are cut off.
         reason = "is truncated (its compressed pixel data have no end)"
         raise ImageError(path, reason, REPLACE) if syntax.is_encapsulated else without_pixels(path)
     try:

@@ -72,6 +72,7 @@ def dicom_tags(path: Path | str, *, salt: str) -> DicomTags:
         ImageError: As of `read_image`, as far as the header tells; or the file is not DICOM.
     """
     path = Path(path)
+    _check_salt(salt)
     with open_image(path) as (file, kind):
         if kind is not Format.DICOM:
             raise ImageError(path, f"is a {kind} image, not DICOM", "Name a DICOM file.")
@@ -102,12 +103,16 @@ def pseudonym(identity: str, salt: str) -> str:
     Raises:
         ConfigError: The salt is empty.
     """
+    _check_salt(salt)
+    return hmac.new(salt.encode(), identity.encode(), "sha256").hexdigest()[:_DIGITS]
+
+
+def _check_salt(salt: str) -> None:
     if not salt:
         raise ConfigError(
             "The salt of the pseudonyms is empty, so that patient ids could be found by trial. "
             "Give a long random text, the same for all files of the dataset."
         )
-    return hmac.new(salt.encode(), identity.encode(), "sha256").hexdigest()[:_DIGITS]
 
 
 def _view(dataset: "Dataset") -> str | None:
