@@ -19,6 +19,7 @@ def train(cfg: "DictConfig") -> float:
     from rich.console import Console
 
     from xray import build
+    from xray.integrity.findings import write_findings
     from xray.results import store, testing
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
@@ -33,6 +34,7 @@ def train(cfg: "DictConfig") -> float:
     else:
         store.write_environment(run, cfg.seed)
         store.write_json(run / "data.json", description)
+        write_findings(run / "audit" / "findings.csv", data.certificate().findings)
     model = build.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
     trainer, collector = build.build_trainer(cfg)
     if trainer.is_global_zero:

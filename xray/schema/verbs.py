@@ -80,6 +80,16 @@ class Train(Strict):
         return self
 
 
+class Audit(Strict):
+    """conf/audit.yaml."""
+
+    data: Data
+    transform: Transform
+    paths: Paths
+    seed: Seed
+    tag: Tag
+
+
 class Gradcam(Strict):
     """conf/gradcam.yaml."""
 
@@ -104,7 +114,12 @@ class Evaluate(Strict):
     paths: Paths
 
 
-VERBS: dict[str, type[BaseModel]] = {"train": Train, "gradcam": Gradcam, "evaluate": Evaluate}
+VERBS: dict[str, type[BaseModel]] = {
+    "train": Train,
+    "audit": Audit,
+    "gradcam": Gradcam,
+    "evaluate": Evaluate,
+}
 
 
 def problems(verb: str, values: dict[str, Any], derived: frozenset[str] = frozenset()) -> list[str]:
