@@ -104,7 +104,20 @@ class Evaluate(Strict):
     paths: Paths
 
 
-VERBS: dict[str, type[BaseModel]] = {"train": Train, "gradcam": Gradcam, "evaluate": Evaluate}
+class CacheVerb(Strict):
+    """conf/cache.yaml."""
+
+    dir: Text
+    clear: Text | None
+    paths: Paths
+
+
+VERBS: dict[str, type[BaseModel]] = {
+    "train": Train,
+    "gradcam": Gradcam,
+    "evaluate": Evaluate,
+    "cache": CacheVerb,
+}
 
 
 def problems(verb: str, values: dict[str, Any], derived: frozenset[str] = frozenset()) -> list[str]:
