@@ -19,7 +19,7 @@ from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError
 from xray.features.entry import Entry
 from xray.features.fill import fill
-from xray.features.folder import GIB, CacheFolder, CacheUnusableError, unwritable
+from xray.features.folder import CacheFolder, CacheUnusableError, unwritable
 from xray.features.plan import Plan, make_plans, what_fits
 from xray.features.record import Stored, open_checked
 from xray.features.store import FeatureDataset
@@ -89,7 +89,7 @@ class FeatureCache:
         plans = make_plans(model, data, splits, self.views, self.context)
         sizes = {plan.name: plan.nbytes for plan in plans.values()}
         try:
-            held = CacheFolder(self.folder, int(self.max_gb * GIB)).reserve(sizes)
+            held = CacheFolder(self.folder, self.max_gb).reserve(sizes)
         except CacheUnusableError as error:
             if error.room is None:
                 raise

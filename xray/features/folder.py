@@ -48,11 +48,11 @@ class CacheFolder:
 
     Args:
         path: Need not exist.
-        max_bytes: Of all entries together.
+        max_gb: Of all entries together, GiB.
     """
 
     path: Path
-    max_bytes: int
+    max_gb: float
 
     def _bookkeeping(self) -> FileLock:
         return FileLock(self.path / ".lock")
@@ -103,7 +103,7 @@ class CacheFolder:
         own, theirs = sum(wanted.values()), sum(entry.size for entry in others)
         missing = sum(size - _allocated(Entry(self.path, name)) for name, size in wanted.items())
         free = shutil.disk_usage(self.path).free
-        over, short = own + theirs - self.max_bytes, missing - free
+        over, short = own + theirs - int(self.max_gb * GIB), missing - free
         if max(over, short) <= 0:
             return
         # What a finished job of this process held may await the garbage collector.
@@ -126,11 +126,11 @@ class CacheFolder:
 
     def _no_room(self, own: int, over: int, short: int, busy: int, free: int) -> CacheUnusableError:
         reasons = []
-        if own > self.max_bytes:
-            reasons.append(f"more than cache.max_gb={self.max_bytes / GIB:g}")
+        if own > self.max_gb * GIB:
+            reasons.append(f"more than cache.max_gb={self.max_gb:g}")
         elif over > 0:
             reasons.append(
-                f"and {gib(busy)} of cache.max_gb={self.max_bytes / GIB:g} are in use by live runs"
+                f"and {gib(busy)} of cache.max_gb={self.max_gb:g} are in use by live runs"
             )
         if short > 0:
             reasons.append(f"and {gib(free)} are free")

@@ -89,9 +89,9 @@ def open_checked(entry: Entry, expected: Description | None = None) -> tuple[Sto
         values.update(shape=tuple(values["shape"]), crc=tuple(values["crc"]))
         record = Record(**values)
         array: Stored = np.load(entry.array, mmap_mode="r")
+        wrong = _wrong(array, record, expected)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return None, f"cannot be read ({' '.join(str(error).split())})"
-    wrong = _wrong(array, record, expected)
     return (None, wrong) if wrong else (array, "")
 
 
