@@ -75,7 +75,7 @@ def make_plans(
         probe = torch.zeros(1, 1, size, size, dtype=torch.uint8, device=device)
         maps = model.to_cut(probe)
         pooled = pools(model, maps)
-        one = activations(model, probe, pooled=pooled)
+        one = activations(maps, pooled=pooled)
     row = one.shape[1:] if pooled else (*one.shape[2:], one.shape[1])
     common = {
         "network": model.backbone.name,
@@ -114,9 +114,8 @@ def pools(model: XrayClassifier, maps: Tensor) -> bool:
     return model.cut == _BLOCKS and model.head.pooling != "flatten" and values > 2 * 4
 
 
-def activations(model: XrayClassifier, image: Tensor, *, pooled: bool) -> Tensor:
-    """Compute what is cached: (B, 1, H, W) uint8 to (B, C, h, w), or pooled to (B, 2 C) float32."""
-    maps = model.to_cut(image)
+def activations(maps: Tensor, *, pooled: bool) -> Tensor:
+    """Take from maps what is cached: (B, C, h, w) as they are, or pooled, (B, 2 C) float32."""
     if not pooled:
         return maps
     with torch.autocast(maps.device.type, enabled=False):
