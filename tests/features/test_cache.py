@@ -144,6 +144,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, model, data, place, cap
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_lock_that_cannot_be_taken_is_named(tmp_path, model, data, caplog):
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    (entry,) = list_entries(tmp_path / "cache")
+    entry.remove()
+    entry.fill_lock.unlink()
+    entry.fill_lock.mkdir()
+    data.features.clear()
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    assert data.features == {}
+    assert (
+        f"val: no cache of frozen activations: {entry.fill_lock} cannot be written" in caplog.text
+    )
+
+
 def fill_the_disk_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sync, left = os.fsync, [calls]
 

@@ -1,3 +1,4 @@
+import errno
 from contextlib import closing
 
 import numpy as np
@@ -7,6 +8,7 @@ from conftest import write_image
 
 from xray.data.datamodule import XrayDataModule
 from xray.features.entry import Entry
+from xray.features.folder import CacheUnusableError
 from xray.features.part import Part
 from xray.features.plan import Plan
 from xray.features.record import open_checked
@@ -128,3 +130,35 @@ def test_epochs_go_round_the_views(tmp_path, transforms):
     assert batch["index"].tolist() == [5, 5, 0, 7]
     assert batch["target"].tolist() == [split.samples[i].target for i in (5, 5, 0, 7)]
     assert len(dataset) == 8
+
+
+def test_a_part_of_another_size_than_its_journal_says_is_thrown_away(tmp_path):
+    entry = Entry(tmp_path, "val_0123456789abcdef")
+    part = Part(entry, plan((1, 7, 2)), block=2)
+    part.write(0, torch.ones(2, 2))
+    part.close()
+    entry.part.write_bytes(entry.part.read_bytes()[:5])
+    with closing(Part(entry, plan((1, 7, 2)), block=2)) as again:
+        assert again.done == {}
+    assert entry.size == 128 + 7 * 2 * 4
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    entry = Entry(tmp_path, "val_0123456789abcdef")
+    entry.part.mkdir()
+    with pytest.raises(CacheUnusableError, match=r"\.part cannot be written"):
+        Part(entry, plan((1, 7, 2)), block=2)
+
+
+def test_a_disk_that_fills_up_under_a_block_gives_the_space_back(tmp_path, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    entry = Entry(tmp_path, "val_0123456789abcdef")
+    part = Part(entry, plan((1, 7, 2)), block=2)
+    monkeypatch.setattr("os.fsync", fsync)
+    monkeypatch.setattr("xray.features.part.FLUSH_SECONDS", 0)
+    with pytest.raises(CacheUnusableError, match=f"the disk of {tmp_path} is full"):
+        part.write(0, torch.ones(2, 2))
+    part.close()
+    assert list(tmp_path.iterdir()) == []
