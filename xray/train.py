@@ -23,6 +23,7 @@ def train(cfg: "DictConfig") -> float:
     from xray.results import store, testing
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
+    from xray.types import SPLITS
 
     run, console = Path(cfg.paths.run), Console()
     last = run / "checkpoints" / "last.ckpt" if cfg.resume else None
@@ -39,7 +40,8 @@ def train(cfg: "DictConfig") -> float:
     trainer, collector = build.build_trainer(cfg)
     if trainer.is_global_zero:
         console.print(data_table(description), model_table(model, cfg.data.size))
-    build.build_cache(cfg, trainer).attach(model, data)
+    splits = SPLITS if cfg.test else SPLITS[:2]
+    build.build_cache(cfg, trainer).attach(model, data, splits)
     best, score = fit(trainer, model, data, run, last)
     if cfg.test:
         predictions = testing.test_best(trainer, model, data, collector, best)

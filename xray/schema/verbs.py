@@ -114,11 +114,20 @@ class Evaluate(Strict):
     paths: Paths
 
 
+class CacheVerb(Strict):
+    """conf/cache.yaml."""
+
+    dir: Text
+    clear: Text | None
+    paths: Paths
+
+
 VERBS: dict[str, type[BaseModel]] = {
     "train": Train,
     "audit": Audit,
     "gradcam": Gradcam,
     "evaluate": Evaluate,
+    "cache": CacheVerb,
 }
 
 
