@@ -63,7 +63,10 @@ def pair_montage(audit: Audit) -> Figure | None:
             axes.set_axis_off()
             _show(axes, audit.collection.root / name)
             _caption(axes, [f"{split}: {_short(Path(name).name)}"])
-        _caption(left, [f"{finding.kind}: {finding.detail}", left.get_title(loc="left")])
+        _caption(
+            left,
+            [f"{finding.kind.replace('_', ' ')}: {finding.detail}", left.get_title(loc="left")],
+        )
     return figure
 
 

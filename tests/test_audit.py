@@ -1,0 +1,131 @@
+"""The audit through its real entry point, and what training does with what it would find."""
+
+import csv
+import json
+import shutil
+import sys
+
+import pytest
+from bad_files import write_bad_files
+from conftest import write_image
+
+from xray import audit, train
+from xray.data.audit import audit as audit_images
+from xray.data.datamodule import XrayDataModule
+from xray.errors import DataError
+from xray.types import SPLITS
+
+TREE = {"train/Normal": 12, "train/Covid": 12, "test/Normal": 6, "test/COVID-19": 6}
+GROUPS = {"normal": [], "pneumonia": ["covid", "covid 19"]}
+
+
+def listed(folder):
+    return {path.name for path in folder.iterdir() if path.is_symlink() or not path.is_dir()}
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Call a verb as the command line does; returns its exit status and its newest directory."""
+    outputs = tmp_path / "outputs"
+
+    def call(verb, *arguments):
+        name = verb.__name__.removeprefix("xray.")
+        monkeypatch.setattr(sys, "argv", [name, f"paths.outputs={outputs}", *arguments])
+        status = 0
+        try:
+            verb.main()
+        except SystemExit as end:
+            status = end.code
+        return status, max(outputs.glob(f"{name}/*"), default=None)
+
+    return call
+
+
+def test_a_clean_set_ends_with_0_and_a_leaky_one_with_3(make_tree, call, capsys):
+    root = make_tree(TREE)
+    status, run = call(audit, "data=folder", f"data.root={root}")
+    assert status == 0
+    assert json.loads((run / "audit.json").read_text())["verdict"] == "clean"
+    shutil.copy(root / "test/Normal/patient0200_00.png", root / "train/Covid/patient0900_00.png")
+    status, run = call(audit, "data=folder", f"data.root={root}", "tag=leaky")
+    assert status == 3
+    told = json.loads((run / "audit.json").read_text())
+    assert told["verdict"] == "leaks found"
+    assert told["contradictions"] == 1
+    with (run / "findings.csv").open(newline="") as file:
+        (finding,) = csv.DictReader(file)
+    assert finding["kind"] == "contradiction"
+    assert {finding["path"], finding["other"]} == {
+        "train/Covid/patient0900_00.png",
+        "test/Normal/patient0200_00.png",
+    }
+    assert "leaks found: 1 overlaps" in capsys.readouterr().out
+
+
+def test_what_cannot_run_ends_with_1(tmp_path, call, capsys):
+    status, _ = call(audit, "data=folder", f"data.root={tmp_path / 'none'}")
+    assert status == 1
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_bad_files_of_every_kind_are_named_and_never_used(make_tree, transforms, tmp_path):
+    root = make_tree(TREE)
+    made = write_bad_files(root / "train" / "Normal")
+    # One of them is a folder, one is not there.
+    expected = {path: reason for path, reason in made.items() if path.name in listed(path.parent)}
+    assert len(expected) >= 30
+
+    def module(**options):
+        return XrayDataModule(root, GROUPS, transforms, size=32, workers=0, min_val=0, **options)
+
+    data = module()
+    with pytest.raises(DataError, match=r"files cannot be used.*data\.on_bad_file=skip"):
+        data.setup()
+    collection = data.collection()
+    found = audit_images(collection, data.screening(collection), data.classes)
+    named = {root / f.path: f.detail for f in found.findings if f.kind in ("bad_file", "ignored")}
+    missing = [
+        path.name
+        for path, reason in expected.items()
+        if path not in named or reason not in named[path]
+    ]
+    assert missing == []
+    skipping = module(on_bad_file="skip")
+    used = {sample.path for split in SPLITS for sample in skipping.dataset(split).samples}
+    assert len(used) == 36
+    assert not used & set(expected)
+    batches = [batch["image"].shape for batch in skipping.train_dataloader()]
+    assert batches
+
+
+def test_training_leaves_out_what_leaks_and_writes_it_down(make_tree, call, tmp_path):
+    root = make_tree(TREE)
+    shutil.copy(root / "test/Normal/patient0200_00.png", root / "train/Normal/patient0900_00.png")
+    write_image(root / "train/Normal/patient0901_00.png").write_bytes(b"")
+    tiny = [
+        "data=folder",
+        f"data.root={root}",
+        "data.size=32",
+        "data.batch_size=8",
+        "data.workers=0",
+        "data.min_val=0",
+        "data.on_bad_file=skip",
+        "model.weights=random",
+        "model.head.hidden=[8]",
+        "trainer=cpu",
+        "trainer.max_epochs=1",
+        "~callbacks.progress",
+        "~callbacks.gradcam",
+        "logger=none",
+    ]
+    status, run = call(train, *tiny)
+    assert status == 0
+    told = json.loads((run / "data.json").read_text())["audit"]
+    assert told["verdict"] == "clean"
+    assert told["dropped"] == {"train": 1, "val": 0}
+    assert told["skipped"] == 1
+    with (run / "audit" / "findings.csv").open(newline="") as file:
+        assert sorted(row["kind"] for row in csv.DictReader(file)) == [
+            "bad_file",
+            "exact_duplicate",
+        ]
