@@ -97,7 +97,8 @@ def balanced_accuracy(counts: Floats) -> Floats:
     Args:
         counts: (B, K, K), as `confusion` gives them.
     """
-    return ratio(np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)).mean(axis=1)
+    recalls = ratio(np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2))
+    return np.asarray(recalls.mean(axis=1))
 
 
 def matthews(counts: Floats) -> Floats:
