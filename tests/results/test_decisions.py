@@ -3,29 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_runs import made
 
 from xray.errors import ConfigError
 from xray.results.decisions import calibration, check_rule, decide, operating_points
 from xray.results.predictions import Predictions
 from xray.stats.rule import HEADLINE, REPORTED, parse_rule
-
-
-def made(n: int, seed: int = 0, sharpness: float = 1.0, k: int = 2) -> Predictions:
-    """Probabilities that are right about themselves at a sharpness of 1."""
-    rng = np.random.default_rng(seed)
-    logits = 1.5 * rng.normal(size=(n, k))
-    odds = np.exp(logits)
-    truth = odds / odds.sum(axis=1, keepdims=True)
-    targets = np.array([rng.choice(k, p=row) for row in truth])
-    given = np.exp(sharpness * logits)
-    return Predictions(
-        paths=[f"{i}.png" for i in range(n)],
-        patients=[f"p{i}" for i in range(n)],
-        labels=["x"] * n,
-        targets=targets,
-        probabilities=given / given.sum(axis=1, keepdims=True),
-        classes=("normal", "pneumonia", "covid")[:k],
-    )
 
 
 def one_class() -> Predictions:

@@ -1,8 +1,8 @@
 import io
 
 import pytest
+from made_runs import made
 from rich.console import Console
-from test_decisions import made
 
 from xray.errors import RunError
 from xray.results.store import read_json

@@ -54,7 +54,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     patients = (f"{entry['patients']:,}" for entry in metrics.values())
     table.add_row("patients", *patients, end_section=True)
     for name in names:
-        table.add_row(name, *(_estimate(entry[name]) for entry in metrics.values()))
+        table.add_row(name, *(estimate_text(entry[name]) for entry in metrics.values()))
     return table
 
 
@@ -70,7 +70,9 @@ def operating_table(points: Sequence[Mapping[str, Any]], split: str) -> Table:
     for name in ("threshold", *_DECISIONS):
         table.add_column(name, justify="right")
     for point in points:
-        measured = [_estimate(point[name]) if name in point else _UNDEFINED for name in _DECISIONS]
+        measured = [
+            estimate_text(point[name]) if name in point else _UNDEFINED for name in _DECISIONS
+        ]
         table.add_row(point["rule"], _number(point["threshold"]), *measured)
     return table
 
@@ -119,7 +121,7 @@ def _is_metric(entry: Any) -> bool:
     return isinstance(entry, Mapping) and "value" in entry
 
 
-def _estimate(entry: Mapping[str, Any]) -> str:
+def estimate_text(entry: Mapping[str, Any]) -> str:
     """Write a figure and its interval: 0.955 [0.938, 0.970]."""
     value, low, high = (entry.get(name) for name in ("value", "low", "high"))
     if value is None or low is None or high is None:
