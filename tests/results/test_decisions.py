@@ -8,6 +8,7 @@ from made_runs import made
 from xray.errors import ConfigError
 from xray.results.decisions import calibration, check_rule, decide, operating_points
 from xray.results.predictions import Predictions
+from xray.stats.calibration import reweighted
 from xray.stats.rule import HEADLINE, REPORTED, parse_rule
 
 
@@ -97,3 +98,31 @@ def test_probabilities_that_are_no_numbers_teach_nothing():
     assert operating_points(broken, REPORTED, val) == []
     assert calibration(val, broken) is None
     assert decide(val, parse_rule("youden"), broken).threshold == 0.5
+
+
+def test_class_shares_are_estimated_from_probabilities_alone():
+    val, whole = made(3000, seed=8), made(6000, seed=9)
+    # Of the positives a fifth is kept, and the network learned with a weighted loss.
+    rng = np.random.default_rng(0)
+    kept = np.flatnonzero((whole.targets == 0) | (rng.random(6000) < 0.2))
+    weighted = [reweighted(p.probabilities, np.array([1.0, 4.0])) for p in (val, whole)]
+    val = replace(val, probabilities=weighted[0])
+    shifted = replace(
+        whole,
+        patients=[whole.patients[k] for k in kept],
+        targets=whole.targets[kept],
+        probabilities=weighted[1][kept],
+    )
+    found = calibration(shifted, val)
+    assert found is not None
+    shares = found["class_shares"]
+    assert shares["on_val"][1] == pytest.approx(0.5, abs=0.03)
+    assert shares["observed"][1] == pytest.approx(1 / 6, abs=0.02)
+    assert shares["estimated"] == pytest.approx(shares["observed"], abs=0.03)
+
+
+def test_no_shares_are_estimated_where_validation_lacks_a_class():
+    found = calibration(made(50), one_class())
+    assert found is not None
+    assert found["class_shares"]["estimated"] is None
+    assert found["class_shares"]["on_val"] == [0.0, 1.0]

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from xray.stats.calibration import apply_temperature, fit_temperature, reliability, shifted_prior
+from xray.stats.calibration import (
+    apply_temperature,
+    fit_bias_corrected,
+    fit_temperature,
+    prior_weights,
+    reliability,
+    reweighted,
+    shifted_prior,
+)
 from xray.stats.scores import calibration_error, log_loss
 
 
@@ -82,3 +90,34 @@ def test_without_a_shift_the_prior_stays():
     prior, corrected = shifted_prior(probabilities, np.array([0.5, 0.5]))
     assert prior == pytest.approx([0.5, 0.5])
     assert corrected == pytest.approx(probabilities)
+
+
+def test_weights_undo_a_balanced_loss():
+    # Calibrated for a tenth of positives, then as a loss that weighs them nine times teaches it.
+    rng = np.random.default_rng(4)
+    p = rng.beta(0.5, 4.5, 4000)
+    true = np.stack([1 - p, p], axis=1)
+    balanced = reweighted(true, np.array([1.0, 9.0]))
+    weights = prior_weights(balanced, true.mean(axis=0))
+    assert weights[0] / weights[1] == pytest.approx(9.0, rel=1e-5)
+    assert reweighted(balanced, weights) == pytest.approx(true, abs=1e-6)
+
+
+def test_reweighting_by_hand():
+    found = reweighted(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([1.0, 3.0]))
+    assert found == pytest.approx(np.array([[0.25, 0.75], [0.0, 1.0]]))
+
+
+def test_temperature_and_weights_that_were_put_in_are_found():
+    probabilities, targets = made(6000, 2.0)
+    given = reweighted(probabilities, np.array([1.0, 3.0, 1.0]))
+    temperature, weights = fit_bias_corrected(given, targets)
+    assert temperature == pytest.approx(2.0, rel=0.06)
+    # What was multiplied by 3 is divided by the root of 3 behind the temperature.
+    assert weights[0] / weights[1] == pytest.approx(3**0.5, rel=0.08)
+    assert weights[0] / weights[2] == pytest.approx(1.0, rel=0.08)
+
+
+def test_without_a_mistake_the_temperature_is_left():
+    temperature, _ = fit_bias_corrected(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 0]))
+    assert temperature == 1.0

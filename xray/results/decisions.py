@@ -10,7 +10,14 @@ import numpy as np
 from xray.errors import ConfigError
 from xray.results.estimate import entry, plain
 from xray.results.predictions import EVEN, Predictions
-from xray.stats.calibration import apply_temperature, fit_temperature, reliability
+from xray.stats.calibration import (
+    apply_temperature,
+    fit_bias_corrected,
+    fit_temperature,
+    reliability,
+    reweighted,
+    shifted_prior,
+)
 from xray.stats.operating import Estimates, choose_threshold, estimate_decisions
 from xray.stats.rule import HEADLINE, Rule
 from xray.stats.scores import BINARY, BINS, Floats, brier, calibration_error, log_loss
@@ -84,8 +91,9 @@ def calibration(predictions: Predictions, val: Predictions) -> dict[str, Any] | 
 
     Returns:
         "temperature" (None where none is best), "bins", and "ece", "log_loss", "brier" and
-        "reliability" (a bin each: "n", "predicted", "observed") "before" and "after"; None where
-        there are no images.
+        "reliability" (a bin each: "n", "predicted", "observed") "before" and "after"; and
+        "class_shares" "on_val", "observed" here, and "estimated" here from the probabilities alone.
+        None where there are no images.
     """
     if not _sound(predictions, val):
         return None
@@ -98,6 +106,7 @@ def calibration(predictions: Predictions, val: Predictions) -> dict[str, Any] | 
         "temperature": plain(temperature),
         "bins": BINS,
         **{name: {"before": before[name], "after": after[name]} for name in before},
+        "class_shares": _class_shares(predictions, val),
     }
 
 
@@ -111,6 +120,26 @@ def _threshold(rule: Rule, val: Predictions | None) -> float | None:
 
 def _sound(*predictions: Predictions) -> bool:
     return all(len(p.targets) and np.isfinite(p.probabilities).all() for p in predictions)
+
+
+def _class_shares(
+    predictions: Predictions, val: Predictions
+) -> dict[str, list[float | None] | None]:
+    """Compare class shares; none are estimated where validation lacks a class."""
+    on_val, observed = (
+        np.bincount(p.targets, minlength=len(p.classes)) / len(p.targets)
+        for p in (val, predictions)
+    )
+    estimated = None
+    if on_val.all():
+        temperature, weights = fit_bias_corrected(val.probabilities, val.targets)
+        mended = reweighted(apply_temperature(predictions.probabilities, temperature), weights)
+        estimated, _ = shifted_prior(mended, on_val)
+    named = {"on_val": on_val, "observed": observed, "estimated": estimated}
+    return {
+        name: None if shares is None else [plain(share) for share in shares]
+        for name, shares in named.items()
+    }
 
 
 def _applied(predictions: Predictions) -> dict[str, Any]:
