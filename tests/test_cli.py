@@ -461,7 +461,7 @@ def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
 # --- help, and other verbs
 
 
-@pytest.mark.parametrize("verb", ["train", "gradcam", "evaluate"])
+@pytest.mark.parametrize("verb", ["train", "gradcam", "evaluate", "compare"])
 def test_help_is_short_and_shows_commands(run: Verb, verb: str) -> None:
     outcome = run("optim.lr=abc", "--help", verb=verb, task=never)
     assert outcome.status == 0
@@ -514,6 +514,24 @@ def fail(cfg: DictConfig) -> None:
             "split is 'tset', but must be one of: train, val, test. Did you mean 'test'?",
         ),
         ("evaluate", "gpus=0 batch_size=8", "no run yet. Train first."),
+        (
+            "evaluate",
+            "threshold=sens95",
+            "threshold is 'sens95', but must be a number between 0 and 1 (0.5), youden, sens@0.95 "
+            "or spec@0.90",
+        ),
+        (
+            "compare",
+            "sweep=null",
+            "compare needs runs=[<run>,<run>...] or sweep=<directory>: give one",
+        ),
+        (
+            "compare",
+            "sweep=a runs=[b,c]",
+            "compare needs runs=[<run>,<run>...] or sweep=<directory>: give one",
+        ),
+        ("compare", "runs=[a,a]", "runs needs two different run directories or more"),
+        ("compare", "runs=a", "runs is 'a', but must be a list of run directories: [<run>,<run>]"),
     ],
 )
 def test_errors_of_other_verbs(run: Verb, root: Path, verb: str, typed: str, said: str) -> None:

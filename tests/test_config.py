@@ -74,6 +74,9 @@ def test_the_defaults_are_right(defaults: dict[str, Any]) -> None:
         ("logger", {}),
         ("monitor", {"metric": "val/loss", "mode": "min"}),
         ("resume", "/some/run"),
+        ("threshold", 0.3),
+        ("threshold", "youden"),
+        ("threshold", "sens@0.95"),
     ],
 )
 def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> None:
@@ -90,6 +93,12 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         ("optim.lr", None, "optim.lr is null, but must be a number greater than 0"),
         ("optim.weight_decay", -1, "optim.weight_decay is -1, but must be a number, 0 or greater"),
         ("optim.name", "adam", "optim.name is 'adam', but must be one of: adamw, sgd. Did you mean 'adamw'?"),
+        (
+            "threshold",
+            "sens@2",
+            "threshold is 'sens@2', but must be a number between 0 and 1 (0.5), youden, sens@0.95 "
+            "or spec@0.90",
+        ),
         ("optim.lrr", 1, "there is no key 'optim.lrr'. Did you mean 'optim.lr'?"),
         ("model.dropout", 0.1, "there is no key 'model.dropout'. Did you mean 'model.head.dropout'?"),
         (
@@ -372,3 +381,14 @@ def test_a_directory_that_is_no_run_is_named(tmp_path: Path) -> None:
     save(tmp_path / "sweep" / "0", SAVED)
     with pytest.raises(RunError, match=r"It is a sweep; give one of its jobs: .*/sweep/0\."):
         load_run_config(tmp_path / "sweep")
+
+
+def test_a_threshold_is_for_two_classes(defaults: dict[str, Any]) -> None:
+    three = put(defaults, "data.groups", {"a": [], "b": [], "c": []})
+    assert problems("train", three) == []
+    said = "threshold is for two classes, but data.groups makes 3; leave it out"
+    assert problems("train", put(three, "threshold", "youden")) == [said]
+
+
+def test_a_run_of_before_there_was_a_threshold_can_be_resumed(defaults: dict[str, Any]) -> None:
+    assert problems("train", {k: v for k, v in defaults.items() if k != "threshold"}) == []

@@ -296,6 +296,28 @@ def test_evaluation_repeats_what_training_measured(run, run_verb):
     assert after["val"] == before["val"]
 
 
+def test_the_test_entry_holds_intervals_operating_points_and_calibration(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test"]["patients"] == 8
+    for split in ("val", "test"):
+        assert {"value", "low", "high"} == set(metrics[split]["auroc"])
+    rules = [point["rule"] for point in metrics["test"]["operating_points"]]
+    assert rules == ["0.5", "youden", "sens@0.95", "spec@0.90"]
+    assert "temperature" in metrics["test"]["calibration"]
+    assert "operating_points" not in metrics["val"]
+
+
+def test_evaluation_with_a_threshold_chosen_on_validation(run, run_verb):
+    before = (run / "metrics.json").read_bytes()
+    run_verb(evaluate, f"run={run}", "gpus=0", "threshold=sens@0.8")
+    test = json.loads((run / "metrics.json").read_text())["test"]
+    assert test["operating_points"][0]["rule"] == "sens@0.8"
+    assert test["operating_points"][0]["threshold"] == test["threshold"]
+    # As in training, by default.
+    run_verb(evaluate, f"run={run}", "gpus=0")
+    assert (run / "metrics.json").read_bytes() == before
+
+
 def test_evaluation_of_another_folder(run, run_verb, tmp_path):
     for i in range(3):
         write_image(tmp_path / "clinic" / "Viral Pneumonia" / f"{i}.png", level=150, seed=i)
@@ -304,9 +326,11 @@ def test_evaluation_of_another_folder(run, run_verb, tmp_path):
     (folder,) = (run / "external").glob("clinic_*")
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["test"]["n"] == 6
+    # Thresholds come from the run's own validation images.
+    assert len(metrics["test"]["operating_points"]) == 4
 
 
-def test_three_classes(run_verb, tmp_path):
+def test_three_classes(run_verb, tmp_path, capsys):
     for split, count in (("train", 6), ("val", 3), ("test", 3)):
         for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
             for i in range(count):
@@ -323,7 +347,12 @@ def test_three_classes(run_verb, tmp_path):
         "trainer.max_epochs=1",
         "~callbacks.gradcam",
     )
+    with pytest.raises(SystemExit):
+        run_verb(evaluate, f"run={run}", "gpus=0", "threshold=youden")
+    assert "threshold=youden is for two classes, but there are 3" in capsys.readouterr().err
     metrics = json.loads((run / "metrics.json").read_text())
+    assert list(metrics["test"]["per_class"]) == ["normal", "pneumonia", "covid"]
+    assert metrics["test"]["operating_points"] == []
     assert metrics["test"]["classes"] == ["normal", "pneumonia", "covid"]
     assert len(metrics["test"]["confusion_matrix"]) == 3
 

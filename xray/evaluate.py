@@ -24,10 +24,16 @@ def evaluate(cfg: "DictConfig") -> None:
     from xray import build
     from xray.results import store, testing
     from xray.results.collector import PredictionCollector
+    from xray.results.decisions import check_rule
+    from xray.stats.rule import parse_rule
     from xray.training.trainer import build_trainer
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = build.restore(run)
+    own = run_cfg.get("threshold", 0.5)
+    rule = parse_rule(str(own if cfg.threshold is None else cfg.threshold))
+    check_rule(rule, model.classes)
+    val = None if cfg.split == "val" else testing.read_val(run, rule)
     if cfg.root:
         root = Path(cfg.root).resolve()
         dataset = data.external(root, cfg.split)
@@ -48,7 +54,7 @@ def evaluate(cfg: "DictConfig") -> None:
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
     predictions = {cfg.split: collector.predictions(dataset.samples, model.classes)}
-    testing.write_results(folder, predictions, Console())
+    testing.write_results(folder, predictions, Console(), rule=rule, val=val)
 
 
 def main() -> None:

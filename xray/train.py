@@ -21,6 +21,7 @@ def train(cfg: "DictConfig") -> float:
     from xray import build
     from xray.integrity.findings import write_findings
     from xray.results import store, testing
+    from xray.stats.rule import parse_rule
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
     from xray.types import SPLITS
@@ -46,7 +47,9 @@ def train(cfg: "DictConfig") -> float:
     if cfg.test:
         predictions = testing.test_best(trainer, model, data, collector, best)
         if trainer.is_global_zero:
-            testing.write_results(run, predictions, console)
+            # Runs of before there was a choice go on with 0.5.
+            rule = parse_rule(str(cfg.get("threshold", 0.5)))
+            testing.write_results(run, predictions, console, rule=rule)
     return score
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from xray.integrity.index import ROW
-from xray.integrity.probe import FAMILIES, _auroc, source_probe
+from xray.integrity.probe import FAMILIES, source_probe
 
 N = 300
 
@@ -70,17 +69,3 @@ def test_too_few_patients_are_not_probed(clean):
     rows, targets = clean
     assert probe(rows, targets, targets) == {}
     assert probe(rows, np.zeros(N, np.int64)) == {}
-
-
-def test_weighted_area_by_hand_and_against_scikit_learn():
-    scores, positive = np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True])
-    # Of four pairs three are in order and one is tied; then the tied negative counts twice.
-    weights = np.array([[1, 1, 1, 1], [1, 1, 2, 1], [1, 0, 1, 0]], float)
-    areas = _auroc(scores, positive, weights)
-    assert areas[:2] == pytest.approx([3.5 / 4, 5 / 6])
-    assert np.isnan(areas[2])
-    rng = np.random.default_rng(1)
-    scores, positive = rng.integers(0, 9, 80) / 9, rng.random(80) < 0.4
-    weights = rng.integers(0, 4, 80).astype(float)
-    expected = roc_auc_score(positive, scores, sample_weight=weights)
-    assert _auroc(scores, positive, weights[None])[0] == pytest.approx(expected)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from xray.results.predictions import Predictions
 from xray.results.summary import summarise
 
 METRICS = {"accuracy", "precision", "recall", "f1", "specificity", "auroc", "auprc"}
+FURTHER = {"balanced_accuracy", "mcc", "brier", "log_loss", "ece"}
 
 
 def two_class(targets: list[int], positive: list[float], labels: list[str] | None = None):
@@ -34,6 +36,7 @@ def test_two_classes_by_hand():
     assert summary["classes"] == ["normal", "pneumonia"]
     assert summary["threshold"] == 0.5
     assert summary["confusion_matrix"] == [[2, 1], [1, 2]]
+    assert summary["patients"] == 1
     third = pytest.approx(2 / 3)
     assert values(summary) == {
         "accuracy": third,
@@ -123,3 +126,85 @@ def test_probabilities_that_are_no_numbers_give_none():
 def test_summary_is_plain():
     summary = summarise(two_class([0, 1], [0.1, 0.9]))
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+
+
+def many(n: int = 120, k: int = 2) -> Predictions:
+    """Two images a patient."""
+    rng = np.random.default_rng(0)
+    targets = np.repeat(rng.integers(0, k, n // 2), 2)
+    odds = np.exp(rng.normal(size=(n, k)) + 1.5 * np.eye(k)[targets])
+    return Predictions(
+        paths=[f"{i}.png" for i in range(n)],
+        patients=[f"p{i // 2}" for i in range(n)],
+        labels=["x"] * n,
+        targets=targets,
+        probabilities=odds / odds.sum(axis=1, keepdims=True),
+        classes=tuple("abcd"[:k]),
+    )
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_every_metric_has_an_interval_around_it_but_the_calibration_error(k):
+    summary = summarise(many(k=k))
+    assert (summary["n"], summary["patients"]) == (120, 60)
+    for name in (METRICS | FURTHER) - {"ece"}:
+        assert summary[name]["low"] < summary[name]["value"] < summary[name]["high"]
+    assert summary["ece"]["value"] > 0
+    assert summary["ece"]["low"] is summary["ece"]["high"] is None
+
+
+def test_images_of_a_patient_are_not_independent():
+    clustered = many()
+    single = replace(clustered, patients=clustered.paths)
+    wide, narrow = (summarise(p)["accuracy"] for p in (clustered, single))
+    assert wide["value"] == narrow["value"]
+    alike = replace(clustered, probabilities=clustered.probabilities[::2].repeat(2, axis=0))
+    width = [
+        entry["high"] - entry["low"]
+        for entry in (
+            summarise(alike)["auroc"],
+            summarise(replace(alike, patients=alike.paths))["auroc"],
+        )
+    ]
+    assert width[0] > 1.2 * width[1]
+
+
+def test_one_patient_has_no_interval():
+    summary = summarise(two_class([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]))
+    assert {(summary[name]["low"], summary[name]["high"]) for name in METRICS} == {(None, None)}
+
+
+def test_no_mistake_leaves_room_for_one():
+    patients = [f"p{i}" for i in range(20)]
+    summary = summarise(
+        replace(two_class([0] * 8 + [1] * 12, [0.1] * 8 + [0.9] * 12), patients=patients)
+    )
+    for name, n in (("accuracy", 20), ("recall", 12), ("specificity", 8), ("precision", 12)):
+        # The lower end of Wilson's interval for n of n.
+        lowest = n / (n + 1.959964**2)
+        assert summary[name] == {"value": 1.0, "low": pytest.approx(lowest), "high": 1.0}
+    assert summary["auroc"] == {"value": 1.0, "low": None, "high": None}
+
+
+def test_another_threshold_moves_decisions_and_leaves_ranks():
+    even = two_class([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+    summary = summarise(replace(even, threshold=0.3))
+    assert summary["threshold"] == 0.3
+    assert summary["confusion_matrix"] == [[1, 1], [0, 2]]
+    assert summary["recall"]["value"] == 1.0
+    assert summary["per_label"] == {"x": {"n": 4, "recall": 0.75}}
+    assert summary["auroc"]["value"] == summarise(even)["auroc"]["value"] == 0.75
+
+
+def test_each_of_several_classes_stands_against_the_rest():
+    summary = summarise(many(k=3))
+    assert list(summary["per_class"]) == ["a", "b", "c"]
+    for name in METRICS - {"accuracy"}:
+        each = [scores[name] for scores in summary["per_class"].values()]
+        assert summary[name]["value"] == pytest.approx(np.mean([one["value"] for one in each]))
+        assert all(one["low"] < one["value"] < one["high"] for one in each)
+    assert "per_class" not in summarise(many())
+
+
+def test_the_same_predictions_give_the_same_text():
+    assert json.dumps(summarise(many())) == json.dumps(summarise(many()))

@@ -20,6 +20,7 @@ CHANGEABLE = (
     "logger.",
     "paths.",
     "test",
+    "threshold",
 )
 """Beginnings of the keys that a resumed run can take another value of."""
 

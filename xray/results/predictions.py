@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from xray.errors import RunError
 
+EVEN = 0.5
+"""Above this probability the second of two classes is the more probable one."""
+
 _FIXED = ("path", "patient", "label", "target", "predicted")
 _PREFIX = "p_"
 _MIN_CLASSES = 2
@@ -28,6 +31,7 @@ class Predictions:
         targets: (N,) int64, indices into `classes`.
         probabilities: (N, K) float64 in [0, 1], rows summing to 1.
         classes: K names, in the order of the network's outputs.
+        threshold: With two classes, above which probability the second is predicted.
     """
 
     paths: list[str]
@@ -36,17 +40,21 @@ class Predictions:
     targets: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
     classes: tuple[str, ...]
+    threshold: float = EVEN
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """(N,) int64, the most probable class; of equals the first."""
+        """(N,) int64, the most probable class; of equals the first. Or by another threshold."""
+        if self.threshold != EVEN:
+            return (self.probabilities[:, 1] > self.threshold).astype(np.int64)
         predicted: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1).astype(np.int64)
         return predicted
 
     def to_csv(self, path: Path) -> None:
         """Write one line an image: path, patient, label, target, predicted, p_<class>...
 
-        Floats are written in full, so that `from_csv` gives back the same numbers.
+        Floats are written in full, so that `from_csv` gives back the same numbers; the threshold
+        is not written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = zip(

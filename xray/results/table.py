@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 _UNDEFINED = "-"
+_DECISIONS = ("sensitivity", "specificity", "ppv", "npv")
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,30 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     table.add_column("", min_width=12)
     for split in metrics:
         table.add_column(split, justify="right", min_width=10)
-    table.add_row("images", *(f"{entry['n']:,}" for entry in metrics.values()), end_section=True)
+    table.add_row("images", *(f"{entry['n']:,}" for entry in metrics.values()))
+    patients = (f"{entry['patients']:,}" for entry in metrics.values())
+    table.add_row("patients", *patients, end_section=True)
     for name in names:
-        table.add_row(name, *(_number(entry[name]["value"]) for entry in metrics.values()))
+        table.add_row(name, *(estimate_text(entry[name]) for entry in metrics.values()))
+    return table
+
+
+def operating_table(points: Sequence[Mapping[str, Any]], split: str) -> Table:
+    """Lay out operating points: a row each, thresholds chosen on validation.
+
+    Args:
+        points: What `xray.results.decisions.operating_points` gives.
+        split: Where they are measured.
+    """
+    table = Table(title=f"Operating points on {split}, chosen on val", title_justify="left")
+    table.add_column("rule")
+    for name in ("threshold", *_DECISIONS):
+        table.add_column(name, justify="right")
+    for point in points:
+        measured = [
+            estimate_text(point[name]) if name in point else _UNDEFINED for name in _DECISIONS
+        ]
+        table.add_row(point["rule"], _number(point["threshold"]), *measured)
     return table
 
 
@@ -99,12 +121,23 @@ def _is_metric(entry: Any) -> bool:
     return isinstance(entry, Mapping) and "value" in entry
 
 
+def estimate_text(entry: Mapping[str, Any]) -> str:
+    """Write a figure and its interval: 0.955 [0.938, 0.970]."""
+    value, low, high = (entry.get(name) for name in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return _UNDEFINED if value is None else f"{value:.3f}"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def _number(value: float | None) -> str:
     return f"{value:.4f}" if value is not None and math.isfinite(value) else _UNDEFINED
 
 
 def _caption(summary: Mapping[str, Any]) -> Text:
     *_, positive = summary["classes"]
+    intervals = "95 % intervals: bootstrap over patients"
     if summary["threshold"] is None:
-        return Text("each class against the rest, unweighted mean; accuracy: over images")
-    return Text(f"positive: {positive}, above a probability of {summary['threshold']}")
+        means = "each class against the rest, unweighted mean; accuracy: over images"
+        return Text(f"{means}\n{intervals}")
+    threshold = f"positive: {positive}, above a probability of {summary['threshold']:.4g}"
+    return Text(f"{threshold}\n{intervals}")

@@ -8,13 +8,16 @@ import pytorch_lightning as pl
 from rich.console import Console
 
 from xray.data.datamodule import XrayDataModule
+from xray.errors import RunError
 from xray.model.classifier import XrayClassifier
 from xray.results import store
 from xray.results.collector import PredictionCollector
+from xray.results.decisions import calibration, decide, operating_points
 from xray.results.figures import write_figures
 from xray.results.predictions import Predictions
 from xray.results.summary import summarise
-from xray.results.table import metrics_table
+from xray.results.table import metrics_table, operating_table
+from xray.stats.rule import HEADLINE, REPORTED, Rule
 from xray.types import Split
 
 
@@ -43,22 +46,73 @@ def test_best(
     return {"val": val, "test": collector.predictions(data.dataset("test").samples, model.classes)}
 
 
-def write_results(run: Path, predictions: Mapping[Split, Predictions], console: Console) -> None:
+def write_results(
+    run: Path,
+    predictions: Mapping[Split, Predictions],
+    console: Console,
+    *,
+    rule: Rule = HEADLINE,
+    val: Predictions | None = None,
+) -> None:
     """Write metrics.json, predictions/ and figures/ into a run directory, and show the metrics.
 
     Args:
         run: The run directory.
         predictions: Of each split.
-        console: Where the table goes.
+        console: Where the tables go.
+        rule: How the threshold of the headline metrics is chosen.
+        val: What thresholds and temperature are fitted on, where `predictions` hold no "val".
     """
+    val = predictions.get("val", val)
+    predictions = {split: decide(p, rule, val) for split, p in predictions.items()}
     for split, predicted in predictions.items():
         predicted.to_csv(run / "predictions" / f"{split}.csv")
         write_figures(run, split, predicted, run / "metrics.csv")
-    metrics: dict[str, Any] = {split: summarise(p) for split, p in predictions.items()}
+    metrics: dict[str, Any] = {
+        split: _entry(split, p, val, rule) for split, p in predictions.items()
+    }
     path = run / "metrics.json"
     # Evaluating one split leaves what is known of the others.
     store.write_json(path, {**(store.read_json(path) if path.exists() else {}), **metrics})
     console.print(metrics_table(metrics))
+    for name, entry in metrics.items():
+        if entry.get("operating_points"):
+            console.print(operating_table(entry["operating_points"], name))
     console.print(f"run directory: {run}", soft_wrap=True)
     if (run / "gradcam").is_dir():
         console.print(f"overlays:      {run / 'gradcam'}", soft_wrap=True)
+
+
+def read_val(run: Path, rule: Rule) -> Predictions | None:
+    """Read what a run predicted of its validation images.
+
+    Args:
+        run: The run directory.
+        rule: How the threshold is to be chosen.
+
+    Returns:
+        None where there is no such file and the rule needs none.
+
+    Raises:
+        RunError: The file is damaged, or missing where the rule needs it.
+    """
+    path = run / "predictions" / "val.csv"
+    if path.is_file():
+        return Predictions.from_csv(path)
+    if rule.kind == "fixed":
+        return None
+    advice = f"Write it with `python -m xray.evaluate run={run} split=val`."
+    raise RunError(f"threshold={rule.text} is chosen on {path}, which is missing. {advice}")
+
+
+def _entry(split: Split, predicted: Predictions, val: Predictions | None, rule: Rule) -> Any:
+    """Sum up a split; what was fitted on validation is not measured there."""
+    found = summarise(predicted)
+    if val is None or split == "val":
+        return found
+    rules = list(dict.fromkeys((rule, *REPORTED)))
+    return {
+        **found,
+        "operating_points": operating_points(predicted, rules, val),
+        "calibration": calibration(predicted, val),
+    }

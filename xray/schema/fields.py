@@ -16,6 +16,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from xray.errors import ConfigError
+from xray.stats.rule import FORMS, parse_rule
+
 MISSING = "???"
 """How OmegaConf writes a value that must be given."""
 
@@ -91,6 +94,17 @@ Tag = Annotated[
     Annotated[str, Field(pattern=r"^[^/\\\s.][^/\\\n]*$")] | int | float,
     wants("a name fit for a directory: no slash, not empty, no dot or space in front"),
 ]
+
+
+def _rule(value: float | str) -> float | str:
+    try:
+        parse_rule(str(value))
+    except ConfigError:
+        raise PydanticCustomError("wants", "{expected}", {"expected": FORMS}) from None
+    return value
+
+
+Threshold = Annotated[float | str, AfterValidator(_rule), wants(FORMS)]
 
 Mode = Literal["min", "max"]
 Split = Literal["train", "val", "test"]

@@ -1,6 +1,6 @@
 """The whole configuration of each verb, and its check."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -16,6 +16,8 @@ from xray.schema.fields import (
     Strict,
     Tag,
     Text,
+    Threshold,
+    wants,
 )
 from xray.schema.model import Cache, Model, Optim
 from xray.schema.report import sentences
@@ -50,6 +52,8 @@ class Train(Strict):
     resume: Text | None
     monitor: Monitor
     test: Flag
+    # A default, for the runs of before it was there: they can be resumed.
+    threshold: Threshold = 0.5
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -69,6 +73,13 @@ class Train(Strict):
                 "problem",
                 "data.batch_size is 1, but model.head.norm=batch needs two images or more; "
                 "raise it, or pass model.head.norm=layer",
+            )
+        groups = getattr(self.data, "groups", {})
+        if self.threshold != 0.5 and len(groups) > 2:  # noqa: PLR2004
+            raise PydanticCustomError(
+                "problem",
+                "threshold is for two classes, but data.groups makes {n}; leave it out",
+                {"n": len(groups)},
             )
         epochs = self.trainer.max_epochs if isinstance(self.trainer, Trainer) else None
         if epochs is not None and self.optim.warmup_epochs >= epochs:
@@ -111,6 +122,7 @@ class Evaluate(Strict):
     root: Text | None
     batch_size: Count
     gpus: NaturalOrAuto
+    threshold: Threshold | None
     paths: Paths
 
 
@@ -122,11 +134,30 @@ class CacheVerb(Strict):
     paths: Paths
 
 
+class Compare(Strict):
+    """conf/compare.yaml."""
+
+    runs: Annotated[list[Text] | None, wants("a list of run directories: [<run>,<run>]")]
+    sweep: Text | None
+    paths: Paths
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.runs is None) == (self.sweep is None):
+            raise PydanticCustomError(
+                "problem", "compare needs runs=[<run>,<run>...] or sweep=<directory>: give one"
+            )
+        if self.runs is not None and len(set(self.runs)) < 2:  # noqa: PLR2004
+            raise PydanticCustomError("problem", "runs needs two different run directories or more")
+        return self
+
+
 VERBS: dict[str, type[BaseModel]] = {
     "train": Train,
     "audit": Audit,
     "gradcam": Gradcam,
     "evaluate": Evaluate,
+    "compare": Compare,
     "cache": CacheVerb,
 }
 

@@ -1,0 +1,51 @@
+import io
+
+import pytest
+from made_runs import made
+from rich.console import Console
+
+from xray.errors import RunError
+from xray.results.store import read_json
+from xray.results.testing import read_val, write_results
+from xray.stats.rule import HEADLINE, parse_rule
+
+
+def test_what_is_fitted_on_val_is_measured_elsewhere(tmp_path):
+    shown = io.StringIO()
+    console = Console(file=shown, width=160)
+    write_results(tmp_path, {"val": made(60), "test": made(80, seed=1)}, console)
+    metrics = read_json(tmp_path / "metrics.json")
+    assert "operating_points" not in metrics["val"]
+    assert "calibration" not in metrics["val"]
+    assert len(metrics["test"]["operating_points"]) == 4
+    assert metrics["test"]["calibration"]["temperature"] is not None
+    assert "Operating points on test, chosen on val" in shown.getvalue()
+    value = metrics["test"]["auroc"]
+    assert f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" in shown.getvalue()
+
+
+def test_evaluating_again_takes_val_from_the_run_and_changes_nothing(tmp_path):
+    console = Console(file=io.StringIO())
+    write_results(tmp_path, {"val": made(60), "test": made(80, seed=1)}, console)
+    before = (tmp_path / "metrics.json").read_bytes()
+    val = read_val(tmp_path, HEADLINE)
+    write_results(tmp_path, {"test": made(80, seed=1)}, console, val=val)
+    assert (tmp_path / "metrics.json").read_bytes() == before
+
+
+def test_another_rule_is_the_headline_and_an_operating_point(tmp_path):
+    rule = parse_rule("sens@0.99")
+    splits = {"val": made(60), "test": made(80, seed=1)}
+    write_results(tmp_path, splits, Console(file=io.StringIO()), rule=rule)
+    test = read_json(tmp_path / "metrics.json")["test"]
+    first = test["operating_points"][0]
+    assert first["rule"] == "sens@0.99"
+    assert first["threshold"] == test["threshold"] != 0.5
+    assert first["sensitivity"]["value"] == test["recall"]["value"]
+    assert len(test["operating_points"]) == 5
+
+
+def test_without_val_a_rule_says_what_to_do(tmp_path):
+    assert read_val(tmp_path, HEADLINE) is None
+    with pytest.raises(RunError, match=r"threshold=youden is chosen on .*val\.csv, which is missi"):
+        read_val(tmp_path, parse_rule("youden"))

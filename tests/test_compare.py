@@ -1,0 +1,41 @@
+"""The verb, through its real entry point and configuration."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from made_runs import made, make_run
+
+from xray import compare
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Call the verb as the command line does."""
+
+    def run(*arguments: str) -> None:
+        paths = f"paths.outputs={tmp_path / 'outputs'}"
+        monkeypatch.setattr(sys, "argv", ["compare", paths, *arguments])
+        compare.main()
+
+    return run
+
+
+def test_runs_and_sweeps_are_compared_in_a_place_of_their_own(call, tmp_path):
+    for number in range(2):
+        make_run(tmp_path / "sweep" / str(number), made(40))
+    call(f"sweep={tmp_path / 'sweep'}")
+    call(f"runs=[{tmp_path / 'sweep' / '0'},{tmp_path / 'sweep' / '1'}]")
+    first, second = sorted((tmp_path / "outputs" / "compare").iterdir())
+    for folder in (first, second):
+        found = json.loads((folder / "compare.json").read_text())
+        assert [run["name"] for run in found["runs"]] == ["0", "1"]
+        assert (folder / ".hydra" / "config.yaml").is_file()
+
+
+def test_a_sweep_without_results_says_what_is_needed(call, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        call(f"sweep={tmp_path}")
+    assert stop.value.code == 1
+    assert "holds 0 tested jobs, and two are needed" in capsys.readouterr().err

@@ -1,0 +1,32 @@
+"""Compare finished runs: `python -m xray.compare runs=[<dir>,<dir>]` or `sweep=<dir>`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def compare(cfg: "DictConfig") -> None:
+    """Tell which runs differ by more than chance; write it to outputs/compare/<time>."""
+    # Imported here, so that --help and a mistyped key answer at once.
+    from rich.console import Console
+
+    from xray.results import compare as comparison
+    from xray.results.compare_tables import write_comparison
+    from xray.results.runs import read_runs, sweep_directories
+
+    directories = sweep_directories(Path(cfg.sweep)) if cfg.sweep else map(Path, cfg.runs)
+    runs = read_runs(list(directories))
+    write_comparison(Path(cfg.paths.run), comparison.compare(runs), Console())
+
+
+def main() -> None:
+    """Compose the configuration from the command line and compare."""
+    launch("compare", compare)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""A comparison on the terminal and in files."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from xray.results import store
+from xray.results.compare import COMPARED, TESTS
+from xray.results.table import estimate_text
+
+SHOWN = ("auroc", "accuracy", "recall", "specificity", "f1")
+_ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
+
+
+def write_comparison(directory: Path, comparison: Mapping[str, Any], console: Console) -> None:
+    """Write compare.json, compare.csv (a row a run) and pairs.csv, and show their tables.
+
+    Args:
+        directory: Where they go.
+        comparison: What `xray.results.compare.compare` gives.
+        console: Where the tables go.
+    """
+    store.write_json(directory / "compare.json", dict(comparison))
+    _write_csv(directory / "compare.csv", map(_run_row, comparison["runs"]))
+    _write_csv(directory / "pairs.csv", map(_pair_row, comparison["pairs"]))
+    for table in comparison_tables(comparison):
+        console.print(table)
+    for pair in comparison["unpaired"]:
+        said = f"not paired: {pair['a']} and {pair['b']}: {pair['why']}"
+        console.print(said, soft_wrap=True, markup=False, highlight=False)
+    said = f"comparison: {directory}"
+    console.print(said, soft_wrap=True, markup=False, highlight=False)
+
+
+def comparison_tables(comparison: Mapping[str, Any]) -> Iterator[Table]:
+    """Lay out runs, pairs and repeats; a table without a row is left out."""
+    runs = [
+        [run["name"], f"{run['n']:,}", *_estimates(run["metrics"], SHOWN)]
+        for run in comparison["runs"]
+    ]
+    yield _table("Runs on their test images", ["run", "images", *SHOWN], runs)
+    pairs = [
+        [f"{pair['a']} - {pair['b']}", *_estimates(pair, COMPARED), *_tests(pair)]
+        for pair in comparison["pairs"]
+    ]
+    if pairs:
+        columns = ["difference", *COMPARED, *(f"{test} p (Holm)" for test in TESTS)]
+        clustered = any(run["patients"] < run["n"] for run in comparison["runs"])
+        caption = "the tests take images for independent: rely on the intervals, which do not"
+        yield _table("Pairs on the same images", columns, pairs, caption if clustered else None)
+    rows = [
+        [", ".join(group["runs"]), *_spreads(group["metrics"])] for group in comparison["repeats"]
+    ]
+    if rows:
+        title = "Runs that differ in seed or fold only: mean ± standard deviation"
+        yield _table(title, ["runs", *SHOWN], rows)
+
+
+def _table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str | None = None
+) -> Table:
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    first, *others = columns
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _estimates(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    return [estimate_text(metrics.get(name, {})) for name in names]
+
+
+def _tests(pair: Mapping[str, Any]) -> list[str]:
+    return [
+        "-" if pair[test]["p"] is None else f"{pair[test]['p']:.3g} ({pair[test]['holm']:.3g})"
+        for test in TESTS
+    ]
+
+
+def _spreads(metrics: Mapping[str, Any]) -> list[str]:
+    found = [metrics.get(name) for name in SHOWN]
+    return [f"{each['mean']:.3f} ± {each['sd']:.3f}" if each else "-" for each in found]
+
+
+def _run_row(run: Mapping[str, Any]) -> dict[str, Any]:
+    fixed = {key: value for key, value in run.items() if key != "metrics"}
+    return fixed | _columns(run["metrics"])
+
+
+def _pair_row(pair: Mapping[str, Any]) -> dict[str, Any]:
+    tests = {f"{test}_{key}": pair[test][key] for test in TESTS for key in ("p", "holm")}
+    names = {"a": pair["a"], "b": pair["b"]}
+    return names | _columns({name: pair[name] for name in COMPARED}) | tests
+
+
+def _columns(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{name}{end}": found[key] for name, found in metrics.items() for end, key in _ENDS}
+
+
+def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    listed = list(rows)
+    columns = dict.fromkeys(name for row in listed for name in row)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns))
+        writer.writeheader()
+        writer.writerows(listed)

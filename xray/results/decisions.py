@@ -1,0 +1,167 @@
+"""What validation images teach about others: thresholds and a temperature, applied elsewhere."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xray.errors import ConfigError
+from xray.results.estimate import entry, plain
+from xray.results.predictions import EVEN, Predictions
+from xray.stats.calibration import (
+    apply_temperature,
+    fit_bias_corrected,
+    fit_temperature,
+    reliability,
+    reweighted,
+    shifted_prior,
+)
+from xray.stats.operating import Estimates, choose_threshold, estimate_decisions
+from xray.stats.rule import HEADLINE, Rule
+from xray.stats.scores import BINARY, BINS, Floats, brier, calibration_error, log_loss
+
+log = logging.getLogger(__name__)
+
+
+def check_rule(rule: Rule, classes: Sequence[str]) -> None:
+    """Make sure that a rule can be followed.
+
+    Raises:
+        ConfigError: There are more than two classes, and so no threshold.
+    """
+    if rule != HEADLINE and len(classes) != BINARY:
+        listed = ", ".join(classes)
+        reason = f"threshold={rule.text} is for two classes, but there are {len(classes)}: {listed}"
+        raise ConfigError(f"{reason}. Leave it out.")
+
+
+def decide(predictions: Predictions, rule: Rule, val: Predictions | None) -> Predictions:
+    """Give predictions the threshold that a rule chooses on validation images.
+
+    Where these leave it open, having one class only, it is 0.5 and a warning is logged.
+
+    Args:
+        predictions: Of any split.
+        rule: How the threshold is chosen.
+        val: Of the validation split; needed unless the rule is a number.
+    """
+    threshold = _threshold(rule, val)
+    if threshold is None:
+        reason = "the validation images are not of two classes"
+        log.warning("threshold=%s chooses none: %s; 0.5 is used.", rule.text, reason)
+        threshold = EVEN
+    return replace(predictions, threshold=threshold)
+
+
+def operating_points(
+    predictions: Predictions, rules: Sequence[Rule], val: Predictions
+) -> list[dict[str, Any]]:
+    """Apply thresholds chosen on validation images to others, of two classes.
+
+    Args:
+        predictions: Of the other split.
+        rules: How the thresholds are chosen.
+        val: Of the validation split.
+
+    Returns:
+        Of each rule "rule", "threshold" (None where validation leaves it open, and no more then),
+        "sensitivity", "specificity", "ppv", "npv" and "accuracy" as {"value", "low", "high"}, and
+        "at_prevalence": "ppv" and "npv" where another share of the patients is positive.
+    """
+    if len(predictions.classes) != BINARY or not _sound(predictions, val):
+        return []
+    points: list[dict[str, Any]] = []
+    for rule in rules:
+        threshold = _threshold(rule, val)
+        point: dict[str, Any] = {"rule": rule.text, "threshold": plain(threshold)}
+        if threshold is not None:
+            point |= _applied(replace(predictions, threshold=threshold))
+        points.append(point)
+    return points
+
+
+def calibration(predictions: Predictions, val: Predictions) -> dict[str, Any] | None:
+    """Fit a temperature on validation images, and tell what it does to others.
+
+    Args:
+        predictions: Of the other split.
+        val: Of the validation split.
+
+    Returns:
+        "temperature" (None where none is best), "bins", and "ece", "log_loss", "brier" and
+        "reliability" (a bin each: "n", "predicted", "observed") "before" and "after"; and
+        "class_shares" "on_val", "observed" here, and "estimated" here from the probabilities alone.
+        None where there are no images.
+    """
+    if not _sound(predictions, val):
+        return None
+    temperature = fit_temperature(val.probabilities, val.targets)
+    before = _calibrated(predictions, predictions.probabilities)
+    after: dict[str, Any] = dict.fromkeys(before)
+    if temperature is not None:
+        after = _calibrated(predictions, apply_temperature(predictions.probabilities, temperature))
+    return {
+        "temperature": plain(temperature),
+        "bins": BINS,
+        **{name: {"before": before[name], "after": after[name]} for name in before},
+        "class_shares": _class_shares(predictions, val),
+    }
+
+
+def _threshold(rule: Rule, val: Predictions | None) -> float | None:
+    if rule.kind == "fixed":
+        return rule.level
+    if val is None or not _sound(val):
+        return None
+    return choose_threshold(rule, val.targets == 1, val.probabilities[:, 1])
+
+
+def _sound(*predictions: Predictions) -> bool:
+    return all(len(p.targets) and np.isfinite(p.probabilities).all() for p in predictions)
+
+
+def _class_shares(
+    predictions: Predictions, val: Predictions
+) -> dict[str, list[float | None] | None]:
+    """Compare class shares; none are estimated where validation lacks a class."""
+    on_val, observed = (
+        np.bincount(p.targets, minlength=len(p.classes)) / len(p.targets)
+        for p in (val, predictions)
+    )
+    estimated = None
+    if on_val.all():
+        temperature, weights = fit_bias_corrected(val.probabilities, val.targets)
+        mended = reweighted(apply_temperature(predictions.probabilities, temperature), weights)
+        estimated, _ = shifted_prior(mended, on_val)
+    named = {"on_val": on_val, "observed": observed, "estimated": estimated}
+    return {
+        name: None if shares is None else [plain(share) for share in shares]
+        for name, shares in named.items()
+    }
+
+
+def _applied(predictions: Predictions) -> dict[str, Any]:
+    own, elsewhere = estimate_decisions(
+        predictions.targets == 1, predictions.predicted == 1, predictions.patients
+    )
+    rows = [{"prevalence": share, **_entries(values)} for share, values in elsewhere.items()]
+    return {**_entries(own), "at_prevalence": rows}
+
+
+def _entries(estimates: Estimates) -> dict[str, Any]:
+    return {name: entry(value, interval) for name, (value, interval) in estimates.items()}
+
+
+def _calibrated(predictions: Predictions, probabilities: Floats) -> dict[str, Any]:
+    targets, once = predictions.targets, np.ones((1, len(predictions.targets)))
+    return {
+        "ece": plain(calibration_error(targets, probabilities, once)[0]),
+        "log_loss": plain(log_loss(targets, probabilities, once)[0]),
+        "brier": plain(brier(targets, probabilities, once)[0]),
+        "reliability": [
+            {"n": n, "predicted": plain(predicted), "observed": plain(observed)}
+            for n, predicted, observed in reliability(probabilities, targets)
+        ],
+    }

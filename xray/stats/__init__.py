@@ -1,0 +1,1 @@
+"""Scores, their intervals, and tests between networks: pure functions on NumPy arrays."""
