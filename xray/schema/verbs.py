@@ -19,6 +19,7 @@ from xray.schema.fields import (
 )
 from xray.schema.model import Cache, Model, Optim
 from xray.schema.report import sentences
+from xray.schema.source import PrepareKeys
 from xray.schema.targets import Foreign
 from xray.schema.training import KNOWN, ModelCheckpoint, Monitor, Part, Trainer, TrainerPart
 
@@ -104,7 +105,18 @@ class Evaluate(Strict):
     paths: Paths
 
 
-VERBS: dict[str, type[BaseModel]] = {"train": Train, "gradcam": Gradcam, "evaluate": Evaluate}
+class Prepare(PrepareKeys):
+    """conf/prepare.yaml."""
+
+    paths: Paths
+
+
+VERBS: dict[str, type[BaseModel]] = {
+    "train": Train,
+    "gradcam": Gradcam,
+    "evaluate": Evaluate,
+    "prepare": Prepare,
+}
 
 
 def problems(verb: str, values: dict[str, Any], derived: frozenset[str] = frozenset()) -> list[str]:
