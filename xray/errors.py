@@ -40,6 +40,14 @@ class ImageError(DataError):
         return type(self), (self.path, self.reason, self.advice)
 
 
+class FetchError(XrayError):
+    """A file cannot be downloaded, or is not the one expected."""
+
+
+class ArchiveError(XrayError):
+    """An archive is damaged, or holds what is not unpacked."""
+
+
 class WeightsError(XrayError):
     """Pretrained weights cannot be had, or do not fit the network."""
 
