@@ -54,8 +54,9 @@ class CovidChestxray:
         top = find_folder(root, ("metadata.csv", "images"), self.about.page)
         for line in read_table(top / "metadata.csv", _COLUMNS):
             if line["view"] in self.views:
+                # A name alone cannot lead out of the folder.
                 yield Item(
-                    top / line["folder"] / line["filename"],
+                    top / Path(line["folder"]).name / Path(line["filename"]).name,
                     line["finding"],
                     patient=line["patientid"] or None,
                     view=line["view"],

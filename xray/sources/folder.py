@@ -1,14 +1,16 @@
 """Any folder of class folders, with or without splits."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from xray.data.folder import compile_patient_pattern
 from xray.data.groups import is_noise
 from xray.data.layout import find_layout
-from xray.sources.listing import CANDIDATES, folders_in, images_in
+from xray.sources.dicom_names import DicomNames
+from xray.sources.listing import CANDIDATES, DICOM_SUFFIXES, folders_in, images_in
 from xray.sources.obtain import obtain_local
 from xray.sources.source import About, Item
 from xray.types import Split
@@ -17,6 +19,8 @@ from xray.types import Split
 @dataclass(frozen=True, slots=True)
 class Folder:
     """Images in <class>/, or in <split>/<class>/; masks beside them in masks/<kind>/.
+
+    File names are kept, but for those of DICOM files, whose patients are told by their headers.
 
     Args:
         path: A local archive or folder.
@@ -30,7 +34,7 @@ class Folder:
         citation="that of your images: note it here",
         size="as it is",
         patients="What patient_pattern finds in the file name; a name that it does not fit counts "
-        "as a patient.",
+        "as a patient. Of DICOM files: their header's, numbered anew.",
     )
 
     path: str
@@ -45,22 +49,22 @@ class Folder:
 
     def items(self, root: Path) -> Iterator[Item]:
         """List the images of every class folder."""
-        layout = find_layout(root)
-        for split, folder in layout.items():
+        names = DicomNames()
+        pattern = compile_patient_pattern(self.patient_pattern)
+        for split, folder in find_layout(root).items():
             own: Split | None = None if folder == root else split
             for label in folders_in(folder):
                 for path in images_in(label):
-                    yield Item(
-                        path,
-                        label.name,
-                        patient=self._patient(path),
-                        split=own,
-                        masks=_masks(root, path),
-                    )
+                    item = Item(path, label.name, split=own, masks=_masks(root, path))
+                    if path.suffix.lower() in DICOM_SUFFIXES:
+                        yield names.rename(item)
+                    else:
+                        yield replace(item, patient=_patient(path, pattern))
 
-    def _patient(self, path: Path) -> str | None:
-        match = compile_patient_pattern(self.patient_pattern).search(path.stem)
-        return match[1 if match.re.groups else 0] if match else None
+
+def _patient(path: Path, pattern: re.Pattern[str]) -> str | None:
+    match = pattern.search(path.stem)
+    return match[1 if match.re.groups else 0] if match else None
 
 
 def _wrapped(root: Path) -> Path | None:

@@ -8,9 +8,9 @@ from xray.data.groups import is_noise
 from xray.errors import DataError
 from xray.imaging.read import IMAGE_SUFFIXES
 
-CANDIDATES = IMAGE_SUFFIXES | {
-    ".bmp", ".dcm", ".dicom", ".gif", ".jp2", ".tif", ".tiff", ".webp",
-}  # fmt: skip
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+OTHER_SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".tif", ".tiff", ".webp"})
+CANDIDATES = IMAGE_SUFFIXES | DICOM_SUFFIXES | OTHER_SUFFIXES
 """Suffixes of images, read or not: one that is not read is rejected by name, not passed over."""
 
 

@@ -52,7 +52,7 @@ class Nih:
             name, label = line["Image Index"], line["Finding Labels"]
             split: Split = "test" if name in test else "train"
             yield Item(
-                files.get(name, top / name),
+                files.get(name, top / Path(name).name),
                 label,
                 patient=line["Patient ID"] or None,
                 view=line["View Position"] or None,

@@ -36,18 +36,18 @@ def findings(report: Report) -> Iterator[str]:
     """Yield what is to be known of a tree, a line each."""
     patients = {row.patient for row in report.rows if row.patient}
     unknown = sum(row.patient is None for row in report.rows)
-    known = f"{len(report.rows)} images of {len(patients)} patients"
-    yield known + (f", {unknown} of them of no known patient" if unknown else "")
+    told = f"{len(patients)} patients" + (f" and {unknown} that are not told" if unknown else "")
+    yield f"{len(report.rows)} images of {told if patients else 'patients that are not told'}"
     if report.rejected:
-        yield f"{report.rejected} images were rejected, see {REJECTED}"
+        yield f"rejected: {report.rejected}, see {REJECTED}"
     for source, labels in report.left_out.items():
         listed = ", ".join(f"{label} ({count})" for label, count in sorted(labels.items()))
         yield f"left out of {source}, as no class claims them: {listed}"
     if count := report.split_patients():
-        yield f"{count} patients are in more than one split; split=carve keeps each in one"
+        yield f"patients in more than one split: {count}; split=carve keeps each in one"
     copies, crossing = report.copies()
     if copies:
-        yield f"{copies} files are copies of others, {crossing} of them across splits"
+        yield f"files that are copies of others: {copies}, across splits: {crossing}"
 
 
 def table(report: Report) -> Table:

@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ _MD5 = {
 # The reader refuses fewer than 32 pixels on a side: 28 become 56.
 _ENLARGED = {28: 56}
 _LABELS = ("normal", "pneumonia")
+# What numpy raises on damaged files, and on others.
+_UNREADABLE = (
+    OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +90,10 @@ class PneumoniaMnist:
 
     def _arrays(self, file: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         try:
-            with np.load(file, allow_pickle=False) as arrays:
+            # np.load leaves a file open that it cannot read.
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, TypeError) as error:
+        except _UNREADABLE as error:
             raise DataError(
                 f"{file} is not the arrays of PneumoniaMNIST ({error}). Download {self.name} from "
                 f"{self.about.page}, and pass path=<that file>."
@@ -119,5 +125,5 @@ def _check_sum(file: Path, md5: str) -> None:
 def _write(path: Path, image: NDArray[np.uint8]) -> None:
     side = _ENLARGED.get(len(image))
     if side:
-        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+        image = np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
     path.write_bytes(cv2.imencode(".png", image)[1].tobytes())

@@ -50,7 +50,8 @@ class Rsna:
         """List the table of classes; without it, that of boxes, whose target 1 is an opacity."""
         top = find_folder(root, (_IMAGES,), self.about.page)
         for patient, label in self._labels(top).items():
-            yield Item(top / _IMAGES / f"{patient}.dcm", label, patient=patient)
+            path = top / _IMAGES / f"{Path(patient).name}.dcm"
+            yield Item(path, label, patient=patient)
 
     def _labels(self, top: Path) -> dict[str, str]:
         """Give each image its class; the tables have a line for every box."""

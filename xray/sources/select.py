@@ -93,8 +93,9 @@ def choose(
         elif not item.path.is_file():
             choice.absent.append(item.path)
         else:
-            name = owner[fold_name(meaning)]
-            choice.chosen.append(Chosen(source, item, name, item.split, item.path.name))
+            stem, ending = item.name or item.path.stem, item.path.suffix
+            one = Chosen(source, item, owner[fold_name(meaning)], item.split, stem + ending)
+            choice.chosen.append(one)
     if not choice.chosen:
         raise DataError(
             f"{source} has no image to take: {choice.left_out.total()} are left out by their "

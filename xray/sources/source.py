@@ -55,6 +55,7 @@ class Item:
         split: In the source's own split; None where it has none.
         masks: Kind ("lung", "lesion") -> file of the mask.
         meaning: A folder name of `data.groups`, where the source knows better than its label.
+        name: What the file is called in the tree, but for its ending; None: as it is.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Item:
     split: Split | None = None
     masks: Mapping[str, Path] = field(default_factory=dict)
     meaning: str | None = None
+    name: str | None = None
 
 
 class Source(Protocol):

@@ -15,8 +15,11 @@ from rich.progress import track
 
 from xray.data.manifest import Row
 from xray.errors import DataError, ImageError
-from xray.imaging.read import MIN_SIDE, read_image
+from xray.imaging.dicom_tags import dicom_tags
+from xray.imaging.limits import MIN_SIDE
+from xray.imaging.read import read_image
 from xray.integrity.fingerprint import fingerprint
+from xray.sources.listing import DICOM_SUFFIXES
 from xray.sources.select import Chosen
 
 # What a folder of images may hold; anything else that is read is written as PNG, and so is DICOM,
@@ -138,7 +141,7 @@ def _row(root: Path, target: Path, one: Chosen, *, verify: bool) -> Row:
         label=one.item.label,
         class_name=one.class_name,
         patient=f"{one.source}-{one.item.patient}" if one.item.patient else None,
-        view=one.item.view,
+        view=one.item.view or _view(one.item.path),
         width=print_.width if print_ else None,
         height=print_.height if print_ else None,
         bits=print_.bits if print_ else None,
@@ -146,6 +149,11 @@ def _row(root: Path, target: Path, one: Chosen, *, verify: bool) -> Row:
         phash=print_.phash if print_ else None,
         split=one.split,
     )
+
+
+def _view(source: Path) -> str | None:
+    # No patient leaves this function, so that the salt of its pseudonym does not matter.
+    return dicom_tags(source, salt="-").view if source.suffix.lower() in DICOM_SUFFIXES else None
 
 
 def fit(shape: tuple[int, ...], treatment: Treatment) -> tuple[int, int]:
