@@ -25,7 +25,7 @@ KERMANY = [
         ("train", "NORMAL/IM-0001-0001"), ("train", "NORMAL/IM-0002-0001"),
         ("train", "PNEUMONIA/person1_bacteria_1"), ("train", "PNEUMONIA/person1_bacteria_2"),
         ("train", "PNEUMONIA/person2_bacteria_3"), ("test", "NORMAL/IM-0003-0001"),
-        ("test", "PNEUMONIA/person1_virus_7"),
+        ("test", "PNEUMONIA/person1_bacteria_7"),
     ]
 ]  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_what_is_said_at_the_end(tmp_path: Path, kermany: Path) -> None:
     assert "pneumonia 3 1 4" in lines
     assert "covid 0 0 0" in lines
     assert "all 5 2 7" in lines
-    # person1 is in train and in test.
+    # person1_bacteria is in train and in test.
     assert "7 images of 5 patients" in lines
     assert "patients in more than one split: 1; split=carve keeps each in one" in lines
     assert "Licence: CC BY 4.0" in lines
@@ -92,7 +92,7 @@ def test_training_reads_what_was_prepared(tmp_path: Path, kermany: Path) -> None
 
 def test_carving_keeps_patients_together(tmp_path: Path, kermany: Path) -> None:
     rows = prepared(tmp_path, "source=kermany", f"path={kermany}", "split=carve")
-    splits = {row.split for row in rows.values() if row.patient == "kermany-person1"}
+    splits = {row.split for row in rows.values() if row.patient == "kermany-person1_bacteria"}
     assert len(splits) == 1
     for name in ("normal", "pneumonia"):
         assert {r.split for r in rows.values() if r.class_name == name} == {"train", "test"}

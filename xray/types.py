@@ -18,13 +18,20 @@ class Sample:
         path: The file.
         target: Index of its class.
         label: Name of the folder it lies in, before grouping ("COVID-19").
-        patient: Whose image it is; files that name no patient count as one patient each.
+        patient: Whose image it is; None where nothing tells.
+        source: The dataset it was taken from, where a manifest tells; else "".
     """
 
     path: Path
     target: int
     label: str
-    patient: str
+    patient: str | None
+    source: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The patient; an image that names none counts as a patient of its own."""
+        return str(self.path) if self.patient is None else self.patient
 
 
 class Batch(TypedDict):

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from conftest import write_image
 
 from xray.data.datamodule import XrayDataModule
 from xray.errors import DataError
@@ -137,7 +138,7 @@ def test_description_counts_and_hashes(make_tree, transforms):
         "labels": {"Covid": 6, "NORMAL": 4},
     }
     assert module(root, transforms, min_val=4).describe() == told
-    next((root / "test" / "Covid").iterdir()).write_bytes(b"x")
+    write_image(next((root / "test" / "Covid").iterdir()), size=44, seed=99)
     changed = module(root, transforms, min_val=4).describe()["splits"]
     assert changed["test"]["files_sha256"] != test["files_sha256"]
     assert changed["train"] == told["splits"]["train"]

@@ -14,7 +14,7 @@ def test_phantoms_are_drawn_once_for_each_set_of_numbers(tmp_path, transforms):
     data.prepare_data()
     assert [len(data.dataset(split)) for split in SPLITS] == [4, 4, 4]
     assert {s.label for s in data.dataset("test").samples} == {"normal", "pneumonia", "covid"}
-    assert data.describe()["unknown_patients"] == 0
+    assert data.describe()["audit"]["verdict"] == "clean"
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
     module().prepare_data()
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")} == written

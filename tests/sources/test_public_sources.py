@@ -35,11 +35,11 @@ def test_kermany(tmp_path: Path) -> None:
     assert {path: row.patient for path, row in rows.items()} == {
         "train/normal/IM-0115-0001.jpeg": "kermany-im-0115",
         "train/normal/NORMAL2-IM-0373-0001.jpeg": "kermany-normal2-im-0373",
-        "train/pneumonia/person100_bacteria_475.jpeg": "kermany-person100",
-        "train/pneumonia/person100_virus_184.jpeg": "kermany-person100",
-        "train/pneumonia/person1946_bacteria_4874.jpeg": "kermany-person1946",
+        "train/pneumonia/person100_bacteria_475.jpeg": "kermany-person100_bacteria",
+        "train/pneumonia/person100_virus_184.jpeg": "kermany-person100_virus",
+        "train/pneumonia/person1946_bacteria_4874.jpeg": "kermany-person1946_bacteria",
         "test/normal/IM-0001-0001.jpeg": "kermany-im-0001",
-        "test/pneumonia/person100_bacteria_478.jpeg": "kermany-person100",
+        "test/pneumonia/person100_bacteria_478.jpeg": "kermany-person100_bacteria",
     }
     one = rows["train/normal/IM-0115-0001.jpeg"]
     content = files["chest_xray/train/NORMAL/IM-0115-0001.jpeg"]

@@ -1,9 +1,9 @@
 """The LightningDataModule: a folder of chest X-rays, split, grouped and augmented."""
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,24 +13,25 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from xray.data.certificate import UNAUDITED, Certificate
+from xray.data.collection import Collection, collect
 from xray.data.dataset import SplitDataset
 from xray.data.folder import XrayFolder, compile_patient_pattern
 from xray.data.groups import Groups
 from xray.data.layout import find_layout
+from xray.data.partition import Rules, partition
 from xray.data.sampler import EpochSampler
-from xray.data.split import carve
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
-from xray.types import SPLITS, Batch, Split
-
-log = logging.getLogger(__name__)
+from xray.integrity.screen import Screening, screen, unscreened
+from xray.types import SPLITS, Batch, Sample, Split
 
 
 class XrayDataModule(pl.LightningDataModule):
     """Wraps torchvision's ImageFolder for the train, val and test splits.
 
-    What is missing is carved from train/ (or from a flat root), by patient and stratified by
-    class: test/, and val/ also when it holds fewer than `min_val` images.
+    What is missing is carved from train/ (or from a flat root), stratified by class, images of one
+    patient or one exposure together: test/, and val/ also when it holds few images.
 
     Args:
         root: See `xray.data.layout.find_layout`.
@@ -40,13 +41,13 @@ class XrayDataModule(pl.LightningDataModule):
         batch_size: Images a batch.
         workers: Loader processes; "auto" is one a core, four at most.
         patient_pattern: See `xray.data.folder.compile_patient_pattern`.
-        val_fraction: Share of the training images that is carved for validation.
-        test_fraction: Share of all images that is carved for the test.
-        min_val: A val/ folder smaller than this joins train.
         balance: How class imbalance is met: "loss" (weights, see `class_weights`), "sampler" or
             "none".
-        split_seed: Of the carving.
+        audit: Whether all files are read and compared before they are split; else overlaps other
+            than a patient's, and bad files, go unnoticed.
+        audit_dir: Keeps what was read between runs; None: nothing is kept.
         seed: Of the shuffle.
+        **rules: Fields of `xray.data.partition.Rules`.
 
     Attributes:
         classes: Class names, in the order of the network's outputs.
@@ -63,12 +64,11 @@ class XrayDataModule(pl.LightningDataModule):
         batch_size: int = 32,
         workers: int | Literal["auto"] = "auto",
         patient_pattern: str | None = None,
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        min_val: int = 50,
         balance: Literal["loss", "sampler", "none"] = "loss",
-        split_seed: int = 0,
+        audit: bool = True,
+        audit_dir: str | Path | None = None,
         seed: int = 0,
+        **rules: Any,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -79,35 +79,29 @@ class XrayDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.workers = min(4, os.cpu_count() or 1) if workers == "auto" else workers
         self.patient = compile_patient_pattern(patient_pattern)
-        self.val_fraction, self.test_fraction, self.min_val = val_fraction, test_fraction, min_val
         self.balance = balance
-        self.split_seed, self.seed = split_seed, seed
+        self.audit = audit
+        self.audit_dir = Path(audit_dir) if audit_dir else None
+        self.seed = seed
+        self.rules = Rules(**rules)
         self.features: dict[Split, Dataset[Batch]] = {}
         self._splits: dict[Split, SplitDataset] = {}
-        self._unknown_patients = 0
+        self._certificate: Certificate | None = None
 
     def setup(self, stage: str | None = None) -> None:
-        """Scan the folders and split them, once.
+        """Find the images, audit and split them, once.
 
         Raises:
-            DataError: When the folders are missing, not laid out as expected, or a class has no
-                training image.
+            DataError: When the folders are missing, not laid out as expected, a class has no
+                training image, or the audit finds what `rules` refuse.
         """
         if self._splits:
             return
-        folders = {
-            split: XrayFolder(path, self.groups, self.patient)
-            for split, path in find_layout(self.root).items()
-        }
-        self._unknown_patients = sum(folder.unknown_patients for folder in folders.values())
-        pool = [folders["train"]]
-        if "val" in folders and len(folders["val"]) < self.min_val:
-            log.info(
-                "val/ has %d images, fewer than data.min_val: it joins train", len(folders["val"])
-            )
-            pool.append(folders.pop("val"))
-        self._split(pool, folders)
-        counts = Counter(sample.target for sample in self._splits["train"].samples)
+        collection = self.collection()
+        used, certificate = partition(
+            collection, self.screening(collection), self.rules, self.classes
+        )
+        counts = Counter(used.samples[i].target for i in used.positions("train"))
         for target, name in enumerate(self.classes):
             if not counts[target]:
                 raise DataError(
@@ -116,32 +110,41 @@ class XrayDataModule(pl.LightningDataModule):
                     f"{', '.join(self.groups.as_dict()[name])}, or other classes "
                     "(data/groups=two_class)."
                 )
-
-    def _split(self, pool: list[XrayFolder], folders: Mapping[Split, XrayFolder]) -> None:
-        records = [record for folder in pool for record in folder.records]
-        kept = list(range(len(records)))
-        carved: dict[Split, list[int]] = {}
-        for split, fraction in (("test", self.test_fraction), ("val", self.val_fraction)):
-            if split not in folders:
-                rest, chosen = carve(
-                    [records[i] for i in kept],
-                    fraction,
-                    classes=self.classes,
-                    seed=self.split_seed,
-                    name=split,
-                )
-                carved[split] = [kept[i] for i in chosen]  # type: ignore[index]
-                kept = [kept[i] for i in rest]
-        carved["train"] = kept
+        self._certificate = certificate if self.audit else replace(certificate, verdict=UNAUDITED)
         for split in SPLITS:
-            own = split not in carved
-            self._splits[split] = SplitDataset(
-                [folders[split]] if own else pool,
-                range(len(folders[split])) if own else carved[split],
-                root=self.root,
-                train=self.train,
-                evaluate=self.evaluate,
-            )
+            samples = [used.samples[i] for i in used.positions(split)]
+            self._splits[split] = self._split_of(samples, self.root)
+
+    def collection(self) -> Collection:
+        """Find all images, in the splits they were given.
+
+        Raises:
+            DataError: When the folders are missing or not laid out as expected.
+        """
+        return collect(self.root, self.groups, self.patient)
+
+    def screening(self, collection: Collection) -> Screening:
+        """Read and compare all images, unless the audit is off."""
+        paths = [sample.path for sample in collection.samples]
+        if not self.audit:
+            return unscreened(paths)
+        return screen(paths, self.root, self.audit_dir)
+
+    def _split_of(self, samples: list[Sample], root: Path) -> SplitDataset:
+        return SplitDataset(samples, root=root, train=self.train, evaluate=self.evaluate)
+
+    def certificate(self) -> Certificate:
+        """Give what the splits are worth; calls `setup` where that has not been done."""
+        self.setup()
+        assert self._certificate is not None
+        return self._certificate
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what a checkpoint records of the data: the certificate and the lists of files."""
+        return {
+            "certificate": self.certificate().as_dict(),
+            "files_sha256": {split: self.dataset(split).digest() for split in SPLITS},
+        }
 
     def dataset(self, split: Split) -> SplitDataset:
         """Give the images of a split; calls `setup` where that has not been done."""
@@ -193,10 +196,7 @@ class XrayDataModule(pl.LightningDataModule):
                 f"{root} holds {', '.join(layout)}, but no {split}/. Pass "
                 f"split={next(iter(layout))}."
             )
-        folder = XrayFolder(path, self.groups, self.patient)
-        return SplitDataset(
-            [folder], range(len(folder)), root=root, train=self.train, evaluate=self.evaluate
-        )
+        return self._split_of(XrayFolder(path, self.groups, self.patient).records, root)
 
     def loader(self, source: Split | SplitDataset, **kwargs: Any) -> DataLoader[Batch]:
         """Load a split, or a dataset of `external`, in order unless `kwargs` say otherwise."""
@@ -221,14 +221,13 @@ class XrayDataModule(pl.LightningDataModule):
             "classes": list(self.classes),
             "groups": self.groups.as_dict(),
             "splits": {split: self._describe(self.dataset(split)) for split in SPLITS},
-            "unknown_patients": self._unknown_patients,
-            "audit": "not audited",
+            "audit": self.certificate().as_dict(),
         }
 
     def _describe(self, dataset: SplitDataset) -> dict[str, Any]:
         return {
             "images": len(dataset),
-            "patients": len({sample.patient for sample in dataset.samples}),
+            "patients": len({sample.owner for sample in dataset.samples}),
             "classes": {
                 c: sum(s.target == i for s in dataset.samples) for i, c in enumerate(self.classes)
             },

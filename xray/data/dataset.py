@@ -1,4 +1,4 @@
-"""One split: some images of one or more folders, and their transforms."""
+"""One split: its images, and their transforms."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from pathlib import Path
 from torch import Tensor, tensor
 from torch.utils.data import Dataset
 
-from xray.data.folder import XrayFolder
 from xray.data.sampler import Key
 from xray.data.transforms import SeededTransform
+from xray.imaging.read import read_image
 from xray.types import Batch, Sample
 
 
@@ -17,28 +17,21 @@ class SplitDataset(Dataset[Batch]):
     """The images of a split, as the network is given them.
 
     Args:
-        folders: Where the images lie.
-        indices: Which of them, counted through all folders in order.
-        root: The dataset's root, above every folder.
+        samples: The split's images, in order.
+        root: The dataset's root, above every image.
         train: Applied where the key names an epoch.
         evaluate: Applied where the key is a plain index.
-
-    Attributes:
-        samples: The split's images, in order.
     """
 
     def __init__(
         self,
-        folders: Sequence[XrayFolder],
-        indices: Sequence[int],
+        samples: Sequence[Sample],
         *,
         root: Path,
         train: SeededTransform,
         evaluate: SeededTransform,
     ) -> None:
-        places = [(folder, i) for folder in folders for i in range(len(folder))]
-        self._places = [places[index] for index in indices]
-        self.samples: list[Sample] = [folder.records[i] for folder, i in self._places]
+        self.samples = list(samples)
         self.root = root
         self.train = train
         self.evaluate = evaluate
@@ -58,13 +51,11 @@ class SplitDataset(Dataset[Batch]):
 
     def pixels(self, index: int) -> Tensor:
         """Load image `index` as it is for evaluation, (1, size, size) uint8."""
-        folder, place = self._places[index]
-        return self.evaluate(folder.read(place))
+        return self.evaluate(read_image(self.samples[index].path))
 
     def augmented(self, index: int, epoch: int) -> Tensor:
         """Load image `index` as training sees it in `epoch`, (1, size, size) uint8."""
-        folder, place = self._places[index]
-        return self.train(folder.read(place), epoch, index)
+        return self.train(read_image(self.samples[index].path), epoch, index)
 
     def digest(self, *, times: bool = False) -> str:
         """Hash the list of files: SHA-256 in hex.

@@ -1,4 +1,4 @@
-"""Splits that keep a patient's images together."""
+"""Splits that keep together what belongs together."""
 
 import warnings
 from collections import defaultdict
@@ -6,21 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xray.errors import DataError
+from xray.errors import ConfigError, DataError
 from xray.types import Sample
 
 
 def carve(
-    samples: Sequence[Sample], fraction: float, *, classes: Sequence[str], seed: int, name: str
+    samples: Sequence[Sample],
+    clusters: Sequence[int],
+    folds: int,
+    *,
+    fold: int | None = None,
+    classes: Sequence[str],
+    seed: int,
+    name: str,
 ) -> tuple[list[int], list[int]]:
-    """Carve a share from samples, grouped by patient and stratified by class.
+    """Carve a fold from samples, stratified by class, no cluster on both sides.
 
-    scikit-learn's StratifiedGroupKFold with round(1 / fraction) folds, of which the first is
-    carved.
+    scikit-learn's StratifiedGroupKFold.
 
     Args:
         samples: What to split.
-        fraction: Share to carve, in (0, 0.5].
+        clusters: What must not be split: numbers such as `xray.integrity.clusters` gives.
+        folds: How many folds are made, at least 2.
+        fold: Which one is carved, from 0; None: the first where every class is on both sides, of
+            as many folds as there are clusters if they are fewer.
         classes: Class names, for messages.
         seed: Of the shuffle.
         name: What is carved ("val"), for messages.
@@ -29,32 +38,37 @@ def carve(
         Indices kept and indices carved, each ascending.
 
     Raises:
-        DataError: When a class has fewer than two patients, so that one side would lack it.
+        DataError: When a class has fewer than two clusters, so that one side would lack it.
+        ConfigError: When a fold is asked for, and a class has fewer clusters than there are folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    patients: dict[int, set[str]] = defaultdict(set)
-    for sample in samples:
-        patients[sample.target].add(sample.patient)
-    fewest = min(patients, key=lambda target: len(patients[target]))
-    if len(patients[fewest]) < 2:  # noqa: PLR2004
-        raise DataError(
-            f"{name} cannot be carved from {len(samples)} images: class '{classes[fewest]}' has "
-            "a single patient, "
-            f"{min(patients[fewest])!r}, who cannot be on both sides. Provide a {name}/ folder, "
-            "or set "
-            "data.patient_pattern if that is not one patient."
-        )
+    members: dict[int, dict[int, Sample]] = defaultdict(dict)
+    for sample, cluster in zip(samples, clusters, strict=True):
+        members[sample.target].setdefault(cluster, sample)
+    fewest = min(members, key=lambda target: len(members[target]))
+    _check(members[fewest], len(samples), folds if fold is not None else 2, classes[fewest], name)
     targets = np.array([sample.target for sample in samples])
-    groups = [sample.patient for sample in samples]
-    most = max(len(names) for names in patients.values())
-    splitter = StratifiedGroupKFold(
-        n_splits=max(2, min(round(1 / fraction), most)), shuffle=True, random_state=seed
-    )
+    most = max(len(found) for found in members.values())
+    splitter = StratifiedGroupKFold(min(folds, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A class with fewer patients than folds is absent from some; one that has all is taken.
+        # A class with fewer clusters than folds is absent from some; one that has all is taken.
         warnings.filterwarnings("ignore", "The least populated class")
-        folds = list(splitter.split(targets, targets, groups))
-    complete = (f for f in folds if set(targets[f[0]]) == set(targets[f[1]]) == set(patients))
-    kept, carved = next(complete, folds[0])
+        made = list(splitter.split(targets, targets, list(clusters)))
+    complete = (f for f in made if set(targets[f[0]]) == set(targets[f[1]]) == set(members))
+    kept, carved = next(complete, made[0]) if fold is None else made[fold]
     return sorted(kept.tolist()), sorted(carved.tolist())
+
+
+def _check(found: dict[int, Sample], images: int, needed: int, class_name: str, name: str) -> None:
+    if len(found) < 2:  # noqa: PLR2004
+        raise DataError(
+            f"{name} cannot be carved from {images} images: class '{class_name}' has a single "
+            f"patient, {next(iter(found.values())).owner!r}, who cannot be on both sides. Provide "
+            f"a {name}/ folder, or set data.patient_pattern if that is not one patient."
+        )
+    if len(found) < needed:
+        raise ConfigError(
+            f"data.folds is {needed}, but class '{class_name}' has {len(found)} patients. Pass "
+            f"data.folds={len(found)} or fewer."
+        )

@@ -48,7 +48,7 @@ class PredictionCollector(pl.Callback):
         seen = [samples[i] for i in joined["index"].tolist()]
         return Predictions(
             paths=[str(sample.path) for sample in seen],
-            patients=[sample.patient for sample in seen],
+            patients=[sample.owner for sample in seen],
             labels=[sample.label for sample in seen],
             targets=joined["target"].numpy(),
             probabilities=joined["probabilities"].double().numpy().astype(np.float64),

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from xray.data.groups import fold_name
 from xray.schema.fields import (
     Count,
+    Flag,
     Fraction,
     Natural,
     NaturalOrAuto,
@@ -74,7 +75,34 @@ class Folder(Strict):
     min_val: Natural
     balance: Literal["loss", "sampler", "none"]
     split_seed: Seed
+    folds: Annotated[int, Field(ge=2)] | None
+    fold: Natural
+    leaks: Literal["drop", "keep", "error"]
+    on_bad_file: Literal["error", "skip"]
+    audit: Flag
+    audit_dir: Text
     seed: Seed
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold and self.fold >= (self.folds or 0):
+            raise PydanticCustomError(
+                "problem",
+                "data.fold ({fold}) must be less than data.folds ({folds}): folds are numbered "
+                "from 0",
+                {"fold": self.fold, "folds": "null" if self.folds is None else self.folds},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _audit_finds_them(self) -> Self:
+        if not self.audit and (self.leaks == "error" or self.on_bad_file == "skip"):
+            raise PydanticCustomError(
+                "problem",
+                "data.audit=false looks for neither leaks nor bad files: drop data.leaks=error and "
+                "data.on_bad_file=skip, or pass data.audit=true",
+            )
+        return self
 
     @model_validator(mode="after")
     def _leave_some_to_train_on(self) -> Self:

@@ -11,7 +11,8 @@ from xray.sources.obtain import obtain_kaggle
 from xray.sources.source import About, Item
 from xray.types import Split
 
-_PATIENT = re.compile(r"^(?:person\d+|(?:NORMAL2-)?IM-\d+)", re.IGNORECASE)
+# Bacterial and viral cases are numbered apart.
+_PATIENT = re.compile(r"^(?:person\d+(?:_(?:bacteria|virus))?|(?:NORMAL2-)?IM-\d+)", re.IGNORECASE)
 # Its val/ of 16 images is too small to steer by.
 _SPLITS: dict[str, Split] = {"train": "train", "val": "train", "test": "test"}
 
@@ -32,9 +33,8 @@ class Kermany:
         "Chest X-Ray Images for Classification. Mendeley Data v2, 2018. "
         "https://doi.org/10.17632/rscbjbr9sj.2",
         size="5,856 images, 2.3 GB",
-        patients="The number in person100_bacteria_475, IM-0115-0001 and NORMAL2-IM-0373-0001. "
-        "Numbers that occur in both train/ and test/ may or may not be one child: its authors do "
-        "not say.",
+        patients="The beginning of person100_bacteria_475, IM-0115-0001 and NORMAL2-IM-0373-0001; "
+        "bacterial and viral cases are numbered apart.",
         classes={"NORMAL": "normal", "PNEUMONIA": "pneumonia"},
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from xray.data.groups import Groups, fold_name
 from xray.data.split import carve
 from xray.errors import DataError
+from xray.integrity.clusters import cluster
 from xray.sources.source import About, Item
 from xray.types import Sample, Split
 
@@ -165,7 +166,9 @@ def split_images(
         Sample(one.item.path, classes.index(one.class_name), one.item.label, one.group)
         for one in chosen
     ]
-    carved = set(carve(samples, fraction, classes=classes, seed=seed, name="test")[1])
+    clusters = cluster([sample.owner for sample in samples], []).tolist()
+    folds = max(2, round(1 / fraction))
+    carved = set(carve(samples, clusters, folds, classes=classes, seed=seed, name="test")[1])
     return [replace(one, split="test" if i in carved else "train") for i, one in enumerate(chosen)]
 
 

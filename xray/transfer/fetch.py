@@ -95,7 +95,7 @@ class _Download:
                 break
             except InterruptionError as error:
                 if pause is None:
-                    raise self._failure(str(error)) from error
+                    raise self._failure(str(error), passing=True) from error
                 log.warning("%s: %s; trying again in %g s", self.url, error, pause)
                 sleep(pause)
             except RefusalError as error:
@@ -195,11 +195,11 @@ class _Download:
         self.part.unlink(missing_ok=True)
         self.etag.unlink(missing_ok=True)
 
-    def _failure(self, reason: str) -> FetchError:
-        again = ""
-        if self.part.exists():
-            again = "Run the same again to go on from where it stopped, or download"
+    def _failure(self, reason: str, *, passing: bool = False) -> FetchError:
+        move = "Download"
+        if passing and self._begun()[0]:
+            move = "Run the same again to go on from where it stopped, or download"
         return FetchError(
-            f"{self.url} cannot be downloaded: {reason}. {again or 'Download'} it by hand from "
+            f"{self.url} cannot be downloaded: {reason}. {move} it by hand from "
             f"{self.page or self.url} and pass path=<the file> to prepare."
         )

@@ -1,0 +1,129 @@
+import shutil
+
+import pytest
+from conftest import write_image
+
+from xray.data.datamodule import XrayDataModule
+from xray.errors import DataError
+from xray.types import SPLITS
+
+GROUPS = {"normal": [], "pneumonia": ["covid"]}
+# Two images a patient; a patient's name holds the number of the folder here.
+TREE = {"train/NORMAL": 12, "train/PNEUMONIA": 12, "test/NORMAL": 4, "test/Covid": 4}
+
+
+def module(root, transforms, **options):
+    return XrayDataModule(
+        root, GROUPS, transforms, **{"size": 32, "workers": 0, "val_fraction": 0.3, **options}
+    )
+
+
+def names(data, split):
+    return {sample.path.name for sample in data.dataset(split).samples}
+
+
+@pytest.fixture
+def leaky(make_tree):
+    """One patient of the test in train, and a copy of a test image under another patient's name."""
+    root = make_tree(TREE)
+    write_image(root / "train/NORMAL/patient0200_09.png", level=90, seed=900)
+    shutil.copy(root / "test/Covid/patient0300_00.png", root / "train/PNEUMONIA/patient0900_00.png")
+    return root
+
+
+def test_a_clean_set_is_certified(make_tree, transforms):
+    certificate = module(make_tree(TREE), transforms).certificate()
+    assert certificate.verdict == "clean"
+    assert certificate.found == {}
+    assert certificate.dropped == {"train": 0, "val": 0}
+
+
+def test_what_overlaps_with_the_test_is_left_out_and_the_test_stays_whole(leaky, transforms):
+    data = module(leaky, transforms)
+    certificate = data.certificate()
+    assert certificate.verdict == "clean"
+    assert certificate.found == {
+        "patient_overlap": {"within": 0, "across": 1},
+        "exact_duplicate": {"within": 0, "across": 1},
+    }
+    assert certificate.dropped == {"train": 2, "val": 0}
+    assert len(data.dataset("test")) == 8
+    assert sum(len(data.dataset(split)) for split in SPLITS) == 32
+    assert not {"patient0200_09.png", "patient0900_00.png"} & names(data, "train")
+
+
+def test_keep_trains_on_everything_and_says_so(leaky, transforms):
+    data = module(leaky, transforms, leaks="keep")
+    assert (data.certificate().verdict, data.certificate().remaining) == ("leaks found", 2)
+    assert sum(len(data.dataset(split)) for split in SPLITS) == 34
+    assert data.state_dict()["certificate"]["verdict"] == "leaks found"
+
+
+def test_error_stops_and_names_the_overlaps(leaky, transforms):
+    with pytest.raises(DataError, match=r"2 overlaps.*patient0200.*patient0900.*data\.leaks=drop"):
+        module(leaky, transforms, leaks="error").setup()
+
+
+def test_a_given_val_that_overlaps_with_train_stays_whole(make_tree, transforms):
+    root = make_tree({**TREE, "val/NORMAL": 4, "val/Covid": 4})
+    write_image(root / "train/NORMAL/patient0400_09.png", seed=901)
+    write_image(root / "val/Covid/patient0300_09.png", seed=902)
+    data = module(root, transforms, min_val=0)
+    assert data.certificate().dropped == {"train": 1, "val": 1}
+    assert len(data.dataset("val")) == 8
+
+
+def test_copies_are_carved_together(make_tree, transforms):
+    root = make_tree({"normal": 20, "covid": 20})
+    for i in range(10):
+        source = root / f"normal/patient00{i:02d}_00.png"
+        shutil.copy(source, root / f"normal/patient9{i}00_00.png")
+    data = module(root, transforms)
+    assert data.certificate().verdict == "clean"
+    assert data.certificate().found["exact_duplicate"] == {"within": 10, "across": 0}
+    copied = {f"patient00{i:02d}_00.png": f"patient9{i}00_00.png" for i in range(10)}
+    for split in SPLITS:
+        found = names(data, split)
+        assert all((copy in found) == (name in found) for name, copy in copied.items())
+
+
+def test_a_patient_that_nothing_tells_is_no_leak_but_no_clean_bill(make_tree, transforms):
+    root = make_tree(TREE)
+    for folder in ("train/NORMAL", "test/NORMAL"):
+        write_image(root / folder / "scan.png", seed=800 + len(folder))
+    assert module(root, transforms).certificate().verdict == "unknown patients"
+    assert module(root, transforms).certificate().unknown_patients == 2
+
+
+def test_without_an_audit_nothing_is_promised(leaky, transforms):
+    data = module(leaky, transforms, audit=False)
+    assert data.certificate().verdict == "not audited"
+    # The patient is known by the file's name alone.
+    assert data.certificate().dropped == {"train": 1, "val": 0}
+
+
+def test_folds_of_the_test_where_there_is_none(make_tree, transforms):
+    root = make_tree({"normal": 20, "covid": 20})
+    parts = [names(module(root, transforms, folds=5, fold=k), "test") for k in range(5)]
+    assert [len(part) for part in parts] == [8] * 5
+    assert len(set.union(*parts)) == 40
+
+
+def test_folds_of_validation_where_the_test_is_given(make_tree, transforms):
+    root = make_tree({**TREE, "val/NORMAL": 4, "val/Covid": 4})
+    modules = [module(root, transforms, min_val=0, folds=4, fold=k) for k in range(4)]
+    assert {frozenset(names(data, "test")) for data in modules} == {
+        frozenset(path.name for path in (root / "test").rglob("*.png"))
+    }
+    assert len(set.union(*(names(data, "val") for data in modules))) == 32
+
+
+def test_bad_files_stop_or_are_left_out(make_tree, transforms):
+    root = make_tree(TREE)
+    (root / "train/NORMAL/patient0777_00.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"1 of 33 files.*patient0777_00.png is empty.*=skip"):
+        module(root, transforms).setup()
+    data = module(root, transforms, on_bad_file="skip")
+    assert sum(len(data.dataset(split)) for split in SPLITS) == 32
+    assert data.certificate().skipped == 1
+    assert data.certificate().found == {"bad_file": {"within": 1, "across": 0}}

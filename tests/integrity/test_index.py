@@ -1,0 +1,87 @@
+import hashlib
+import os
+
+import cv2
+import numpy as np
+import pytest
+from conftest import write_image
+
+from xray.integrity import index as module
+from xray.integrity.fingerprint import fingerprint, perceptual_hash
+from xray.integrity.index import index_files
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Files that were read."""
+    seen = []
+
+    def spy(path):
+        seen.append(path.name)
+        return fingerprint(path)
+
+    monkeypatch.setattr(module, "fingerprint", spy)
+    return seen
+
+
+def test_a_fingerprint_says_what_the_file_is(tmp_path):
+    path = write_image(tmp_path / "a.png", size=128)
+    found = fingerprint(path)
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (found.width, found.height, found.bits, found.jpeg_quality) == (128, 128, 8, 0)
+    assert found.format == "PNG"
+    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(float)
+    means = pixels.reshape(64, 2, 64, 2).mean(axis=(1, 3))
+    assert np.abs(found.thumbnail - means).max() <= 0.5
+
+
+def test_a_perceptual_hash_worked_out_by_hand():
+    # A cosine along x has one coefficient: row 0, column 1, the second bit. Beside the first,
+    # which is the mean, all others are zero but for rounding, which their median is, too.
+    x = np.cos(np.pi * (2 * np.arange(32) + 1) / 64)
+    image = np.tile(128 + 100 * x, (32, 1)).round().astype(np.uint8)
+    value = perceptual_hash(image)
+    assert value >> 62 == 0b11
+    flipped = perceptual_hash(image[:, ::-1].copy())
+    assert flipped >> 62 == 0b10
+
+
+def test_files_are_read_once_and_again_when_they_change(tmp_path, reads):
+    paths = [write_image(tmp_path / f"{i}.png", seed=i) for i in range(3)]
+    store = tmp_path / "kept" / "prints.npz"
+    first = index_files(paths, store)
+    assert sorted(reads) == ["0.png", "1.png", "2.png"]
+    again = index_files(paths, store)
+    assert len(reads) == 3
+    assert (again.rows == first.rows).all()
+    assert again.digest == first.digest
+    write_image(paths[1], seed=7)
+    os.utime(paths[1], ns=(1, 1))
+    changed = index_files(paths, store)
+    assert reads[3:] == ["1.png"]
+    assert changed.digest != first.digest
+    assert changed.rows["sha256"][1] != first.rows["sha256"][1]
+    assert (changed.rows[[0, 2]] == first.rows[[0, 2]]).all()
+
+
+def test_bad_files_are_kept_apart_and_read_again(tmp_path, reads):
+    paths = [write_image(tmp_path / "good.png"), tmp_path / "bad.png", tmp_path / "gone.png"]
+    paths[1].write_bytes(b"")
+    for _ in range(2):
+        index = index_files(paths, tmp_path / "prints.npz")
+        assert index.usable().tolist() == [0]
+        assert {i: error.path for i, error in index.problems.items()} == {1: paths[1], 2: paths[2]}
+    assert reads.count("good.png") == 1
+    assert reads.count("bad.png") == 2
+
+
+def test_a_damaged_or_unwritable_store_costs_time_only(tmp_path, caplog):
+    paths = [write_image(tmp_path / "a.png")]
+    store = tmp_path / "prints.npz"
+    index_files(paths, store)
+    store.write_bytes(store.read_bytes()[:100])
+    assert index_files(paths, store).usable().tolist() == [0]
+    assert "is damaged" in caplog.text
+    assert index_files(paths, paths[0] / "prints.npz").usable().tolist() == [0]
+    assert "cannot be written" in caplog.text
+    assert not list(tmp_path.glob(".*.part"))

@@ -1,0 +1,151 @@
+"""Fingerprints of many files, kept on disk so that a file is read again only when it changed."""
+
+import hashlib
+import logging
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from xray.atomic import replacing
+from xray.errors import ImageError
+from xray.integrity.fingerprint import THUMBNAIL, fingerprint
+
+log = logging.getLogger(__name__)
+
+_VERSION = 1
+# Fewer are read within about two seconds, and need no progress bar.
+_SILENT = 500
+ROW = np.dtype(
+    [
+        ("sha256", "U64"),
+        ("phash", np.uint64),
+        ("format", "U8"),
+        ("width", np.int32),
+        ("height", np.int32),
+        ("bits", np.int32),
+        ("jpeg_quality", np.int32),
+        ("thumbnail", np.uint8, (THUMBNAIL, THUMBNAIL)),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Fingerprints of N files, in their order.
+
+    Attributes:
+        paths: The files.
+        rows: (N,) structured array, with the fields of `xray.integrity.fingerprint.Fingerprint`.
+        problems: Position of a file that cannot be used -> what is wrong with it and the next move.
+        digest: SHA-256 of the files' paths, sizes and times of change, in hex.
+    """
+
+    paths: Sequence[Path]
+    rows: NDArray[np.void]
+    problems: dict[int, ImageError]
+    digest: str
+
+    def usable(self) -> NDArray[np.int64]:
+        """(M,) int64, positions of the files that can be used, ascending."""
+        return np.setdiff1d(np.arange(len(self.paths)), list(self.problems))
+
+
+def index_files(paths: Sequence[Path], store: Path | None = None) -> Index:
+    """Take the fingerprints of files, on all cores.
+
+    Args:
+        paths: The files, each once.
+        store: A file (.npz) that keeps fingerprints between calls. A file is known by its path,
+            size and time of change; one that was bad before is read again.
+    """
+    keys = [_key(path) for path in paths]
+    known = _load(store, paths, keys) if store else {}
+    new = [i for i in range(len(paths)) if i not in known]
+    rows = np.zeros(len(paths), ROW)
+    for i, row in known.items():
+        rows[i] = row
+    problems: dict[int, ImageError] = {}
+    for i, result in zip(new, _read([paths[i] for i in new]), strict=True):
+        if isinstance(result, ImageError):
+            problems[i] = result
+        else:
+            rows[i] = result
+    if store and len(new) > len(problems):
+        _save(store, paths, keys, rows, set(range(len(paths))) - set(problems))
+    digest = hashlib.sha256(
+        "\n".join(f"{p}:{k}" for p, k in zip(paths, keys, strict=True)).encode()
+    )
+    return Index(paths, rows, problems, digest.hexdigest())
+
+
+def _key(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _read(paths: Sequence[Path]) -> Iterator[tuple[object, ...] | ImageError]:
+    # Decoders and hashes let go of the interpreter's lock, so threads use all cores.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results: Iterable[tuple[object, ...] | ImageError] = pool.map(_row, paths)
+        yield from track(
+            results,
+            "Reading images",
+            total=len(paths),
+            disable=len(paths) <= _SILENT,
+            transient=True,
+        )
+
+
+def _row(path: Path) -> tuple[object, ...] | ImageError:
+    try:
+        print_ = fingerprint(path)
+    except ImageError as error:
+        return error
+    return tuple(getattr(print_, name) for name in ROW.names or ())
+
+
+def _load(store: Path, paths: Sequence[Path], keys: Sequence[str]) -> dict[int, NDArray[np.void]]:
+    try:
+        # NumPy leaves open what it cannot read.
+        with store.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            names, rows = saved["names"], saved["rows"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        log.warning("%s is damaged (%s): the images are read anew", store, error)
+        return {}
+    if rows.dtype != ROW:
+        return {}
+    place = {name: i for i, name in enumerate(names.tolist())}
+    wanted = ((i, place.get(_name(p, k))) for i, (p, k) in enumerate(zip(paths, keys, strict=True)))
+    return {i: rows[row] for i, row in wanted if row is not None}
+
+
+def _save(
+    store: Path,
+    paths: Sequence[Path],
+    keys: Sequence[str],
+    rows: NDArray[np.void],
+    sound: set[int],
+) -> None:
+    chosen = sorted(sound)
+    names = np.array([_name(paths[i], keys[i]) for i in chosen])
+    try:
+        with replacing(store) as part, part.open("wb") as file:
+            np.savez(file, names=names, rows=rows[chosen])
+    except OSError as error:
+        log.warning("%s cannot be written (%s): the next run reads all images again", store, error)
+
+
+def _name(path: Path, key: str) -> str:
+    return f"{_VERSION}:{path}:{key}"
