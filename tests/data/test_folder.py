@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 from conftest import write_image
+from dicoms import dataset, radiograph, write
 
 from xray.data.folder import XrayFolder, compile_patient_pattern
 from xray.data.groups import Groups
@@ -84,8 +85,17 @@ def test_unknown_folder_and_no_images_are_errors(tmp_path):
     with pytest.raises(DataError, match="no class folders"):
         folder(tmp_path)
     (tmp_path / "normal").mkdir()
-    with pytest.raises(DataError, match=r"no image \(\.jpeg, \.jpg, \.png\)"):
+    with pytest.raises(DataError, match=r"no image \(\.dcm, \.dicom, \.jpeg, \.jpg, \.png\)"):
         folder(tmp_path)
     (tmp_path / "cats").mkdir()
     with pytest.raises(DataError, match="cats is a folder that no class claims"):
         folder(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".dcm", ".DICOM"])
+def test_dicom_is_taken_beside_other_formats(tmp_path, suffix):
+    write_image(tmp_path / "normal" / "a.png")
+    write(dataset(radiograph(), 12), tmp_path / "normal" / f"b{suffix}")
+    found = folder(tmp_path)
+    assert [record.path.name for record in found.records] == ["a.png", f"b{suffix}"]
+    assert found.read(1).shape == (120, 160)

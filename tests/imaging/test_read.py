@@ -1,17 +1,18 @@
 import io
 import os
 import struct
-import zipfile
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from dicoms import radiograph
 from PIL import Image
+from scipy.stats import spearmanr
 
 from xray.errors import ImageError
-from xray.imaging import read
+from xray.imaging import raster
 from xray.imaging.read import IMAGE_SUFFIXES, read_image
 
 ORIENTATION = 0x0112
@@ -116,6 +117,13 @@ def test_16_bit_grey_spans_the_scale_and_keeps_its_order(file):
     assert len(np.unique(pixels)) == 256
     # (2000 - 1000) / (5000 - 1000) x 255 = 63.75
     assert pixels[np.searchsorted(ramp, 2000)] == 64
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_order_of_16_bit_values_is_kept(file, bits):
+    pixels = radiograph(bits, height=300, width=400)
+    grey = read_image(file(wide_png(pixels, GREY)))
+    assert spearmanr(grey.ravel(), pixels.ravel()).statistic >= 0.999
 
 
 def test_16_bit_colour_is_not_cut_to_its_upper_bits(file):
@@ -255,7 +263,7 @@ def test_decoder_warnings_stay_inside(file):
 
 
 def test_suffixes_are_lower_case():
-    assert frozenset({".png", ".jpg", ".jpeg"}) == IMAGE_SUFFIXES
+    assert frozenset({".png", ".jpg", ".jpeg", ".dcm", ".dicom"}) == IMAGE_SUFFIXES
 
 
 # What is refused
@@ -264,6 +272,11 @@ def test_suffixes_are_lower_case():
 def test_missing_file(tmp_path):
     message = refusal(tmp_path / "none.png")
     assert "cannot be opened (No such file or directory) | Check the path" in message
+
+
+def test_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "link.png").symlink_to(tmp_path / "none.png")
+    assert "is a link that leads nowhere" in refusal(tmp_path / "link.png")
 
 
 def test_directory(tmp_path):
@@ -331,28 +344,28 @@ def test_16_bit_colour_that_libpng_refuses(file, monkeypatch):
     assert "libpng cannot decode it" in refusal(path)
 
 
-def zipped() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("a.txt", "a")
-    return buffer.getvalue()
+@pytest.mark.parametrize("content", [b"\x89PNG", b"\0" * 200])
+def test_no_image(file, content):
+    assert "is not an image that can be read | Remove it" in refusal(file(content))
 
 
 @pytest.mark.parametrize(
-    "content", [b"hello", b"<!DOCTYPE html><html></html>", zipped(), b"%PDF-1.7", b"\x89PNG"]
+    ("content", "message"),
+    [
+        (b"hello", "is text, not an image | Remove it"),
+        (b"\xef\xbb\xbf \n<HTML>", "is an HTML page, which is not read | What was downloaded"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, which is not read"),
+        (b"PK\x03\x04", "is a ZIP archive, which is not read | Unpack it"),
+    ],
 )
-def test_no_image(file, content):
-    assert "is not an image that can be read" in refusal(file(content))
+def test_what_it_is_instead_is_named(file, content, message):
+    assert message in refusal(file(content))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "WebP"])
 def test_other_format_is_named(file, kind):
     message = refusal(file(saved(Image.fromarray(gradient()), kind)))
     assert f"is a {kind} image, which is not read | Convert it to PNG or JPEG" in message
-
-
-def test_dicom_is_named(file):
-    assert "is a DICOM file" in refusal(file(b"\0" * 128 + b"DICM" + b"\0" * 50, "x.dcm"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "MPO"])
@@ -396,7 +409,7 @@ def test_bomb_is_refused_from_its_header(file, monkeypatch):
     content[16:24] = struct.pack(">II", 30000, 30000)
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     path.write_bytes(content)
-    monkeypatch.setattr(read, "_decode_png", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(raster, "_decode_png", lambda *_: pytest.fail("decoded"))
     assert "has 30000 x 30000 pixels, more than the 100,000,000 allowed" in refusal(path)
 
 
