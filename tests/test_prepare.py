@@ -3,15 +3,11 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-
-# The helpers of the tests of the sources.
-sys.path.append(str(Path(__file__).parent / "sources"))
 from made_up import lay, pack, picture, pictures, prepare, prepared, rejected
 
 from xray.cli.helptext import help_text

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from made_up import lay, pack, pictures
+from made_up import lay, pack
 
 from xray.errors import DataError, FetchError
 from xray.sources import obtain, pneumonia_mnist
@@ -134,7 +134,3 @@ def test_a_downloaded_array_file_of_the_right_sum(
     lay(tmp_path, {"pneumoniamnist_64.npz": b""})
     with pytest.raises(DataError, match="is not the arrays of PneumoniaMNIST"):
         PneumoniaMnist(resolution=64).open(tmp_path, tmp_path / "work")
-
-
-def test_names_of_pictures_are_made_as_asked() -> None:
-    assert pictures(["a.gif"])["a.gif"].startswith(b"GIF8")

@@ -4,8 +4,7 @@
 from pathlib import Path
 
 import pytest
-from made_up import lay, pack, picture, pictures, prepare, prepared, rejected, table
-from test_public_sources import dicom
+from made_up import dicom, lay, pack, picture, pictures, prepare, prepared, rejected, table
 
 FLAT = ["COVID-19/patient01_1.png", "COVID-19/patient01_2.png", "COVID-19/patient02_1.png",
         "Healthy/patient03_1.jpg", "Healthy/patient04_1.jpg", "Healthy/.hidden.jpg",
@@ -68,6 +67,16 @@ def test_an_unknown_label_is_an_error_unless_left_out(tmp_path: Path) -> None:
     assert "no class claims them: TBC (1)" in (tmp_path / "tree" / "SOURCE.md").read_text()
 
 
+def test_names_that_meet_are_numbered(tmp_path: Path) -> None:
+    files = pictures([f"normal/{p}/a.{e}" for p, e in (("1", "png"), ("2", "jpg"), ("3", "PNG"))])
+    files |= pictures(["normal/folder_a-2.png", "covid/a.png"])
+    rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat")
+    assert set(rows) == {
+        "normal/folder_a.png", "normal/folder_a-3.jpg", "normal/folder_a-4.PNG",
+        "normal/folder_a-2.png", "covid/a.png",
+    }  # fmt: skip
+
+
 def test_two_classes(tmp_path: Path) -> None:
     files = pictures(["normal/a.png", "covid/c.png"])
     rows = prepared(
@@ -79,10 +88,10 @@ def test_two_classes(tmp_path: Path) -> None:
 
 def test_dicom_files_lose_their_names(tmp_path: Path) -> None:
     files = {
-        "normal/DOE_JOHN_1.dcm": dicom(tmp_path, seed=1, name="DOE^JOHN", view="PA"),
-        "normal/DOE_JOHN_2.dcm": dicom(tmp_path, seed=2, name="DOE^JOHN", view="AP"),
-        "covid/ROE_1.dcm": dicom(tmp_path, seed=3, name="ROE^JANE", view="LATERAL"),
-        "covid/noone.dcm": dicom(tmp_path, seed=4, name="", view=""),
+        "normal/DOE_JOHN_1.dcm": dicom(seed=1, name="DOE^JOHN", view="PA"),
+        "normal/DOE_JOHN_2.dcm": dicom(seed=2, name="DOE^JOHN", view="AP"),
+        "covid/ROE_1.dcm": dicom(seed=3, name="ROE^JANE", view="LATERAL"),
+        "covid/noone.dcm": dicom(seed=4, name="", view=""),
         "covid/bad.dcm": b"no DICOM",
     }
     rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat")

@@ -2,12 +2,11 @@
 """Each public dataset in its true layout, through the real entry point."""
 
 import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import lay, pack, picture, pictures, prepare, prepared, rejected, table
+from made_up import dicom, lay, pack, pictures, prepare, prepared, rejected, table
 from PIL import Image
 
 from xray.imaging.read import read_image
@@ -280,32 +279,6 @@ def test_a_folder_of_another_kind(tmp_path: Path) -> None:
     assert "https://www.kaggle.com/datasets/paultimothymooney" in outcome.err
 
 
-def dicom(path: Path, *, seed: int, name: str, view: str) -> bytes:
-    pydicom = pytest.importorskip("pydicom")
-    pytest.importorskip("xray.imaging.dicom")
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
-
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-    meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
-    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    data.SOPClassUID, data.SOPInstanceUID = (
-        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID,
-    )  # fmt: skip
-    data.PatientName, data.PatientID, data.ViewPosition = name, name, view
-    data.Rows, data.Columns, data.SamplesPerPixel = 40, 48, 1
-    data.PhotometricInterpretation = "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = 8
-    data.HighBit, data.PixelRepresentation = 7, 0
-    pixels = np.random.default_rng(seed).integers(0, 256, (40, 48), dtype=np.uint8)
-    data.PixelData = pixels.tobytes()
-    buffer = io.BytesIO()
-    data.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
-
-
 RSNA = (
     ("0a1", "Normal", 0), ("0a2", "Normal", 0), ("0a3", "Lung Opacity", 1),
     ("0a3", "Lung Opacity", 1), ("0a4", "Lung Opacity", 1),
@@ -313,17 +286,17 @@ RSNA = (
 )  # fmt: skip
 
 
-def rsna(folder: Path) -> dict[str, bytes]:
+def rsna() -> dict[str, bytes]:
     return {
         f"stage_2_train_images/{name}.dcm": dicom(
-            folder, seed=i, name=f"DOE^{name}", view="PA" if i % 2 else "AP"
+            seed=i, name=f"DOE^{name}", view="PA" if i % 2 else "AP"
         )
         for i, name in enumerate(["0a1", "0a2", "0a3", "0a4", "0a5"])
     }
 
 
 def test_rsna(tmp_path: Path) -> None:
-    files = rsna(tmp_path)
+    files = rsna()
     files["stage_2_detailed_class_info.csv"] = table(
         ("patientId", "class"), [line[:2] for line in RSNA]
     )
@@ -346,7 +319,7 @@ def test_rsna(tmp_path: Path) -> None:
 
 
 def test_rsna_with_the_table_of_boxes_alone(tmp_path: Path) -> None:
-    files = rsna(tmp_path)
+    files = rsna()
     files["stage_2_train_labels.csv"] = table(
         ("patientId", "x", "Target"), [(name, "", target) for name, _, target in RSNA]
     )
@@ -364,9 +337,3 @@ def test_phantoms(tmp_path: Path) -> None:
     assert len({row.patient for row in rows.values()}) == 12
     for kind in ("lung", "lesion"):
         assert all((tmp_path / "tree" / "masks" / kind / path).is_file() for path in rows)
-
-
-def test_a_picture_is_as_large_as_its_header_says() -> None:
-    """Of the helper itself, which every test here trusts."""
-    with Image.open(io.BytesIO(picture(0))) as image:
-        assert image.size == (48, 40)

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from xray.data.manifest import Row, read_manifest
@@ -24,6 +25,32 @@ def picture(seed: int, *, width: int = 48, height: int = 40, kind: str = "PNG") 
     noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def dicom(*, seed: int, name: str, view: str) -> bytes:
+    """Encode a radiograph of noise, with a patient in its header."""
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    data = FileDataset("x.dcm", {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SOPClassUID, data.SOPInstanceUID = (
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID,
+    )  # fmt: skip
+    data.PatientName, data.PatientID, data.ViewPosition = name, name, view
+    data.Rows, data.Columns, data.SamplesPerPixel = 40, 48, 1
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 48), dtype=np.uint8)
+    data.PixelData = pixels.tobytes()
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
 
 
@@ -97,8 +124,8 @@ def prepared(root: Path, *argv: str) -> dict[str, Row]:
     assert (outcome.status, outcome.err) == (0, "")
     rows = read_manifest(root / "tree")
     assert rows is not None
-    files = {p.relative_to(root / "tree").as_posix() for p in (root / "tree").rglob("*.*g")}
-    assert {name for name in files if not name.startswith("masks/")} == set(rows)
+    found = {p.relative_to(root / "tree").as_posix() for p in (root / "tree").glob("*/**/*.*")}
+    assert {name for name in found if not name.startswith("masks/")} == set(rows)
     return rows
 
 
