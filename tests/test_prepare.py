@@ -428,6 +428,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, kermany: Path) -> None:
          "source.covid_chestxray.views is [], but must be a list of views"),
         (["source=kermany", "source.kermany.pth=x"], "there is no key 'source.kermany.pth'. Did you "
          "mean 'source.kermany.path'?"),
+        (["source=phantom", "path=x"], "phantoms are drawn: leave out path"),
         (["source=kermany", "path=/nowhere"], "path=/nowhere: there is nothing. Pass path="),
         (["-m", "source=kermany,nih"], "prepare does one thing at a time: leave out -m"),
         (["+source.x={_target_: xray.sources.folder.Foldr}"], "Did you mean 'Folder'?"),

@@ -46,6 +46,20 @@ def test_given_splits_stay(tmp_path: Path) -> None:
     }
 
 
+def test_a_test_set_is_carved_where_there_is_none(tmp_path: Path) -> None:
+    names = [
+        f"{split}/{label}/{split}{label}{i}.png"
+        for split, count in (("train", 6), ("val", 2))
+        for label in ("normal", "virus")
+        for i in range(count)
+    ]
+    rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', pictures(names))}")
+    of = {split: [p for p in rows if p.startswith(split)] for split in ("train", "val", "test")}
+    assert {split: len(paths) for split, paths in of.items()} == {"train": 10, "val": 4, "test": 2}
+    assert all(Path(path).name.startswith("val") for path in of["val"])
+    assert all(Path(path).name.startswith("train") for path in of["test"])
+
+
 def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
     files = pictures([f"{label}/x_p{i}_1.png" for label in ("normal", "covid") for i in (1, 2)])
     rows = prepared(

@@ -135,6 +135,8 @@ class PrepareKeys(Strict):
                 "path is of one source; of several write: {names}",
                 {"names": names},
             )
+        if self.path is not None and any(isinstance(s, Phantom) for s in self.source.values()):
+            raise PydanticCustomError("problem", "phantoms are drawn: leave out path")
         if self.link and self.size is not None:
             raise PydanticCustomError(
                 "problem", "link=true keeps files as they are: leave out size, or link"

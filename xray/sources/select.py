@@ -144,9 +144,8 @@ def split_images(
 ) -> list[Chosen]:
     """Give each image its split.
 
-    "official" keeps a dataset's own, of which what has none joins train; a dataset that has no
-    split of its own is treated as under "carve": test is carved, by patient and stratified.
-    "flat" makes none.
+    "official" keeps a dataset's own, of which what has none joins train; where it has no test,
+    that is carved from train, by patient and stratified, as under "carve". "flat" makes none.
 
     Args:
         chosen: Images of one dataset, or of all that are to be split together.
@@ -160,16 +159,19 @@ def split_images(
     """
     if splitting == "flat":
         return [replace(one, split=None) for one in chosen]
-    if splitting == "official" and any(one.split for one in chosen):
+    if splitting == "official" and any(one.split == "test" for one in chosen):
         return [replace(one, split=one.split or "train") for one in chosen]
+    validation = [one for one in chosen if one.split == "val"]
+    pool = [one for one in chosen if one.split != "val"]
     samples = [
         Sample(one.item.path, classes.index(one.class_name), one.item.label, one.group)
-        for one in chosen
+        for one in pool
     ]
     clusters = cluster([sample.owner for sample in samples], []).tolist()
     folds = max(2, round(1 / fraction))
     carved = set(carve(samples, clusters, folds, classes=classes, seed=seed, name="test")[1])
-    return [replace(one, split="test" if i in carved else "train") for i, one in enumerate(chosen)]
+    split: list[Split] = ["test" if i in carved else "train" for i in range(len(pool))]
+    return validation + [replace(one, split=to) for one, to in zip(pool, split, strict=True)]
 
 
 def name_images(chosen: Sequence[Chosen]) -> list[Chosen]:
