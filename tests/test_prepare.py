@@ -394,6 +394,15 @@ def test_a_stop_half_way_leaves_nothing(
     assert not list((tmp_path / "outputs" / "data").iterdir())
 
 
+def test_what_a_killed_run_left_is_named(tmp_path: Path, kermany: Path) -> None:
+    left = tmp_path / "outputs" / "data" / ".kermany.0123abcd.part"
+    left.mkdir(parents=True)
+    outcome = prepare(tmp_path, "source=kermany", f"path={kermany}")
+    assert outcome.status == 0
+    said = f"{left} is of a run that is under way or was killed; if killed, delete it"
+    assert outcome.out.splitlines()[0] == said
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path, kermany: Path) -> None:
     (tmp_path / "file").write_text("")
     outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/file/x")

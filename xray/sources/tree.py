@@ -5,6 +5,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -86,6 +87,8 @@ def prepare_tree(
     if found := find_prepared(out, request):
         log.info("%s was prepared before, as asked: it is kept", out)
         return found
+    for left in sorted(out.parent.glob(f".{escape(out.name)}.????????.*")):
+        log.warning("%s is of a run that is under way or was killed; if killed, delete it", left)
     stem = f".{out.name}.{uuid4().hex[:8]}"
     part, work = out.parent / f"{stem}.part", out.parent / f"{stem}.work"
     try:
