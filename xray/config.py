@@ -22,6 +22,7 @@ USER_PATHS = (
     ("paths", "outputs"),
     ("paths", "data"),
     ("paths", "cache"),
+    ("cache", "dir"),
 )
 """Keys that may hold a path relative to the directory where the run was started."""
 

@@ -19,9 +19,11 @@ def train(cfg: "DictConfig") -> float:
     from rich.console import Console
 
     from xray import build
+    from xray.integrity.findings import write_findings
     from xray.results import store, testing
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
+    from xray.types import SPLITS
 
     run, console = Path(cfg.paths.run), Console()
     last = run / "checkpoints" / "last.ckpt" if cfg.resume else None
@@ -33,11 +35,13 @@ def train(cfg: "DictConfig") -> float:
     else:
         store.write_environment(run, cfg.seed)
         store.write_json(run / "data.json", description)
+        write_findings(run / "audit" / "findings.csv", data.certificate().findings)
     model = build.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
     trainer, collector = build.build_trainer(cfg)
     if trainer.is_global_zero:
         console.print(data_table(description), model_table(model, cfg.data.size))
-    build.build_cache(cfg, trainer).attach(model, data)
+    splits = SPLITS if cfg.test else SPLITS[:2]
+    build.build_cache(cfg, trainer).attach(model, data, splits)
     best, score = fit(trainer, model, data, run, last)
     if cfg.test:
         predictions = testing.test_best(trainer, model, data, collector, best)

@@ -98,4 +98,4 @@ def test_dicom_is_taken_beside_other_formats(tmp_path, suffix):
     write(dataset(radiograph(), 12), tmp_path / "normal" / f"b{suffix}")
     found = folder(tmp_path)
     assert [record.path.name for record in found.records] == ["a.png", f"b{suffix}"]
-    assert found.read(1).shape == (120, 160)
+    assert found[1][0].shape == (120, 160)

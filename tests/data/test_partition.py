@@ -34,7 +34,7 @@ def leaky(make_tree):
 def test_a_clean_set_is_certified(make_tree, transforms):
     certificate = module(make_tree(TREE), transforms).certificate()
     assert certificate.verdict == "clean"
-    assert certificate.found == {}
+    assert certificate.as_dict()["findings"] == {}
     assert certificate.dropped == {"train": 0, "val": 0}
 
 
@@ -42,7 +42,7 @@ def test_what_overlaps_with_the_test_is_left_out_and_the_test_stays_whole(leaky,
     data = module(leaky, transforms)
     certificate = data.certificate()
     assert certificate.verdict == "clean"
-    assert certificate.found == {
+    assert certificate.as_dict()["findings"] == {
         "patient_overlap": {"within": 0, "across": 1},
         "exact_duplicate": {"within": 0, "across": 1},
     }
@@ -80,7 +80,10 @@ def test_copies_are_carved_together(make_tree, transforms):
         shutil.copy(source, root / f"normal/patient9{i}00_00.png")
     data = module(root, transforms)
     assert data.certificate().verdict == "clean"
-    assert data.certificate().found["exact_duplicate"] == {"within": 10, "across": 0}
+    assert data.certificate().as_dict()["findings"]["exact_duplicate"] == {
+        "within": 10,
+        "across": 0,
+    }
     copied = {f"patient00{i:02d}_00.png": f"patient9{i}00_00.png" for i in range(10)}
     for split in SPLITS:
         found = names(data, split)
@@ -126,4 +129,4 @@ def test_bad_files_stop_or_are_left_out(make_tree, transforms):
     data = module(root, transforms, on_bad_file="skip")
     assert sum(len(data.dataset(split)) for split in SPLITS) == 32
     assert data.certificate().skipped == 1
-    assert data.certificate().found == {"bad_file": {"within": 1, "across": 0}}
+    assert data.certificate().as_dict()["findings"] == {"bad_file": {"within": 1, "across": 0}}

@@ -1,17 +1,17 @@
-from collections import namedtuple
-from contextlib import nullcontext
+import errno
+import os
+import threading
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from filelock import FileLock
+from small_cache import TREE, arrays, build, cache, classifier
 
-from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError
-from xray.features.cache import FeatureCache
-from xray.model.classifier import XrayClassifier
-
-TREE = {
-    f"{split}/{label}": 4 for split in ("train", "val", "test") for label in ("normal", "covid")
-}
+from xray.features.entry import list_entries
 
 
 @pytest.fixture
@@ -19,34 +19,9 @@ def data(make_tree, transforms):
     return build(make_tree(TREE), transforms)
 
 
-def build(root, transforms, **options):
-    groups = {"normal": [], "covid": []}
-    return XrayDataModule(
-        root, groups, transforms, size=32, batch_size=4, workers=0, min_val=0, **options
-    )
-
-
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    return XrayClassifier(
-        backbone="vgg16",
-        classes=["normal", "covid"],
-        head={"pooling": "avg", "norm": "none", "hidden": [], "dropout": 0.0},
-        optim={},
-        trainable="block5",
-    ).eval()
-
-
-def cache(folder, **options):
-    settings = {
-        "mode": "auto",
-        "views": 2,
-        "max_gb": 1.0,
-        "device": torch.device("cpu"),
-        "context": nullcontext,
-    }
-    return FeatureCache(folder=folder, **{**settings, **options})
+    return classifier("block5")
 
 
 def test_cached_batches_are_what_the_prefix_computes(tmp_path, model, data):
@@ -56,6 +31,7 @@ def test_cached_batches_are_what_the_prefix_computes(tmp_path, model, data):
     assert torch.equal(cached["target"], uncached["target"])
     with torch.no_grad():
         assert torch.equal(cached["features"], model.to_cut(uncached["image"]))
+    assert cached["features"].is_contiguous(memory_format=torch.channels_last)
 
 
 def test_an_epoch_trains_on_the_draw_that_it_would_have_seen(tmp_path, model, data):
@@ -73,25 +49,43 @@ def test_an_epoch_trains_on_the_draw_that_it_would_have_seen(tmp_path, model, da
 def test_a_second_run_computes_nothing_and_a_change_computes_anew(
     tmp_path, model, make_tree, transforms
 ):
+    def written():
+        return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+
     root, folder = make_tree(TREE), tmp_path / "cache"
     cache(folder).attach(model, build(root, transforms))
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    before = written()
+    os.utime(list_entries(folder)[0].record, (1, 1))
     cache(folder).attach(model, build(root, transforms))
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert written() == before
+    assert all(entry.used >= entry.made for entry in list_entries(folder))
     other = {**transforms, "train": transforms["train"][:2]}
     cache(folder).attach(model, build(root, other))
-    new = {path.name for path in folder.iterdir()} - before.keys()
-    assert {name.split("_")[0] for name in new} == {"train"}
+    assert {name.split("_")[0] for name in written().keys() - before.keys()} == {"train"}
+    # What earlier runs held is not left behind for ever: one mark for each entry of the last run.
+    assert len(list(folder.glob(".val_*.use"))) == 1
+
+
+def test_other_weights_below_the_cut_are_another_entry(tmp_path, make_tree, transforms):
+    root, model = make_tree(TREE), classifier("block2")
+    with torch.no_grad():
+        for name, count in (("block1", 1), ("block2", 2)):
+            cache(tmp_path / "cache").attach(model, build(root, transforms), ["val"])
+            assert len(arrays(tmp_path / "cache")) == count
+            getattr(model.backbone, name)[0].bias += 1
+        # block1 is below the cut, block2 is not.
+        cache(tmp_path / "cache").attach(model, build(root, transforms), ["val"])
+    assert len(arrays(tmp_path / "cache")) == 2
 
 
 def test_one_view_of_another_seed_is_another_draw(tmp_path, model, make_tree, transforms):
-    root, arrays = make_tree(TREE), []
+    root, drawn = make_tree(TREE), []
     for seed in (0, 1):
         data = build(root, transforms, seed=seed)
         cache(tmp_path / "cache", views=1).attach(model, data)
-        arrays.append(data.features["train"].array)
+        drawn.append(data.features["train"].array)
         assert data.features["val"].array.shape[0] == 1
-    assert (arrays[0] != arrays[1]).any()
+    assert (drawn[0] != drawn[1]).any()
     assert len(list((tmp_path / "cache").glob("train_*.npy"))) == 2
     assert len(list((tmp_path / "cache").glob("val_*.npy"))) == 1
 
@@ -104,13 +98,10 @@ def test_the_model_is_left_in_the_mode_it_was_in(tmp_path, model, data, training
     model.eval()
 
 
-def test_a_full_disk_is_said_before_the_fill(tmp_path, model, data, monkeypatch, caplog):
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr("xray.features.cache.shutil.disk_usage", lambda path: usage(100))
-    with caplog.at_level("INFO"):
-        cache(tmp_path / "cache").attach(model, data)
-    assert data.features == {}
-    assert "0.0 GiB are free" in caplog.text
+def test_only_the_splits_that_are_needed_are_computed(tmp_path, model, data):
+    cache(tmp_path / "cache").attach(model, data, ["train", "val"])
+    assert list(data.features) == ["train", "val"]
+    assert {name.split("_")[0] for name in arrays(tmp_path / "cache")} == {"train", "val"}
 
 
 def test_without_augmentation_one_view_is_enough(tmp_path, model, make_tree, transforms):
@@ -123,12 +114,14 @@ def test_without_augmentation_one_view_is_enough(tmp_path, model, make_tree, tra
     ("options", "reason"), [({"max_gb": 1e-9}, r"cache\.max_gb=1e-09"), ({}, "nothing")]
 )
 def test_where_there_can_be_no_cache_auto_goes_on_and_only_fails(
-    tmp_path, data, model, options, reason, monkeypatch
+    tmp_path, data, model, options, reason, monkeypatch, caplog
 ):
     if not options:
         monkeypatch.setattr(model, "cut", 0)
-    cache(tmp_path, **options).attach(model, data)
+    with caplog.at_level("INFO"):
+        cache(tmp_path, **options).attach(model, data)
     assert data.features == {}
+    assert "train, val, test: no cache of frozen activations: " in caplog.text
     with pytest.raises(ConfigError, match=reason):
         cache(tmp_path, mode="only", **options).attach(model, data)
 
@@ -139,15 +132,170 @@ def test_off_never_caches(tmp_path, model, data):
     assert not (tmp_path / "cache").exists()
 
 
-def test_an_interrupted_fill_is_not_taken_for_a_finished_one(tmp_path, model, data, monkeypatch):
-    calls = []
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, model, data, place, caplog):
+    (tmp_path / "file").write_text("mine")
+    cache(tmp_path / place).attach(model, data)
+    assert data.features == {}
+    assert f"{tmp_path / place} cannot be written" in caplog.text
+    assert "cache.dir=<folder>" in caplog.text
+    with pytest.raises(ConfigError, match="cannot be written"):
+        cache(tmp_path / place, mode="only").attach(model, data)
+    assert (tmp_path / "file").read_text() == "mine"
 
-    def stop(*args):
-        calls.append(args)
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr("xray.features.store.FeatureWriter.write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        cache(tmp_path / "cache").attach(model, data)
-    assert len(calls) == 1
-    assert list((tmp_path / "cache").iterdir()) == []
+def test_a_lock_that_cannot_be_taken_is_named(tmp_path, model, data, caplog):
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    (entry,) = list_entries(tmp_path / "cache")
+    entry.remove()
+    entry.fill_lock.unlink()
+    entry.fill_lock.mkdir()
+    data.features.clear()
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    assert data.features == {}
+    assert (
+        f"val: no cache of frozen activations: {entry.fill_lock} cannot be written" in caplog.text
+    )
+
+
+def fill_the_disk_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, left = os.fsync, [calls]
+
+    def fsync(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", fsync)
+
+
+@pytest.mark.parametrize("calls", [0, 2, 4])
+def test_a_disk_that_fills_up_leaves_what_is_finished_and_no_more(
+    tmp_path, model, data, monkeypatch, caplog, calls
+):
+    # An entry of one flush is synchronised three times: array, journal, record.
+    fill_the_disk_after(calls, monkeypatch)
+    cache(tmp_path / "cache").attach(model, data)
+    finished = ["train"][: calls // 3]
+    assert list(data.features) == finished
+    assert f"the disk of {tmp_path / 'cache'} is full" in caplog.text
+    complete = [entry.name.split("_")[0] for entry in list_entries(tmp_path / "cache")
+                if entry.complete]  # fmt: skip
+    assert complete == finished
+    # Places reserved for later splits are holes; those take nothing.
+    blocks = [path.stat().st_blocks for path in (tmp_path / "cache").glob("*.part")]
+    assert not any(blocks)
+    fill_the_disk_after(calls, monkeypatch)
+    with pytest.raises(ConfigError, match="is full"):
+        cache(tmp_path / "cache", mode="only").attach(model, data)
+
+
+def damage_bytes(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 7)
+
+
+def other_shape(path: Path) -> None:
+    np.save(path, np.zeros((1, 2, 3), dtype=np.float32))
+
+
+def other_record(path: Path) -> None:
+    record = path.with_suffix(".json")
+    record.write_text(record.read_text().replace('"network": "vgg16"', '"network": "vgg17"'))
+
+
+def broken_record(path: Path) -> None:
+    path.with_suffix(".json").write_text('{"description": ')
+
+
+def no_blocks(path: Path) -> None:
+    record = path.with_suffix(".json")
+    record.write_text(record.read_text().replace('"block": 32', '"block": 0'))
+
+
+def fewer_checksums(path: Path) -> None:
+    record = path.with_suffix(".json")
+    start, _, _ = record.read_text().partition('"crc": [')
+    record.write_text(start + '"crc": []}')
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (damage_bytes, "is damaged: the checksum of block 0 is another"),
+        (truncate, "cannot be read ("),
+        (other_shape, "holds (1, 2, 3) float32, where its record says (1, 8, 2, 2, 512)"),
+        (other_record, "describes other activations"),
+        (broken_record, "cannot be read ("),
+        (no_blocks, "cannot be read ("),
+        (fewer_checksums, "has 0 checksums for 1 blocks"),
+    ],
+)
+def test_what_is_not_as_it_was_written_is_never_used(tmp_path, model, data, harm, said, caplog):
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    good = arrays(tmp_path / "cache")
+    (path,) = (tmp_path / "cache").glob("val_*.npy")
+    harm(path)
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    assert arrays(tmp_path / "cache") == good
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"{path} {said}")
+    assert line.endswith(": it is computed anew")
+
+
+def test_a_fill_that_was_interrupted_goes_on(tmp_path, model, data, monkeypatch, caplog):
+    folder = tmp_path / "cache"
+    monkeypatch.setattr("xray.features.fill.BLOCK", 2)
+    whole = cache(tmp_path / "whole")
+    whole.attach(model, data, ["val"])
+    left, compute = [2], model.to_cut
+
+    def stop(image):
+        if image.any():
+            left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return compute(image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "to_cut", stop)
+        with pytest.raises(KeyboardInterrupt):
+            cache(folder).attach(model, data, ["val"])
+    assert arrays(folder) == {}
+    (entry,) = list_entries(folder)
+    assert not entry.complete
+    with caplog.at_level("INFO"):
+        cache(folder).attach(model, data, ["val"])
+    assert "val: going on where it stopped, 4 of 8 are done" in caplog.text
+    assert arrays(folder) == arrays(tmp_path / "whole")
+    assert not entry.part.exists()
+    assert not entry.journal.exists()
+
+
+def test_who_finds_another_process_filling_waits_for_it(tmp_path, model, data, caplog):
+    folder = tmp_path / "cache"
+    cache(folder).attach(model, data, ["val"])
+    (entry,) = list_entries(folder)
+    entry.remove()
+    held = threading.Event()
+
+    def other() -> None:
+        with FileLock(entry.fill_lock):
+            held.set()
+            time.sleep(0.2)
+            assert not entry.complete
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    held.wait()
+    with caplog.at_level("INFO"):
+        cache(folder).attach(model, data, ["val"])
+    thread.join()
+    assert "val: another process computes the activations; waiting for it" in caplog.text
+    assert entry.complete

@@ -24,7 +24,7 @@ class Certificate:
         verdict: On the splits as they are used: "clean", "leaks found", "unknown patients", or
             "not audited".
         leaks: What was done about overlaps.
-        found: Findings in the dataset as it lay: kind -> how many within a split and across.
+        findings: All that is wrong with the dataset as it lay.
         dropped: Split -> images left out because they overlap with another split.
         skipped: Files left out because they cannot be read.
         unknown_patients: Images used whose patient nothing tells.
@@ -33,15 +33,16 @@ class Certificate:
 
     verdict: str
     leaks: Leaks
-    found: dict[str, dict[str, int]]
+    findings: Sequence[Finding]
     dropped: dict[Split, int]
     skipped: int
     unknown_patients: int
     remaining: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Give it as plain values, findings by their numbers: see `findings.count`."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**values, "findings": count(self.findings)}
 
 
 def check_leaks(placed: Placed, screening: Screening) -> None:
@@ -65,7 +66,7 @@ def _sentence(leak: Finding) -> str:
 
 
 def certify(
-    found: Sequence[Finding],
+    findings: Sequence[Finding],
     used: Collection,
     screening: Screening,
     classes: Sequence[str],
@@ -77,7 +78,7 @@ def certify(
     """Judge the splits as they are used.
 
     Args:
-        found: What was found in the dataset as it lay.
+        findings: What was found in the dataset as it lay.
         used: The images used, in their splits.
         screening: What is known of them, in their order.
         classes: Class names.
@@ -90,7 +91,7 @@ def certify(
     return Certificate(
         verdict=judge(remaining, unknown),
         leaks=leaks,
-        found=count(found),
+        findings=findings,
         dropped=dropped,
         skipped=skipped,
         unknown_patients=unknown,

@@ -5,41 +5,28 @@ of a sweep. Here it runs once over each image (over each of `views` seeded draws
 image), and training, validation and testing start at the cut.
 """
 
-import hashlib
-import json
 import logging
-import math
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-from torch import Tensor
-from torch.utils.data import DataLoader
+from filelock import FileLock, Timeout
 
 from xray.data.datamodule import XrayDataModule
-from xray.data.dataset import SplitDataset
 from xray.errors import ConfigError
-from xray.features.store import FeatureDataset, FeatureWriter, open_features
+from xray.features.entry import Entry
+from xray.features.fill import fill
+from xray.features.folder import CacheFolder, CacheUnusableError, unwritable
+from xray.features.plan import Plan, make_plans, what_fits
+from xray.features.record import Stored, open_checked
+from xray.features.store import FeatureDataset
 from xray.model.classifier import XrayClassifier
-from xray.types import SPLITS, Batch, Split
+from xray.types import SPLITS, Split
 
 log = logging.getLogger(__name__)
-GIB = 2**30
-_PIXEL_PACKAGES = ("xray", "pillow", "albumentations", "opencv-python-headless", "torch")
 
 
 @dataclass(frozen=True)
@@ -51,7 +38,7 @@ class FeatureCache:
         mode: "auto" goes on without a cache where there can be none; "only" makes that an error;
             "off" never caches.
         views: Seeded draws kept of each training image.
-        max_gb: More than this for one run is not cached, GiB.
+        max_gb: Of the whole folder, GiB; the entries unused for longest make room for new ones.
         device: Where the prefix runs.
         context: Makes the autocast context of the run, so that cached activations are those of an
             uncached run.
@@ -64,146 +51,98 @@ class FeatureCache:
     device: torch.device
     context: Callable[[], AbstractContextManager[object]]
 
-    def attach(self, model: XrayClassifier, data: XrayDataModule) -> None:
+    def attach(
+        self, model: XrayClassifier, data: XrayDataModule, splits: Sequence[Split] = SPLITS
+    ) -> None:
         """Let the data module serve activations in place of pixels; compute what is missing.
 
+        Args:
+            model: Whose frozen part.
+            data: Whose images.
+            splits: Which splits will be needed.
+
         Raises:
-            ConfigError: In mode "only", when nothing is frozen or it does not fit.
+            ConfigError: In mode "only", when there can be no cache.
         """
         if self.mode == "off":
-            return
-        if model.cut == 0:
-            self._without("nothing of the backbone is frozen from the first epoch to the last")
             return
         training = model.training
         model.to(self.device).eval()
         try:
-            self._attach(model, data)
+            self._attach(model, data, splits)
+        except CacheUnusableError as error:
+            if self.mode == "only":
+                raise ConfigError(
+                    f"cache.mode is 'only', but {error}. Pass cache=auto to go on without a cache."
+                ) from error
+            without = ", ".join(split for split in splits if split not in data.features)
+            level = logging.WARNING if model.cut else logging.INFO
+            log.log(level, "%s: no cache of frozen activations: %s", without, error)
         finally:
             model.train(training)
 
-    def _attach(self, model: XrayClassifier, data: XrayDataModule) -> None:
-        plans = {split: self._plan(model, data, split) for split in SPLITS}
-        size = sum(math.prod(plan.shape) * plan.dtype.itemsize for plan in plans.values()) / GIB
-        self.folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.folder).free / GIB
-        if size > free:
-            self._without(f"it would take {size:.1f} GiB, and {free:.1f} GiB are free")
-            return
-        if size > self.max_gb:
-            self._without(f"it would take {size:.1f} GiB, more than cache.max_gb={self.max_gb}")
-            return
-        for split, plan in plans.items():
-            array = open_features(plan.path, plan.dtype, plan.shape)
-            if array is None:
-                self._fill(model, data.dataset(split), plan, data.workers)
-                array = open_features(plan.path, plan.dtype, plan.shape)
-                assert array is not None
-            else:
-                log.info("%s: activations at block %d are in the cache", split, model.cut)
-            data.features[split] = FeatureDataset(data.dataset(split), array, plan.dtype)
-
-    def _without(self, reason: str) -> None:
-        if self.mode == "only":
-            raise ConfigError(
-                f"cache.mode is 'only', but {reason}. Pass cache.mode=auto to go on without a "
-                "cache."
+    def _attach(self, model: XrayClassifier, data: XrayDataModule, splits: Sequence[Split]) -> None:
+        if model.cut == 0:
+            raise CacheUnusableError(
+                "nothing of the backbone is frozen from the first epoch to the last"
             )
-        log.info("no cache of frozen activations: %s", reason)
-
-    def _plan(self, model: XrayClassifier, data: XrayDataModule, split: Split) -> "_Plan":
-        dataset = data.dataset(split)
-        transform = dataset.train if split == "train" else dataset.evaluate
-        static = dataset.train.describe() == dataset.evaluate.describe()
-        views = 1 if split != "train" or static else self.views
-        with torch.no_grad(), self.context():
-            probe = torch.zeros(
-                1, 1, transform.size, transform.size, dtype=torch.uint8, device=self.device
-            )
-            one = model.to_cut(probe)
-        description: dict[str, object] = {
-            "split": split,
-            "files": dataset.digest(times=True),
-            "transform": transform.describe(),
-            "seed": None if static or split != "train" else transform.seed,
-            "views": views,
-            "weights": _hash_prefix(model),
-            "cut": model.cut,
-            "dtype": str(one.dtype),
-            "size": transform.size,
-            "device": self.device.type,
-            "versions": {name: version(name) for name in _PIXEL_PACKAGES},
-        }
-        key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
-        path = self.folder / f"{split}_{key}.npy"
-        return _Plan(path, (views, len(dataset), *one.shape[1:]), one.dtype, description)
-
-    def _fill(
-        self, model: XrayClassifier, dataset: SplitDataset, plan: "_Plan", workers: int
-    ) -> None:
-        writer = FeatureWriter(plan.path, plan.shape, plan.dtype)
-        views, count = plan.shape[:2]
+        plans = make_plans(model, data, splits, self.views, self.context)
+        sizes = {plan.name: plan.nbytes for plan in plans.values()}
         try:
-            with torch.no_grad(), self.context(), _progress() as progress:
-                task = progress.add_task(
-                    f"{plan.description['split']}: frozen prefix", total=views * count
-                )
-                for view in range(views):
-                    for start, image in _images(dataset, view if plan.augmented else None, workers):
-                        writer.write(view, start, model.to_cut(image.to(self.device)))
-                        progress.advance(task, len(image))
-            writer.close(plan.description)
-        finally:
-            writer.discard()
+            held = CacheFolder(self.folder, self.max_gb).reserve(sizes)
+        except CacheUnusableError as error:
+            if error.room is None:
+                raise
+            fits = what_fits(model, plans, error.room, self.context)
+            raise CacheUnusableError(f"{error}; {fits}") from error
+        for split, plan in plans.items():
+            array = self._ready(model, data, plan)
+            data.features[split] = FeatureDataset(
+                data.dataset(split), array, plan.dtype, held[plan.name]
+            )
+
+    def _ready(self, model: XrayClassifier, data: XrayDataModule, plan: Plan) -> Stored:
+        """Open an entry; where it is missing, compute it, or wait for the process that does."""
+        entry = Entry(self.folder, plan.name)
+        array, _ = open_checked(entry, plan.description)
+        if array is None:
+            with _filling(entry, plan.split):
+                array, wrong = open_checked(entry, plan.description)
+                if array is None:
+                    if wrong:
+                        log.warning("%s %s: it is computed anew", entry.array, wrong)
+                        entry.remove()
+                    fill(
+                        entry,
+                        plan,
+                        model,
+                        data.dataset(plan.split),
+                        workers=data.workers,
+                        context=self.context,
+                    )
+                    array, _ = open_checked(entry, plan.description)
+        else:
+            log.info("%s: activations at block %d are in the cache", plan.split, model.cut)
+        if array is None:
+            raise CacheUnusableError(f"{entry.array} does not hold what was just written to it")
+        with suppress(OSError):  # Another user's, in a folder that several share.
+            os.utime(entry.record)
+        return array
 
 
-@dataclass(frozen=True)
-class _Plan:
-    path: Path
-    shape: tuple[int, ...]
-    dtype: torch.dtype
-    description: dict[str, object]
-
-    @property
-    def augmented(self) -> bool:
-        return self.description["split"] == "train"
-
-
-def _images(dataset: SplitDataset, epoch: int | None, workers: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield (position of the first, (B, 1, H, W) uint8) batch by batch, as `epoch` draws them."""
-    keys = [i if epoch is None else (epoch, i) for i in range(len(dataset))]
-    loader: DataLoader[Batch] = DataLoader(
-        dataset,
-        batch_size=32,
-        sampler=keys,
-        num_workers=workers,
-    )
-    start = 0
-    for batch in loader:
-        yield start, batch["image"]
-        start += len(batch["image"])
-
-
-def _hash_prefix(model: XrayClassifier) -> str:
-    digest = hashlib.sha256()
-    for module in (model.normalize, model.backbone.prefix(model.cut)):
-        for name, value in module.state_dict().items():
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    digest.update(model.backbone.name.encode())
-    return digest.hexdigest()
-
-
-class _Speed(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} images/s" if task.speed else "")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Speed(),
-        TimeRemainingColumn(),
-    )
+@contextmanager
+def _filling(entry: Entry, split: Split) -> Iterator[None]:
+    """Be the only process that computes an entry."""
+    lock = FileLock(entry.fill_lock)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("%s: another process computes the activations; waiting for it", split)
+            lock.acquire()
+    except OSError as error:
+        raise unwritable(entry.fill_lock, error) from error
+    try:
+        yield
+    finally:
+        lock.release()

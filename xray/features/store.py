@@ -1,9 +1,6 @@
-"""Activations on disk, as one memory map a split."""
+"""Activations on disk, as a dataset."""
 
-import json
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -13,57 +10,26 @@ from torch.utils.data import Dataset
 
 from xray.data.dataset import SplitDataset
 from xray.data.sampler import Key
+from xray.features.record import Stored
 from xray.types import Batch
 
-Activations = NDArray[np.generic]
 # NumPy has no bfloat16: its bits are stored.
-_STORED: dict[torch.dtype, np.dtype[Any]] = {
+STORED: dict[torch.dtype, np.dtype[Any]] = {
     torch.bfloat16: np.dtype(np.uint16),
     torch.float16: np.dtype(np.float16),
     torch.float32: np.dtype(np.float32),
 }
 
 
-class FeatureWriter:
-    """A memory map being filled, which takes its name only when it is complete.
+def to_stored(activations: Tensor, dtype: torch.dtype) -> NDArray[Any]:
+    """Lay a batch out as it is stored: (B, C, h, w) as (B, h, w, C), (B, F) as it is.
 
-    Args:
-        path: Where the finished file goes (.npy).
-        shape: (views, N, C, h, w).
-        dtype: Of the activations.
+    That is how the network computes it and how it wants it back, so that neither way copies.
     """
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        self.path, self.dtype = path, dtype
-        self.part = path.with_name(f".{path.name}.{uuid4().hex}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.array: Activations = np.lib.format.open_memmap(self.part, "w+", _STORED[dtype], shape)
-
-    def write(self, view: int, start: int, activations: Tensor) -> None:
-        """Store a batch, (B, C, h, w), from sample `start` on."""
-        rows = activations.to(self.dtype).contiguous().cpu()
-        bits = rows.view(torch.uint16) if self.dtype == torch.bfloat16 else rows
-        self.array[view, start : start + len(rows)] = bits.numpy()
-
-    def close(self, description: dict[str, object]) -> None:
-        """Give the finished file its name, with a description beside it."""
-        assert isinstance(self.array, np.memmap)
-        self.array.flush()
-        self.path.with_suffix(".json").write_text(json.dumps(description, indent=2) + "\n")
-        self.part.replace(self.path)
-
-    def discard(self) -> None:
-        """Drop what an interrupted fill wrote."""
-        self.part.unlink(missing_ok=True)
-
-
-def open_features(path: Path, dtype: torch.dtype, shape: tuple[int, ...]) -> Activations | None:
-    """Open a finished memory map; None when there is none, or it is not what is expected."""
-    try:
-        array: Activations = np.load(path, mmap_mode="r")
-    except (OSError, ValueError):
-        return None
-    return array if array.shape == shape and array.dtype == _STORED[dtype] else None
+    rows = activations.to(dtype)
+    rows = (rows.permute(0, 2, 3, 1) if rows.ndim == 4 else rows).contiguous().cpu()  # noqa: PLR2004
+    bits: NDArray[Any] = (rows.view(torch.uint16) if dtype == torch.bfloat16 else rows).numpy()
+    return bits
 
 
 class FeatureDataset(Dataset[Batch]):
@@ -71,12 +37,15 @@ class FeatureDataset(Dataset[Batch]):
 
     Args:
         split: The images.
-        array: (views, N, C, h, w), as `open_features` gives it.
+        array: (views, N, h, w, C), or (views, N, F) where the activations are pooled.
         dtype: Of the activations.
+        held: Kept alive as long as the dataset: what holds the array against eviction.
     """
 
-    def __init__(self, split: SplitDataset, array: Activations, dtype: torch.dtype) -> None:
-        self.array, self.dtype = array, dtype
+    def __init__(
+        self, split: SplitDataset, array: Stored, dtype: torch.dtype, held: object = None
+    ) -> None:
+        self.array, self.dtype, self._held = array, dtype, held
         self.targets = torch.tensor([sample.target for sample in split.samples])
 
     def __len__(self) -> int:
@@ -89,4 +58,6 @@ class FeatureDataset(Dataset[Batch]):
         index = torch.tensor([i for _, i in pairs])
         rows = torch.from_numpy(self.array[views, index.numpy()])
         features = rows.view(torch.bfloat16) if self.dtype == torch.bfloat16 else rows
+        if features.ndim == 4:  # noqa: PLR2004
+            features = features.permute(0, 3, 1, 2)
         return {"features": features, "target": self.targets[index], "index": index}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -43,7 +44,20 @@ _VIEWS: tuple[View, ...] = (
     *((0.96, x, y) for x in (0.0, 0.04) for y in (0.0, 0.04)),
 )
 _BLOCK = 1024
-_DETAIL = 128
+
+
+class _Level(NamedTuple):
+    """A step of the alignment: pixels a side, standard deviations of the band, and effort."""
+
+    side: int
+    low: float
+    high: float
+    window: int
+    iterations: int
+
+
+# Details of the second, a band of 1/128 to 1/32 of the side, tell one exposure from another.
+_LEVELS = (_Level(64, 0.0, 4.0, 3, 20), _Level(128, 1.0, 4.0, 1, 10))
 # Aligned images have to share this much of their area.
 _OVERLAP = 0.6
 # Fewer are compared within about two seconds, and need no progress bar.
@@ -136,7 +150,8 @@ def _describe(thumbnails: Image, view: View) -> Matrix:
         small = cv2.resize(seen, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
         detail = small - cv2.GaussianBlur(small, (0, 0), _SIDE / 16)
         described[i] = (detail - detail.mean()).ravel()
-    return described / np.maximum(np.linalg.norm(described, axis=1, keepdims=True), 1e-6)
+    described /= np.maximum(np.linalg.norm(described, axis=1, keepdims=True), 1e-6)
+    return described
 
 
 def _crop(view: View, side: int) -> Matrix:
@@ -165,31 +180,36 @@ def aligned_correlation(first: Image, second: Image, view: View = _VIEWS[0]) -> 
     Returns:
         Pearson's correlation where both overlap, in [-1, 1]; -1 where they cannot be aligned.
     """
-    whole, part = (
-        cv2.resize(image, (_DETAIL, _DETAIL), interpolation=cv2.INTER_AREA).astype(np.float32)
-        for image in (first, second)
-    )
-    transform = _crop(view, _DETAIL)
-    everywhere = np.ones((_DETAIL, _DETAIL), np.uint8)
+    transform, previous = _crop(view, _LEVELS[0].side), _LEVELS[0].side
     try:
-        for low, high, window in ((0.0, _DETAIL / 16, 5), (1.0, _DETAIL / 32, 1)):
-            whole_band, part_band = _band(whole, low, high), _band(part, low, high)
-            criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
+        for level in _LEVELS:
+            whole, part = _band(first, level), _band(second, level)
+            transform[:, 2] *= level.side / previous
+            criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, level.iterations, 1e-4)
             _, found = cv2.findTransformECC(
-                part_band, whole_band, transform, cv2.MOTION_AFFINE, criteria, everywhere, window
+                part,
+                whole,
+                transform,
+                cv2.MOTION_AFFINE,
+                criteria,
+                np.ones(part.shape, np.uint8),
+                level.window,
             )
-            transform = np.asarray(found, np.float32)
+            transform, previous = np.array(found, np.float32), level.side
     except cv2.error:
         return -1.0  # It does not converge on images that have nothing in common.
     shared = _warp(np.ones_like(whole), transform) > 0.99  # noqa: PLR2004
-    edge = _DETAIL // 16
+    edge = len(shared) // 16
     inside = np.zeros_like(shared)
     inside[edge:-edge, edge:-edge] = shared[edge:-edge, edge:-edge]
     if inside.mean() < _OVERLAP:
         return -1.0
-    return float(np.corrcoef(_warp(whole_band, transform)[inside], part_band[inside])[0, 1])
+    return float(np.corrcoef(_warp(whole, transform)[inside], part[inside])[0, 1])
 
 
-def _band(image: Matrix, low: float, high: float) -> Matrix:
-    fine = cv2.GaussianBlur(image, (0, 0), low) if low else image
-    return np.asarray(fine - cv2.GaussianBlur(image, (0, 0), high), np.float32)
+def _band(image: Image, level: _Level) -> Matrix:
+    """(side, side) float32: an image without what is finer and broader than the level's band."""
+    size = (level.side, level.side)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    fine = cv2.GaussianBlur(small, (0, 0), level.low) if level.low else small
+    return np.asarray(fine - cv2.GaussianBlur(small, (0, 0), level.high), np.float32)

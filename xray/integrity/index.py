@@ -85,6 +85,11 @@ def index_files(paths: Sequence[Path], store: Path | None = None) -> Index:
     return Index(paths, rows, problems, digest.hexdigest())
 
 
+def store_name(root: Path) -> str:
+    """Name the files that keep what is known of a dataset."""
+    return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+
+
 def _key(path: Path) -> str:
     try:
         status = path.stat()

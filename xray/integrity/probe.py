@@ -12,7 +12,9 @@ LEAKS = 0.70
 
 _FOLDS = 5
 _DRAWS = 500
-_BORDER = THUMBNAIL // 8
+# Pixels of a thumbnail: 3 % and 12 % of the side.
+_EDGE = THUMBNAIL // 32
+_CORNER = THUMBNAIL // 8
 
 FAMILIES = ("size", "encoding", "border", "exposure")
 """What the classes are told from: pixels stored, bits and JPEG quality, rim, mean and contrast."""
@@ -46,7 +48,7 @@ def source_probe(
     clusters: NDArray[np.int64],
     seed: int = 0,
 ) -> list[Probe]:
-    """Tell the class from how an image was taken and stored, by a random forest.
+    """Tell the class from how an image was taken and stored, by a forest of randomised trees.
 
     Acquisition should not tell the class. Where it does, the classes come from other hospitals,
     devices or files, and a network may learn those. Mean and contrast differ a little with disease,
@@ -87,22 +89,19 @@ def _traits(rows: NDArray[np.void]) -> list[NDArray[np.float64]]:
 
 
 def _rim(thumbnails: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 24): mean, contrast and maximum of the four corners and of the edges between them."""
-    near, far, middle = slice(None, _BORDER), slice(-_BORDER, None), slice(_BORDER, -_BORDER)
-    places = [(near, near), (near, far), (far, near), (far, far)]
-    places += [(near, middle), (far, middle), (middle, near), (middle, far)]
-    # Contrast of a part is measured against the image's own, or exposure would tell it.
-    scale = thumbnails.std(axis=(1, 2)) + 1e-6
-    level = thumbnails.mean(axis=(1, 2))
-    columns = []
-    for place in places:
-        part = thumbnails[:, place[0], place[1]]
-        columns += [
-            (part.mean(axis=(1, 2)) - level) / scale,
-            part.std(axis=(1, 2)) / scale,
-            (part.max(axis=(1, 2)) - level) / scale,
-        ]
-    return np.column_stack(columns)
+    """(N, 24): mean, contrast and maximum of the four edges and the four corners.
+
+    Grey values as stored: measured against the image's own, they would tell its exposure.
+    """
+    whole = slice(None)
+    sides = (slice(None, _EDGE), slice(-_EDGE, None))
+    ends = (slice(None, _CORNER), slice(-_CORNER, None))
+    places = [(side, whole) for side in sides] + [(whole, side) for side in sides]
+    places += [(one, two) for one in ends for two in ends]
+    parts = [thumbnails[:, rows, columns] for rows, columns in places]
+    return np.column_stack(
+        [statistic(part, axis=(1, 2)) for part in parts for statistic in (np.mean, np.std, np.max)]
+    )
 
 
 def _scores(
@@ -112,11 +111,11 @@ def _scores(
     seed: int,
 ) -> NDArray[np.float64]:
     """(N, K) probabilities, each from a forest that has not seen the image's cluster."""
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-    forest = RandomForestClassifier(
-        100, min_samples_leaf=5, class_weight="balanced", n_jobs=-1, random_state=seed
+    forest = ExtraTreesClassifier(
+        60, min_samples_leaf=5, class_weight="balanced", n_jobs=-1, random_state=seed
     )
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
     scores: NDArray[np.float64] = cross_val_predict(

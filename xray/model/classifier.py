@@ -137,7 +137,14 @@ class XrayClassifier(pl.LightningModule):
         return activations
 
     def from_cut(self, features: Tensor) -> Tensor:
-        """Run the rest: activations at the cut, (B, C, h, w), to logits (B, K) float32."""
+        """Run the rest: activations at the cut to logits (B, K) float32.
+
+        Args:
+            features: (B, C, h, w); behind all blocks also as `Head` takes them pooled.
+        """
+        if features.ndim == 2:  # noqa: PLR2004
+            pooled: Tensor = self.head(features)
+            return pooled
         channels_last = features.contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.head(self.backbone.suffix(self.cut)(channels_last))
         return logits

@@ -64,7 +64,8 @@ class Head(nn.Module):
         """Classify feature maps.
 
         Args:
-            features: (B, channels, h, w), any floating dtype.
+            features: (B, channels, h, w), any floating dtype; or what `pool` makes of it with
+                "avgmax", (B, 2 channels) float32, which the pooling "flatten" cannot do with.
 
         Returns:
             (B, num_classes) float32 logits.
@@ -73,8 +74,14 @@ class Head(nn.Module):
         # Entered only where there is one to leave: exporters trace such a block as an operator.
         autocast = torch.is_autocast_enabled(device)
         with torch.autocast(device, enabled=False) if autocast else nullcontext():
-            logits: Tensor = self.layers(self.norm(pool(features.float(), self.pooling)))
+            logits: Tensor = self.layers(self.norm(self._pooled(features.float())))
         return logits
+
+    def _pooled(self, features: Tensor) -> Tensor:
+        if features.ndim > 2:  # noqa: PLR2004
+            return pool(features, self.pooling)
+        average, maximum = features.chunk(2, dim=1)
+        return {"avg": average, "max": maximum, "avgmax": features}[self.pooling]
 
 
 def pool(features: Tensor, pooling: Pooling) -> Tensor:

@@ -81,6 +81,16 @@ class Train(Strict):
         return self
 
 
+class Audit(Strict):
+    """conf/audit.yaml."""
+
+    data: Data
+    transform: Transform
+    paths: Paths
+    seed: Seed
+    tag: Tag
+
+
 class Gradcam(Strict):
     """conf/gradcam.yaml."""
 
@@ -111,10 +121,20 @@ class Prepare(PrepareKeys):
     paths: Paths
 
 
+class CacheVerb(Strict):
+    """conf/cache.yaml."""
+
+    dir: Text
+    clear: Text | None
+    paths: Paths
+
+
 VERBS: dict[str, type[BaseModel]] = {
     "train": Train,
+    "audit": Audit,
     "gradcam": Gradcam,
     "evaluate": Evaluate,
+    "cache": CacheVerb,
     "prepare": Prepare,
 }
 

@@ -1,0 +1,67 @@
+"""The cache in a whole run, through the real entry point."""
+
+import json
+import sys
+
+import pytest
+import torch
+from conftest import write_image
+
+from xray import train
+
+TREE = {"train": 8, "val": 3, "test": 3}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Train on small pictures; returns the run directory and what it printed."""
+    for split, count in TREE.items():
+        for label, level in (("normal", 90), ("covid", 150)):
+            for i in range(count):
+                path = tmp_path / "set" / split / label / f"patient{label}{split}{i}_0.png"
+                write_image(path, level=level, size=100, seed=i)
+    common = [f"data.root={tmp_path / 'set'}", f"paths.outputs={tmp_path / 'out'}", "data=folder"]
+    common += ["data.size=96", "data.batch_size=8", "data.min_val=0", "transform=none"]
+    common += ["model.weights=random", "model.head.hidden=[]", "model.head.dropout=0"]
+    common += ["trainer=cpu", "trainer.max_epochs=2", "callbacks=checkpoint", "logger=none"]
+
+    def trained(*arguments):
+        monkeypatch.setattr(sys, "argv", ["train", *common, *arguments])
+        train.main()
+        return max((tmp_path / "out" / "train").iterdir(), key=lambda path: path.stat().st_mtime)
+
+    return trained
+
+
+def last(directory):
+    return torch.load(directory / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def test_a_cached_run_ends_as_an_uncached_one(run, tmp_path):
+    precision = "trainer.precision=32-true"
+    cached = run("cache=only", "data.workers=1", precision)
+    uncached = run("cache=off", "data.workers=0", precision, "tag=uncached")
+    assert cached != uncached
+    one, other = last(cached), last(uncached)
+    for key in one:
+        assert torch.allclose(one[key], other[key], rtol=1e-3, atol=1e-5), key
+    metrics = [json.loads((path / "metrics.json").read_text()) for path in (cached, uncached)]
+    for split in ("val", "test"):
+        for name in ("auroc", "accuracy"):
+            assert metrics[0][split][name]["value"] == metrics[1][split][name]["value"]
+    # 96 px is 3 x 3 maps: averages and maxima are smaller.
+    (array,) = (tmp_path / "out" / "cache" / "features").glob("train_*.npy")
+    assert array.stat().st_size == 128 + 16 * 1024 * 4
+
+
+def test_the_test_split_is_not_computed_where_nothing_is_tested(run, tmp_path):
+    run("cache=only", "test=false")
+    made = (tmp_path / "out" / "cache" / "features").glob("*.npy")
+    assert {path.name.split("_")[0] for path in made} == {"train", "val"}
+
+
+def test_only_is_an_error_where_nothing_is_frozen(run, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("cache=only", "model.trainable=all")
+    assert stop.value.code == 1
+    assert "cache.mode is 'only', but nothing of the backbone is frozen" in capsys.readouterr().err

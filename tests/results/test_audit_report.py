@@ -1,0 +1,85 @@
+import shutil
+
+import numpy as np
+import pytest
+from conftest import write_image
+from rich.console import Console
+
+from xray.data.audit import audit
+from xray.data.collection import collect
+from xray.data.folder import compile_patient_pattern
+from xray.data.groups import Groups
+from xray.imaging.read import read_image
+from xray.integrity.screen import screen
+from xray.results.audit import audit_tables, conclusions, write_audit
+from xray.results.store import read_json
+
+GROUPS = Groups({"normal": [], "pneumonia": ["covid"]})
+
+
+def look(root, folder=None):
+    collection = collect(root, GROUPS, compile_patient_pattern(None))
+    screening = screen([s.path for s in collection.samples], root, folder)
+    return audit(collection, screening, GROUPS.classes, folder=folder)
+
+
+def printed(found):
+    console = Console(width=250)
+    with console.capture() as capture:
+        console.print(*audit_tables(found), *conclusions(found))
+    return capture.get()
+
+
+@pytest.fixture
+def root(make_tree):
+    return make_tree({"train/NORMAL": 12, "train/Covid": 12, "test/NORMAL": 4, "test/Covid": 4})
+
+
+def test_a_clean_set(root, tmp_path):
+    found = look(root)
+    assert found.passed
+    assert found.verdict == "clean"
+    assert found.counts()["train"] == {
+        "images": 24,
+        "patients": 12,
+        "classes": {"normal": 12, "pneumonia": 12},
+    }
+    text = printed(found)
+    assert "clean: no patient and no exposure is in two splits" in text
+    write_audit(tmp_path / "run", found)
+    assert read_json(tmp_path / "run/audit.json")["findings"] == {}
+    names = {path.name for path in (tmp_path / "run/montages").iterdir()}
+    assert names == {"class_normal.png", "class_pneumonia.png"}
+
+
+def test_leaks_and_contradictions_are_told_and_drawn(root, tmp_path):
+    # A copy across splits, a copy across classes, and a class that is brighter.
+    shutil.copy(root / "test/Covid/patient0300_00.png", root / "train/Covid/patient0900_00.png")
+    shutil.copy(root / "train/NORMAL/patient0000_00.png", root / "train/Covid/patient0901_00.png")
+    (root / "train/NORMAL/patient0902_00.png").write_bytes(b"")
+    found = look(root)
+    assert not found.passed
+    text = printed(found)
+    assert "leaks found: 1 overlaps between splits" in text
+    assert "contradictions: 1 pairs of one exposure lie in two classes" in text
+    assert "the labels leak" in text
+    assert "some files cannot be read" in text
+    write_audit(tmp_path / "run", found)
+    told = read_json(tmp_path / "run/audit.json")
+    assert told["verdict"] == "leaks found"
+    assert told["contradictions"] == 1
+    assert told["findings"]["exact_duplicate"] == {"within": 0, "across": 1}
+    assert [probe["family"] for probe in told["source_probe"] if probe["leaks"]][-1] == "all"
+    drawn = read_image(tmp_path / "run/montages/duplicates.png")
+    assert len(np.unique(drawn)) > 20
+
+
+def test_patients_that_nothing_tells(root):
+    write_image(root / "test/NORMAL/scan.png", seed=800)
+    assert "nothing tells the patient of 1 images" in printed(look(root))
+
+
+def test_the_probe_is_kept(root, tmp_path, monkeypatch):
+    first = look(root, tmp_path / "kept")
+    monkeypatch.setattr("xray.data.audit.source_probe", lambda *arguments: 1 / 0)
+    assert look(root, tmp_path / "kept").probes == first.probes != []

@@ -1,0 +1,53 @@
+"""Look at a dataset first: `python -m xray.audit data=folder data.root=<folder>`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+LEAKS = 3
+"""Exit status where leaks or contradictions were found."""
+
+
+def audit(cfg: "DictConfig") -> int:
+    """Audit a dataset as it lies, into the run directory `cfg.paths.run`.
+
+    Returns:
+        The exit status: 0, or 3 where leaks or contradictions were found.
+    """
+    # Imported here, so that --help and a mistyped key answer at once.
+    from rich.console import Console
+
+    from xray import build
+    from xray.data.audit import audit as audit_images
+    from xray.results.audit import audit_tables, conclusions, write_audit
+    from xray.results.store import write_environment
+
+    run, console = Path(cfg.paths.run), Console()
+    write_environment(run, cfg.seed)
+    data = build.build_data(cfg)
+    data.prepare_data()
+    collection = data.collection()
+    screening = data.screening(collection)
+    found = audit_images(collection, screening, data.classes, seed=cfg.seed, folder=data.audit_dir)
+    write_audit(run, found)
+    console.print(*audit_tables(found))
+    for sentence in conclusions(found):
+        console.print(sentence, soft_wrap=True)
+    console.print(f"run directory: {run}", soft_wrap=True)
+    return 0 if found.passed else LEAKS
+
+
+def main() -> None:
+    """Compose the configuration from the command line and audit."""
+    statuses: list[int] = []
+    launch("audit", lambda cfg: statuses.append(audit(cfg)))
+    sys.exit(max(statuses, default=0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""What the cache of frozen activations holds: `python -m xray.cache clear=stale`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def cache(cfg: "DictConfig") -> None:
+    """List the entries of a cache, or remove some; those that a live process uses stay."""
+    # Imported here, so that --help and a mistyped key answer at once.
+    from rich.console import Console
+
+    from xray.features.entry import list_entries
+    from xray.features.listing import cache_table, clear
+
+    folder, console = Path(cfg.dir), Console()
+    if cfg["clear"] is not None:
+        console.print(clear(folder, cfg["clear"]))
+    console.print(cache_table(folder, list_entries(folder)))
+
+
+def main() -> None:
+    """Compose the configuration from the command line and list or clear."""
+    launch("cache", cache)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Whether a dataset can carry a result, as it lies."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xray.data.collection import Collection
+from xray.data.litter import find_litter
+from xray.integrity.clusters import cluster
+from xray.integrity.findings import Finding, Placed, Verdict, count, find, judge
+from xray.integrity.index import store_name
+from xray.integrity.kept import kept
+from xray.integrity.probe import Probe, source_probe
+from xray.integrity.screen import Screening
+from xray.types import SPLITS, Split
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is found in a dataset as it lies, before anything is carved or left out.
+
+    Attributes:
+        collection: Its images, in the splits they were given.
+        screening: What is known of them, in their order.
+        classes: Class names.
+        findings: All that is wrong.
+        probes: How well the class can be told from what should not matter.
+        unknown_patients: Images whose patient nothing tells.
+    """
+
+    collection: Collection
+    screening: Screening
+    classes: Sequence[str]
+    findings: Sequence[Finding]
+    probes: Sequence[Probe]
+    unknown_patients: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether test figures on these splits could be trusted."""
+        return judge(self.findings, self.unknown_patients)
+
+    @property
+    def contradictions(self) -> int:
+        """Pairs of one exposure that lie in two classes."""
+        return sum(finding.kind == "contradiction" for finding in self.findings)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are neither leaks nor contradictions."""
+        return self.verdict != "leaks found" and not self.contradictions
+
+    def counts(self) -> dict[Split, dict[str, Any]]:
+        """Count images, patients and classes: split -> numbers."""
+        counted: dict[Split, dict[str, Any]] = {}
+        for split in SPLITS:
+            samples = [self.collection.samples[i] for i in self.collection.positions(split)]
+            targets = Counter(sample.target for sample in samples)
+            if samples:
+                counted[split] = {
+                    "images": len(samples),
+                    "patients": len({sample.owner for sample in samples}),
+                    "classes": {name: targets[i] for i, name in enumerate(self.classes)},
+                }
+        return counted
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for audit.json."""
+        return {
+            "root": self.collection.root.name,
+            "verdict": self.verdict,
+            "contradictions": self.contradictions,
+            "unknown_patients": self.unknown_patients,
+            "splits": self.counts(),
+            "findings": count(self.findings),
+            "source_probe": [{**asdict(probe), "leaks": probe.leaks} for probe in self.probes],
+            "files": self.screening.index.digest,
+        }
+
+
+def audit(
+    collection: Collection,
+    screening: Screening,
+    classes: Sequence[str],
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+) -> Audit:
+    """Audit a dataset as it lies.
+
+    Args:
+        collection: Its images.
+        screening: What is known of them, in their order.
+        classes: Class names.
+        seed: Of the source probe.
+        folder: Keeps what the probe found; None: nothing is kept.
+    """
+    samples = collection.samples
+    placed = Placed(samples, collection.splits, collection.root, classes)
+    usable = screening.index.usable()
+    clusters = cluster(
+        [sample.owner for sample in samples],
+        [(pair.first, pair.second) for pair in screening.pairs],
+    )
+    targets = np.array([sample.target for sample in samples], np.int64)
+    name = f"{store_name(collection.root)}_probe.json"
+    groups = hashlib.sha256(targets.tobytes() + clusters.tobytes()).hexdigest()
+    probes = kept(
+        folder / name if folder else None,
+        {"files": screening.index.digest, "groups": groups, "seed": seed},
+        lambda: [
+            astuple(probe)
+            for probe in source_probe(
+                screening.index.rows[usable], targets[usable], clusters[usable], seed
+            )
+        ],
+    )
+    return Audit(
+        collection=collection,
+        screening=screening,
+        classes=classes,
+        findings=[*find(placed, screening), *find_litter(collection.root)],
+        probes=[Probe(*probe) for probe in probes],
+        unknown_patients=sum(sample.patient is None for sample in samples),
+    )

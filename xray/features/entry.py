@@ -1,0 +1,105 @@
+"""What a folder of cached activations is made of; nothing here needs torch."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_NAME = re.compile(r"(train|val|test)_[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The activations of one split, finished or being computed.
+
+    Args:
+        folder: Of the cache.
+        name: "<split>_<key>".
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def array(self) -> Path:
+        """The finished activations, a .npy file."""
+        return self.folder / f"{self.name}.npy"
+
+    @property
+    def record(self) -> Path:
+        """What they are, and their checksums; its time of change is that of their last use."""
+        return self.folder / f"{self.name}.json"
+
+    @property
+    def part(self) -> Path:
+        """The activations while they are computed; as large as they will be."""
+        return self.folder / f"{self.name}.part"
+
+    @property
+    def journal(self) -> Path:
+        """Which blocks of the part are done."""
+        return self.folder / f"{self.name}.journal"
+
+    @property
+    def fill_lock(self) -> Path:
+        """Held by the process that computes."""
+        return self.folder / f".{self.name}.lock"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the activations are finished."""
+        return self.array.is_file() and self.record.is_file()
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk; of a part, what it will take."""
+        return sum(path.stat().st_size for path in (self.array, self.part) if path.is_file())
+
+    @property
+    def made(self) -> float:
+        """When the activations were last written, seconds since the epoch."""
+        return _newest(self.array, self.part)
+
+    @property
+    def used(self) -> float:
+        """When they were last used or written, seconds since the epoch."""
+        return _newest(self.array, self.part, self.record, self.journal)
+
+    def in_use(self) -> bool:
+        """Tell whether a live process holds them, and take the marks of dead ones away.
+
+        Only to be asked with the folder's lock held.
+        """
+        marks = list(self.folder.glob(f".{self.name}.*.use"))
+        return bool([mark for mark in marks if not _dead(mark)])
+
+    def remove(self) -> None:
+        """Delete the entry's files, but not its lock."""
+        # Without its record an array is never taken for a finished one.
+        for path in (self.record, self.array, self.journal, self.part):
+            path.unlink(missing_ok=True)
+
+
+def list_entries(folder: Path) -> list[Entry]:
+    """List what a folder holds, by name; files that are not the cache's own are passed over."""
+    if not folder.is_dir():
+        return []
+    suffixes = {".npy", ".json", ".part", ".journal"}
+    names = {path.stem for path in folder.iterdir() if path.suffix in suffixes}
+    return [Entry(folder, name) for name in sorted(names) if _NAME.fullmatch(name)]
+
+
+def _newest(*paths: Path) -> float:
+    return max((path.stat().st_mtime for path in paths if path.is_file()), default=0.0)
+
+
+def _dead(mark: Path) -> bool:
+    lock = FileLock(mark)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    mark.unlink(missing_ok=True)
+    lock.release()
+    return True
