@@ -461,7 +461,10 @@ def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
 # --- help, and other verbs
 
 
-@pytest.mark.parametrize("verb", ["train", "gradcam", "evaluate", "compare"])
+VERBS = ["prepare", "audit", "train", "evaluate", "gradcam", "compare", "cache"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_is_short_and_shows_commands(run: Verb, verb: str) -> None:
     outcome = run("optim.lr=abc", "--help", verb=verb, task=never)
     assert outcome.status == 0
@@ -475,6 +478,8 @@ def test_help_lists_the_groups(run: Verb) -> None:
     lines = run("-h").out.splitlines()
     assert f"  model        {MODELS}" in lines
     assert "  data/groups  three_class, two_class" in lines
+    # Of another verb.
+    assert not [line for line in lines if line.startswith("  source ")]
 
 
 def test_hydra_shows_the_configuration(run: Verb) -> None:

@@ -1,5 +1,6 @@
 """The keys of `data` and `transform`."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -25,20 +26,29 @@ from xray.schema.targets import Foreign, by_target
 CLASSES = 2
 
 
-def _distinct(groups: dict[str, list[str]]) -> dict[str, list[str]]:
-    if len(groups) < CLASSES:
-        raise PydanticCustomError("problem", "data.groups needs two classes or more")
-    owner: dict[str, str] = {}
-    for name, folders in groups.items():
-        for folder in {fold_name(folder) for folder in (name, *folders)}:
-            if owner.setdefault(folder, name) != name:
-                raise PydanticCustomError(
-                    "problem",
-                    "data.groups: the folder name '{folder}' means both {one} and {other}; "
-                    "leave one of them out",
-                    {"folder": folder, "one": owner[folder], "other": name},
-                )
-    return groups
+def distinct_folders(key: str) -> Callable[[dict[str, list[str]]], dict[str, list[str]]]:
+    """Make a check that each folder name means one class.
+
+    Args:
+        key: Where the grouping stands, for the message.
+    """
+
+    def check(groups: dict[str, list[str]]) -> dict[str, list[str]]:
+        if len(groups) < CLASSES:
+            raise PydanticCustomError("problem", "{key} needs two classes or more", {"key": key})
+        owner: dict[str, str] = {}
+        for name, folders in groups.items():
+            for folder in {fold_name(folder) for folder in (name, *folders)}:
+                if owner.setdefault(folder, name) != name:
+                    raise PydanticCustomError(
+                        "problem",
+                        "{key}: the folder name '{folder}' means both {one} and {other}; "
+                        "leave one of them out",
+                        {"key": key, "folder": folder, "one": owner[folder], "other": name},
+                    )
+        return groups
+
+    return check
 
 
 class Folder(Strict):
@@ -53,7 +63,8 @@ class Folder(Strict):
         ),
     ]
     groups: Annotated[
-        dict[str, Annotated[list[Text], wants("a list of folder names")]], AfterValidator(_distinct)
+        dict[str, Annotated[list[Text], wants("a list of folder names")]],
+        AfterValidator(distinct_folders("data.groups")),
     ]
     size: Side
     batch_size: Count

@@ -21,6 +21,7 @@ from xray.schema.fields import (
 )
 from xray.schema.model import Cache, Model, Optim
 from xray.schema.report import sentences
+from xray.schema.source import PrepareKeys
 from xray.schema.targets import Foreign
 from xray.schema.training import KNOWN, ModelCheckpoint, Monitor, Part, Trainer, TrainerPart
 
@@ -126,6 +127,12 @@ class Evaluate(Strict):
     paths: Paths
 
 
+class Prepare(PrepareKeys):
+    """conf/prepare.yaml."""
+
+    paths: Paths
+
+
 class CacheVerb(Strict):
     """conf/cache.yaml."""
 
@@ -159,6 +166,7 @@ VERBS: dict[str, type[BaseModel]] = {
     "evaluate": Evaluate,
     "compare": Compare,
     "cache": CacheVerb,
+    "prepare": Prepare,
 }
 
 

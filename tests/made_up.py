@@ -1,0 +1,137 @@
+"""Archives of the true layouts with made-up pictures, and the verb on them."""
+
+import csv
+import io
+import logging
+import os
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from xray.data.manifest import Row, read_manifest
+from xray.prepare import main
+
+
+def picture(seed: int, *, width: int = 48, height: int = 40, kind: str = "PNG") -> bytes:
+    """Encode noise."""
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def dicom(*, seed: int, name: str, view: str) -> bytes:
+    """Encode a radiograph of noise, with a patient in its header."""
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    data = FileDataset("x.dcm", {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SOPClassUID, data.SOPInstanceUID = (
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID,
+    )  # fmt: skip
+    data.PatientName, data.PatientID, data.ViewPosition = name, name, view
+    data.Rows, data.Columns, data.SamplesPerPixel = 40, 48, 1
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 48), dtype=np.uint8)
+    data.PixelData = pixels.tobytes()
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def pictures(names: Sequence[str]) -> dict[str, bytes]:
+    """Encode a picture a name, each another one."""
+    kinds = {".png": "PNG", ".gif": "GIF", ".bmp": "BMP"}
+    return {
+        name: picture(i, kind=kinds.get(Path(name).suffix.lower(), "JPEG"))
+        for i, name in enumerate(names)
+    }
+
+
+def table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> bytes:
+    """Write a CSV file."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(lines)
+    return text.getvalue().encode()
+
+
+def lay(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files below a folder."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def pack(archive: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files into a zip archive."""
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return archive
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+
+def prepare(root: Path, *argv: str) -> Outcome:
+    """Run the verb in this process, with its outputs below `root`."""
+    logger = logging.getLogger()
+    handlers, level = list(logger.handlers), logger.level
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    try:
+        with (
+            patch.dict(os.environ, {"XRAY_ROOT": str(root), "COLUMNS": "200"}),
+            patch.object(sys, "argv", ["prepare.py", *argv]),
+            # Under a debugger, or what it takes for one, Hydra raises all errors.
+            patch("hydra._internal.utils.is_under_debugger", lambda: False),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            main()
+    except SystemExit as error:
+        status = int(error.code or 0)
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+    return Outcome(status, out.getvalue(), err.getvalue())
+
+
+def prepared(root: Path, *argv: str) -> dict[str, Row]:
+    """Run the verb into root/tree, and read what came of it: every file but masks is listed."""
+    outcome = prepare(root, f"out={root}/tree", *argv)
+    assert (outcome.status, outcome.err) == (0, "")
+    rows = read_manifest(root / "tree")
+    assert rows is not None
+    found = {p.relative_to(root / "tree").as_posix() for p in (root / "tree").glob("*/**/*.*")}
+    assert {name for name in found if not name.startswith("masks/")} == set(rows)
+    return rows
+
+
+def rejected(root: Path) -> list[tuple[str, str, str]]:
+    """Read root/tree/rejected.csv without its header."""
+    with (root / "tree" / "rejected.csv").open(newline="") as file:
+        header, *lines = csv.reader(file)
+    assert header == ["source", "path", "reason"]
+    return [(source, path, reason) for source, path, reason in lines]

@@ -1,0 +1,195 @@
+# ruff: noqa: E501 (tables stay tables)
+"""Folders and tables of one's own, through the real entry point."""
+
+from pathlib import Path
+
+import pytest
+from made_up import dicom, lay, pack, picture, pictures, prepare, prepared, rejected, table
+
+FLAT = ["COVID-19/patient01_1.png", "COVID-19/patient01_2.png", "COVID-19/patient02_1.png",
+        "Healthy/patient03_1.jpg", "Healthy/patient04_1.jpg", "Healthy/.hidden.jpg",
+        "masks/lesion/COVID-19/patient01_1.png", "__MACOSX/Healthy/._patient03_1.jpg"]  # fmt: skip
+
+
+def test_a_flat_folder_in_an_archive(tmp_path: Path) -> None:
+    files = pictures([f"wrap/site/{name}" for name in FLAT])
+    rows = prepared(tmp_path, "source=folder", f"path={pack(tmp_path / 'a.zip', files)}")
+    assert {row.split for row in rows.values()} == {"train", "test"}
+    patients = {Path(path).name: (row.patient, row.class_name) for path, row in rows.items()}
+    assert patients == {
+        "patient01_1.png": ("folder-patient01", "covid"),
+        "patient01_2.png": ("folder-patient01", "covid"),
+        "patient02_1.png": ("folder-patient02", "covid"),
+        "patient03_1.jpg": ("folder-patient03", "normal"),
+        "patient04_1.jpg": ("folder-patient04", "normal"),
+    }
+    splits = {row.split for row in rows.values() if row.patient == "folder-patient01"}
+    assert len(splits) == 1
+    [mask] = (tmp_path / "tree" / "masks" / "lesion").rglob("*.png")
+    assert mask.read_bytes() == files["wrap/site/masks/lesion/COVID-19/patient01_1.png"]
+    assert mask.relative_to(tmp_path / "tree" / "masks" / "lesion").as_posix() in rows
+
+
+def test_given_splits_stay(tmp_path: Path) -> None:
+    names = [
+        f"{split}/{label}/{split}{label}{i}.png"
+        for split in ("Train", "valid", "test")
+        for label in ("normal", "virus")
+        for i in (1, 2)
+    ]
+    rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', pictures(names))}")
+    assert set(rows) == {
+        f"{to}/{name}/{split}{label}{i}.png"
+        for split, to in (("Train", "train"), ("valid", "val"), ("test", "test"))
+        for label, name in (("normal", "normal"), ("virus", "pneumonia"))
+        for i in (1, 2)
+    }
+
+
+def test_a_test_set_is_carved_where_there_is_none(tmp_path: Path) -> None:
+    names = [
+        f"{split}/{label}/{split}{label}{i}.png"
+        for split, count in (("train", 6), ("val", 2))
+        for label in ("normal", "virus")
+        for i in range(count)
+    ]
+    rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', pictures(names))}")
+    of = {split: [p for p in rows if p.startswith(split)] for split in ("train", "val", "test")}
+    assert {split: len(paths) for split, paths in of.items()} == {"train": 10, "val": 4, "test": 2}
+    assert all(Path(path).name.startswith("val") for path in of["val"])
+    assert all(Path(path).name.startswith("train") for path in of["test"])
+
+
+def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
+    files = pictures([f"{label}/x_p{i}_1.png" for label in ("normal", "covid") for i in (1, 2)])
+    rows = prepared(
+        tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat",
+        "source.folder.patient_pattern='_(p\\d)_'",
+    )  # fmt: skip
+    assert {row.patient for row in rows.values()} == {"folder-p1", "folder-p2"}
+
+
+def test_an_unknown_label_is_an_error_unless_left_out(tmp_path: Path) -> None:
+    files = pictures(["normal/a.png", "normal/b.png", "covid/c.png", "covid/d.png", "TBC/e.png"])
+    path = f"path={lay(tmp_path / 'in', files)}"
+    outcome = prepare(tmp_path, "source=folder", path)
+    assert outcome.status == 1
+    assert "folder: no class claims the label 'TBC' (e.png)" in outcome.err
+    assert "sars cov 2, tbc]'), or leave its images out ('leave_out=[\"TBC\"]')" in outcome.err
+    rows = prepared(tmp_path, "source=folder", path, "leave_out=[tbc]", "split=flat")
+    assert set(rows) == {"normal/a.png", "normal/b.png", "covid/c.png", "covid/d.png"}
+    assert "no class claims them: TBC (1)" in (tmp_path / "tree" / "SOURCE.md").read_text()
+
+
+def test_names_that_meet_are_numbered(tmp_path: Path) -> None:
+    files = pictures([f"normal/{p}/a.{e}" for p, e in (("1", "png"), ("2", "jpg"), ("3", "PNG"))])
+    files |= pictures(["normal/folder_a-2.png", "covid/a.png"])
+    rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat")
+    assert set(rows) == {
+        "normal/folder_a.png", "normal/folder_a-3.jpg", "normal/folder_a-4.PNG",
+        "normal/folder_a-2.png", "covid/a.png",
+    }  # fmt: skip
+
+
+def test_two_classes(tmp_path: Path) -> None:
+    files = pictures(["normal/a.png", "covid/c.png"])
+    rows = prepared(
+        tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat",
+        "data/groups@groups=two_class",
+    )  # fmt: skip
+    assert set(rows) == {"normal/a.png", "pneumonia/c.png"}
+
+
+def test_dicom_files_lose_their_names(tmp_path: Path) -> None:
+    files = {
+        "normal/DOE_JOHN_1.dcm": dicom(seed=1, name="DOE^JOHN", view="PA"),
+        "normal/DOE_JOHN_2.dcm": dicom(seed=2, name="DOE^JOHN", view="AP"),
+        "covid/ROE_1.dcm": dicom(seed=3, name="ROE^JANE", view="LATERAL"),
+        "covid/noone.dcm": dicom(seed=4, name="", view=""),
+        "covid/bad.dcm": b"no DICOM",
+    }
+    rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat")
+    assert {path: (row.patient, row.view) for path, row in rows.items()} == {
+        "covid/patient00001_dicom000001.png": ("folder-patient00001", "LATERAL"),
+        "covid/dicom000003.png": (None, None),
+        "normal/patient00002_dicom000004.png": ("folder-patient00002", "PA"),
+        "normal/patient00002_dicom000005.png": ("folder-patient00002", "AP"),
+    }
+    [(source, path, reason)] = rejected(tmp_path)
+    assert (source, path) == ("folder", "covid/bad.dcm")
+    assert reason
+    written = b"".join(p.read_bytes() for p in (tmp_path / "tree").rglob("*.*"))
+    assert b"DOE" not in written
+    assert b"ROE" not in written
+
+
+def manifest(folder: Path, lines: list[tuple[str, ...]]) -> Path:
+    files = pictures([line[0] for line in lines])
+    files["list.csv"] = table(("path", "label", "patient", "view", "split", "mrn"), lines)
+    return lay(folder, files) / "list.csv"
+
+
+LINES = [
+    ("x/a.png", "Normal", "MRN-4711", "PA", "train", "4711"),
+    ("x/b.png", "Normal", "MRN-4711", "AP", "train", "4711"),
+    ("y/a.png", "covid", "MRN-0815", "", "Test", "0815"),
+    ("y/c.png", "pneumonia", "", "", "", ""),
+]
+
+
+def test_a_table(tmp_path: Path) -> None:
+    rows = prepared(tmp_path, "source=manifest", f"path={manifest(tmp_path / 'in', LINES)}")
+    assert {path: (row.patient, row.view) for path, row in rows.items()} == {
+        "train/normal/a.png": ("manifest-patient00001", "PA"),
+        "train/normal/b.png": ("manifest-patient00001", "AP"),
+        "test/covid/a.png": ("manifest-patient00002", None),
+        "train/pneumonia/c.png": (None, None),
+    }
+    written = "".join(p.read_text() for p in (tmp_path / "tree").iterdir() if p.is_file())
+    assert "4711" not in written
+    assert "0815" not in written
+
+
+def test_a_prepared_tree_is_a_table(tmp_path: Path) -> None:
+    first = prepared(tmp_path, "source=manifest", f"path={manifest(tmp_path / 'in', LINES)}")
+    (tmp_path / "tree").rename(tmp_path / "first")
+    again = prepared(tmp_path, "source=manifest", f"path={tmp_path}/first")
+    assert set(again) == set(first)
+    assert {path: row.label for path, row in again.items()} == {
+        path: row.label for path, row in first.items()
+    }
+
+
+def test_a_table_in_an_archive(tmp_path: Path) -> None:
+    content = {"a.png": picture(0), "manifest.csv": table(("path", "label"), [("a.png", "covid")])}
+    archive = pack(tmp_path / "a.zip", content)
+    rows = prepared(tmp_path, "source=manifest", f"path={archive}", "split=flat")
+    assert set(rows) == {"covid/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"file,label\n", "has no column 'path'; it has: file, label. Name the columns so."),
+        (b"", "has no column 'path, label'; it has: none."),
+        (b"path,label,split\na.png,covid,dev\n", "line 2: the split is 'dev'. Write train, val, test"),
+        (b"path,label\n\xff,covid\n", "cannot be read ('utf-8' codec"),
+        (b"path,label\na.png,covid\n", "0 are left out by their label, 1 are listed but not there"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_table(tmp_path: Path, content: bytes, said: str) -> None:
+    file = lay(tmp_path / "in", {"x.csv": content}) / "x.csv"
+    outcome = prepare(tmp_path, "source=manifest", f"path={file}")
+    assert outcome.status == 1
+    assert said in outcome.err
+
+
+def test_a_folder_without_a_table(tmp_path: Path) -> None:
+    outcome = prepare(tmp_path, "source=manifest", f"path={lay(tmp_path / 'in', {'a': b''})}")
+    assert "holds no manifest.csv. Pass path=<the CSV file>." in outcome.err
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    outcome = prepare(tmp_path, "source=folder", f"path={tmp_path}/in")
+    assert "in holds no folders. Expected train/<class>/" in outcome.err

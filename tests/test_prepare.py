@@ -1,0 +1,470 @@
+# ruff: noqa: E501 (tables stay tables)
+"""python -m xray.prepare: how a tree is laid out, kept, refused and left alone."""
+
+import os
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from made_up import lay, pack, picture, pictures, prepare, prepared, rejected
+
+from xray.cli.helptext import help_text
+from xray.config import CONF_DIR
+from xray.imaging.read import read_image
+from xray.sources import write
+
+KERMANY = [
+    f"{split}/{label}.jpeg"
+    for split, label in [
+        ("train", "NORMAL/IM-0001-0001"), ("train", "NORMAL/IM-0002-0001"),
+        ("train", "PNEUMONIA/person1_bacteria_1"), ("train", "PNEUMONIA/person1_bacteria_2"),
+        ("train", "PNEUMONIA/person2_bacteria_3"), ("test", "NORMAL/IM-0003-0001"),
+        ("test", "PNEUMONIA/person1_bacteria_7"),
+    ]
+]  # fmt: skip
+
+
+@pytest.fixture
+def kermany(tmp_path: Path) -> Path:
+    return lay(tmp_path / "kermany", pictures(KERMANY))
+
+
+def covid(root: Path, names: tuple[str, ...] = ("IM-0001-0001.jpg", "x.jpg")) -> Path:
+    files = [
+        f"{split}/{label}/{name}"
+        for split in ("train", "test")
+        for label in ("Covid", "Normal", "Viral Pneumonia")
+        for name in names
+    ]
+    return lay(root, {name: picture(100 + i, kind="JPEG") for i, name in enumerate(files)})
+
+
+def tree(root: Path) -> set[str]:
+    return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+
+
+# --- the end of it
+
+
+def test_what_is_said_at_the_end(tmp_path: Path, kermany: Path) -> None:
+    outcome = prepare(tmp_path, "source=kermany", f"path={kermany}")
+    assert (outcome.status, outcome.err) == (0, "")
+    out = tmp_path / "outputs" / "data" / "kermany"
+    lines = [" ".join(line.split()) for line in outcome.out.replace("│", " ").splitlines()]
+    assert "normal 2 1 3" in lines
+    assert "pneumonia 3 1 4" in lines
+    assert "covid 0 0 0" in lines
+    assert "all 5 2 7" in lines
+    # person1_bacteria is in train and in test.
+    assert "7 images of 5 patients" in lines
+    assert "patients in more than one split: 1; split=carve keeps each in one" in lines
+    assert "Licence: CC BY 4.0" in lines
+    assert any("https://doi.org/10.17632/rscbjbr9sj.2" in line for line in lines)
+    assert lines[-1] == f"python -m xray.train data=folder data.root={out}"
+    assert {"manifest.csv", "SOURCE.md", "prepare.json"} < tree(out)
+    assert "rejected.csv" not in tree(out)
+
+
+def test_training_reads_what_was_prepared(tmp_path: Path, kermany: Path) -> None:
+    from xray.data.folder import XrayFolder, compile_patient_pattern
+    from xray.data.groups import Groups
+    from xray.data.layout import find_layout
+
+    prepared(tmp_path, "source=kermany", f"path={kermany}")
+    layout = find_layout(tmp_path / "tree")
+    assert set(layout) == {"train", "test"}
+    groups = Groups({"normal": ["normal"], "sick": ["pneumonia", "covid"]})
+    folder = XrayFolder(layout["train"], groups, compile_patient_pattern(None))
+    assert [(s.path.name, s.target) for s in folder.records] == [
+        ("IM-0001-0001.jpeg", 0), ("IM-0002-0001.jpeg", 0), ("person1_bacteria_1.jpeg", 1),
+        ("person1_bacteria_2.jpeg", 1), ("person2_bacteria_3.jpeg", 1),
+    ]  # fmt: skip
+
+
+# --- splits
+
+
+def test_carving_keeps_patients_together(tmp_path: Path, kermany: Path) -> None:
+    rows = prepared(tmp_path, "source=kermany", f"path={kermany}", "split=carve")
+    splits = {row.split for row in rows.values() if row.patient == "kermany-person1_bacteria"}
+    assert len(splits) == 1
+    for name in ("normal", "pneumonia"):
+        assert {r.split for r in rows.values() if r.class_name == name} == {"train", "test"}
+
+
+def test_one_patient_cannot_be_carved(tmp_path: Path) -> None:
+    files = pictures(["covid/patient01_1.png", "normal/a.png", "normal/b.png"])
+    outcome = prepare(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}")
+    assert "test cannot be carved from 3 images: class 'covid' has a single" in outcome.err
+
+
+# --- several sources
+
+
+def combine(tmp_path: Path, kermany: Path, *argv: str) -> dict:
+    return prepared(
+        tmp_path, "source=[kermany,covid19_image]", f"source.kermany.path={kermany}",
+        f"source.covid19_image.path={covid(tmp_path / 'covid')}", *argv,
+    )  # fmt: skip
+
+
+def test_sources_are_merged_and_names_that_meet_are_told_apart(
+    tmp_path: Path, kermany: Path
+) -> None:
+    rows = combine(tmp_path, kermany)
+    assert {path for path in rows if path.startswith("train/normal/")} == {
+        "train/normal/kermany_IM-0001-0001.jpeg",
+        "train/normal/covid19_image_IM-0001-0001.jpg",
+        "train/normal/IM-0002-0001.jpeg",
+        "train/normal/x.jpg",
+    }
+    assert len(rows) == 7 + 12
+    sources = {row.source for row in rows.values()}
+    assert sources == {"kermany", "covid19_image"}
+    assert rows["train/normal/kermany_IM-0001-0001.jpeg"].patient == "kermany-im-0001"
+    note = (tmp_path / "tree" / "SOURCE.md").read_text()
+    assert "Licence: CC BY 4.0" in note
+    assert "Licence: CC BY-SA 4.0" in note
+
+
+def test_two_of_a_kind_may_be_merged_under_names_of_their_own(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        lay(tmp_path / name, pictures(["normal/1.png", "covid/1.png"]))
+    target = "_target_: xray.sources.folder.Folder, patient_pattern: null"
+    rows = prepared(
+        tmp_path, f"+source.north={{{target}, path: {tmp_path}/a}}",
+        f"+source.south={{{target}, path: {tmp_path}/b}}", "split=flat",
+    )  # fmt: skip
+    assert set(rows) == {
+        f"{name}/{site}_1.png" for name in ("normal", "covid") for site in ("north", "south")
+    }
+
+
+def test_copies_are_counted(tmp_path: Path) -> None:
+    files = {"train/normal/a.png": picture(1), "test/normal/b.png": picture(1),
+             "train/covid/c.png": picture(2), "train/covid/d.png": picture(2)}  # fmt: skip
+    outcome = prepare(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}")
+    assert "files that are copies of others: 2, across splits: 1" in outcome.out
+
+
+# --- limit
+
+
+def test_a_limit_takes_whole_patients(tmp_path: Path) -> None:
+    names = [
+        f"{split}/{label}/patient{split[0]}{label[0]}{p}_{i}.png".replace("patientt", "patient1")
+        for split in ("train", "test")
+        for label in ("normal", "covid")
+        for p in range(4)
+        for i in range(3)
+    ]
+    path = lay(tmp_path / "in", pictures([n.replace("patient1", "") for n in names]))
+    rows = prepared(
+        tmp_path, "source=folder", f"path={path}", "limit=7",
+        "source.folder.patient_pattern='^(..)_'",
+    )  # fmt: skip
+    counts = {
+        (row.split, row.class_name): [
+            r.patient for r in rows.values() if (r.split, r.class_name) == (row.split, row.class_name)
+        ]
+        for row in rows.values()
+    }  # fmt: skip
+    assert set(counts) == {(s, c) for s in ("train", "test") for c in ("normal", "covid")}
+    for patients in counts.values():
+        assert len(patients) == 6
+        assert sorted(patients.count(name) for name in set(patients)) == [3, 3]
+
+
+def test_a_limit_is_drawn_by_the_seed(tmp_path: Path, kermany: Path) -> None:
+    drawn = [
+        prepare(tmp_path, "source=kermany", f"path={kermany}", "limit=1", f"out={tmp_path}/{name}",
+                f"seed={seed}").status or tree(tmp_path / name)
+        for name, seed in (("a", 0), ("b", 0), ("c", 3))
+    ]  # fmt: skip
+    assert drawn[0] == drawn[1]
+    assert all(len({p for p in found if p.endswith("jpeg")}) >= 3 for found in drawn)
+
+
+# --- resizing, linking, trust
+
+
+def gradient(width: int, height: int) -> bytes:
+    row = np.linspace(0, 255, width).astype(np.uint8)
+    return cv2.imencode(".png", np.tile(row, (height, 1)))[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "large", "small"),
+    [
+        ([], (200, 100), (60, 40)),
+        (["size=80"], (80, 40), (60, 40)),
+        (["size=80", "upscale=true"], (80, 40), (80, 53)),
+        (["size=80", "keep_aspect=false"], (80, 80), (60, 40)),
+        (["size=80", "keep_aspect=false", "upscale=true"], (80, 80), (80, 80)),
+    ],
+)
+def test_sizes(
+    tmp_path: Path, options: list[str], large: tuple[int, int], small: tuple[int, int]
+) -> None:
+    files = {"normal/large.png": gradient(200, 100), "covid/small.png": gradient(60, 40)}
+    path = lay(tmp_path / "in", files)
+    rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", *options)
+    sizes = {row.class_name: (row.width, row.height) for row in rows.values()}
+    assert sizes == {"normal": large, "covid": small}
+    for path, row in rows.items():
+        pixels = read_image(tmp_path / "tree" / path)
+        assert pixels.shape == (row.height, row.width)
+        # Left is dark and right is bright, at any size.
+        assert pixels[:, 0].max() < 5
+        assert pixels[:, -1].min() > 250
+    if small == (60, 40):
+        kept = (tmp_path / "tree" / "covid" / "small.png").read_bytes()
+        assert kept == files["covid/small.png"]
+
+
+def test_what_is_too_narrow_once_resized_is_rejected(tmp_path: Path) -> None:
+    files = {"normal/a.png": gradient(200, 60), "covid/b.jpg": picture(1, width=90, height=90, kind="JPEG")}  # fmt: skip
+    path = lay(tmp_path / "in", files)
+    rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", "size=64")
+    assert set(rows) == {"covid/b.png"}
+    assert rejected(tmp_path) == [
+        ("folder", "normal/a.png", "would have 64 x 19 pixels, too few on a side")
+    ]
+
+
+def test_links(tmp_path: Path, kermany: Path) -> None:
+    prepared(tmp_path, "source=kermany", f"path={kermany}", "link=true")
+    one = tmp_path / "tree" / "train" / "normal" / "IM-0001-0001.jpeg"
+    assert one.samefile(kermany / "train" / "NORMAL" / "IM-0001-0001.jpeg")
+
+
+def test_copies_are_the_default(tmp_path: Path, kermany: Path) -> None:
+    prepared(tmp_path, "source=kermany", f"path={kermany}")
+    one = tmp_path / "tree" / "train" / "normal" / "IM-0001-0001.jpeg"
+    assert not one.samefile(kermany / "train" / "NORMAL" / "IM-0001-0001.jpeg")
+
+
+def test_where_links_are_not_to_be_had(
+    tmp_path: Path, kermany: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+    outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", "link=true")
+    assert outcome.status == 1
+    assert "(Invalid cross-device link). Hard links need one file system" in outcome.err
+    assert not list((tmp_path / "outputs" / "data").iterdir())
+
+
+def test_on_trust(tmp_path: Path) -> None:
+    path = lay(tmp_path / "in", {"normal/a.png": b"no picture", "covid/b.png": picture(0)})
+    rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", "verify=false")
+    assert set(rows) == {"normal/a.png", "covid/b.png"}
+    row = rows["covid/b.png"]
+    assert (row.width, row.height, row.bits, row.phash) == (None, None, None, None)
+    assert len(row.sha256 or "") == 64
+
+
+# --- bad files
+
+
+def test_bad_files_are_rejected_by_name(tmp_path: Path) -> None:
+    files = {
+        **pictures(["normal/a.png", "covid/b.png", "covid/old.gif", "covid/scan.bmp"]),
+        "normal/empty.png": b"",
+        "normal/cut.jpg": picture(3, kind="JPEG")[:300],
+        "covid/tiny.png": picture(4, width=20, height=20),
+        "covid/notes.txt": b"x",
+    }
+    archive = pack(tmp_path / "a.zip", files)
+    rows = prepared(tmp_path, "source=folder", f"path={archive}", "split=flat")
+    assert set(rows) == {"normal/a.png", "covid/b.png"}
+    reasons = {path: reason for _, path, reason in rejected(tmp_path)}
+    assert set(reasons) == {
+        "covid/old.gif", "covid/scan.bmp", "covid/tiny.png", "normal/cut.jpg", "normal/empty.png",
+    }  # fmt: skip
+    assert reasons["normal/empty.png"] == "is empty (0 bytes)"
+    assert reasons["covid/tiny.png"] == "has 20 x 20 pixels, fewer than 32 on a side"
+    assert reasons["covid/old.gif"] == "is a GIF image, which is not read"
+    assert "truncated" in reasons["normal/cut.jpg"]
+
+
+def test_a_picture_under_a_suffix_of_another_kind_becomes_a_png(tmp_path: Path) -> None:
+    path = lay(tmp_path / "in", {"normal/a.tif": picture(0), "covid/b.png": picture(1)})
+    rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", "verify=false")
+    assert set(rows) == {"normal/a.png", "covid/b.png"}
+
+
+def test_a_file_that_may_not_be_read_is_rejected(
+    tmp_path: Path, kermany: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write.os, "access", lambda path, mode: "person2" not in path.name)
+    rows = prepared(tmp_path, "source=kermany", f"path={kermany}")
+    assert len(rows) == 6
+    assert rejected(tmp_path) == [
+        ("kermany", "train/PNEUMONIA/person2_bacteria_3.jpeg", "cannot be opened")
+    ]
+
+
+def test_not_one_good_file(tmp_path: Path) -> None:
+    path = lay(tmp_path / "in", {"normal/a.png": b"x", "covid/b.png": b"y"})
+    outcome = prepare(tmp_path, "source=folder", f"path={path}", "split=flat")
+    assert "not one of 2 images can be used; folder: covid/b.png is text, not an" in outcome.err
+    assert not list((tmp_path / "outputs" / "data").iterdir())
+
+
+# --- once more, and half way
+
+
+def test_the_same_request_keeps_the_tree(tmp_path: Path, kermany: Path) -> None:
+    first = prepare(tmp_path, "source=kermany", f"path={kermany}", "leave_out=[normal]")
+    out = tmp_path / "outputs" / "data" / "kermany"
+    before = {name: (out / name).stat().st_mtime_ns for name in tree(out)}
+    (kermany / "train").rename(tmp_path / "gone")
+    again = prepare(
+        tmp_path, "source=kermany", f"path={kermany}", "leave_out=[normal]", "workers=1"
+    )
+    assert again.out == f"{out} was prepared before, as asked: it is kept\n{first.out}"
+    assert before == {name: (out / name).stat().st_mtime_ns for name in tree(out)}
+
+
+def test_another_request_is_refused(tmp_path: Path, kermany: Path) -> None:
+    prepared(tmp_path, "source=kermany", f"path={kermany}")
+    outcome = prepare(
+        tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/tree", "limit=1", "size=64"
+    )
+    assert outcome.err == (
+        f"error: {tmp_path}/tree was prepared from another request (these differ: limit, size). "
+        "Delete the folder to have it prepared anew, or pass another out=<folder>.\n"
+    )
+    outcome = prepare(tmp_path, "source=kermany", f"path={tmp_path}", f"out={tmp_path}/tree")
+    assert "(these differ: source.kermany.path)" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"mine.txt": b"x"}, "was not prepared (no readable prepare.json in it)"),
+        ({"prepare.json": b"{}"}, "was not prepared (no readable prepare.json in it)"),
+        ({"prepare.json": b"[]"}, "was not prepared (no readable prepare.json in it)"),
+    ],
+)
+def test_what_is_not_ours_is_left_alone(
+    tmp_path: Path, kermany: Path, content: dict[str, bytes], said: str
+) -> None:
+    lay(tmp_path / "tree", content)
+    outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/tree")
+    assert said in outcome.err
+    assert tree(tmp_path / "tree") == set(content)
+
+
+def test_a_tree_without_its_manifest(tmp_path: Path, kermany: Path) -> None:
+    prepared(tmp_path, "source=kermany", f"path={kermany}")
+    (tmp_path / "tree" / "manifest.csv").unlink()
+    outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/tree")
+    assert "has lost its manifest. Delete the folder, and prepare anew." in outcome.err
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path, kermany: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    assert len(prepared(tmp_path, "source=kermany", f"path={kermany}")) == 7
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (OSError, 1)])
+def test_a_stop_half_way_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], status: int
+) -> None:
+    archive = pack(tmp_path / "a.zip", pictures(KERMANY))
+    written = []
+    real = write.fingerprint
+
+    def stop(path: Path) -> object:
+        written.append(path)
+        if len(written) == 4:
+            raise error(28, "No space left on device")
+        return real(path)
+
+    monkeypatch.setattr(write, "fingerprint", stop)
+    outcome = prepare(tmp_path, "source=kermany", f"path={archive}", "workers=1")
+    assert outcome.status == status
+    assert len(written) >= 4
+    assert not list((tmp_path / "outputs" / "data").iterdir())
+
+
+def test_what_a_killed_run_left_is_named(tmp_path: Path, kermany: Path) -> None:
+    left = tmp_path / "outputs" / "data" / ".kermany.0123abcd.part"
+    left.mkdir(parents=True)
+    outcome = prepare(tmp_path, "source=kermany", f"path={kermany}")
+    assert outcome.status == 0
+    said = f"{left} is of a run that is under way or was killed; if killed, delete it"
+    assert outcome.out.splitlines()[0] == said
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path, kermany: Path) -> None:
+    (tmp_path / "file").write_text("")
+    outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/file/x")
+    assert "cannot be written" in outcome.err
+    assert "pass out=<folder that you may write>" in outcome.err
+
+
+# --- the command line
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ([], "source is not set. Choose one, such as source=kermany; --help lists them"),
+        (["path=x"], "source is not set. Choose one, such as source=kermany; --help lists them"),
+        (["source=kermani"], "there is no source 'kermani'. Did you mean 'kermany'?"),
+        (["source=folder"], "path is not set. It is where your images lie"),
+        (["source=[kermany,nih]", "path=x"], "path is of one source; of several write: "
+         "source.kermany.path=... source.nih.path=..."),
+        (["source=kermany", "split=oficial"], "split is 'oficial', but must be one of: official, "
+         "carve, flat. Did you mean 'official'?"),
+        (["source=kermany", "size=16"], "size is 16, but must be a whole number, 32 or greater"),
+        (["source=kermany", "limit=0"], "limit is 0, but must be a whole number, 1 or greater"),
+        (["source=kermany", "link=true", "size=64"], "link=true keeps files as they are"),
+        (["source=kermany", "upscale=true"], "upscale and keep_aspect say how images are resized"),
+        (["source=kermany", "test_fraction=0.9"], "test_fraction is 0.9, but must be a number "
+         "greater than 0, 0.5 or less"),
+        (["source=kermany", "groups.covid=[virus, lung opacity]"], "groups: the folder name "),
+        (["source=pneumonia_mnist", "source.pneumonia_mnist.resolution=32"],
+         "source.pneumonia_mnist.resolution is 32, but must be"),
+        (["source=covid_chestxray", "source.covid_chestxray.views=[]"],
+         "source.covid_chestxray.views is [], but must be a list of views"),
+        (["source=kermany", "source.kermany.pth=x"], "there is no key 'source.kermany.pth'. Did you "
+         "mean 'source.kermany.path'?"),
+        (["source=phantom", "path=x"], "phantoms are drawn: leave out path"),
+        (["source=kermany", "path=/nowhere"], "path=/nowhere: there is nothing. Pass path="),
+        (["-m", "source=kermany,nih"], "prepare does one thing at a time: leave out -m"),
+        (["+source.x={_target_: xray.sources.folder.Foldr}"], "Did you mean 'Folder'?"),
+    ],
+)  # fmt: skip
+def test_errors_on_the_command_line(tmp_path: Path, typed: list[str], said: str) -> None:
+    outcome = prepare(tmp_path, *typed)
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert outcome.err.startswith("error: ")
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_help_lists_every_source_with_its_licence_and_every_key() -> None:
+    import yaml
+    from hydra.utils import get_class
+
+    text = help_text("prepare")
+    for path in sorted((CONF_DIR / "source").glob("*.yaml")):
+        [(name, part)] = yaml.safe_load(path.read_text()).items()
+        assert name == path.stem
+        about = get_class(part["_target_"]).about
+        [line] = [line for line in text.splitlines() if line.split()[:1] == [name]]
+        count = re.search(r"[\d,]+", about.size)
+        if count:
+            assert f" {count[0]} images" in line
+            assert about.page.startswith("https://")
+    keys = yaml.safe_load((CONF_DIR / "prepare.yaml").read_text()).keys() - {"defaults", "hydra"}
+    assert all(f" {key} " in text for key in keys)

@@ -1,0 +1,62 @@
+"""Fetch and lay out a dataset: `python -m xray.prepare source=kermany path=<folder>`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+UNRECORDED = ("paths", "path", "out", "workers")
+"""Keys that do not change what a tree holds; each source has its own path."""
+
+
+def prepare(cfg: "DictConfig") -> None:
+    """Lay the sources out as a tree of images, and say what it holds and under which terms."""
+    # Imported here, so that --help and a mistyped key answer at once.
+    import os
+
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+    from rich.console import Console
+
+    from xray.sources.note import facts, findings, table
+    from xray.sources.tree import Plan, prepare_tree
+    from xray.sources.write import Treatment
+
+    sources = {name: instantiate(part, _convert_="all") for name, part in cfg.source.items()}
+    out = Path(cfg.out).expanduser() if cfg.out else Path(cfg.paths.data) / "-".join(sources)
+    request = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(request, dict)
+    plan = Plan(
+        groups=request["groups"],
+        leave_out=request["leave_out"],
+        split=cfg.split,
+        test_fraction=cfg.test_fraction,
+        limit=cfg.limit,
+        seed=cfg.seed,
+        treatment=Treatment(cfg.size, cfg.keep_aspect, cfg.upscale, cfg.verify, cfg.link),
+        workers=(os.cpu_count() or 1) if cfg.workers == "auto" else cfg.workers,
+    )
+    report = prepare_tree(
+        out.resolve(),
+        sources,
+        plan,
+        downloads=Path(cfg.paths.cache) / "downloads",
+        request={str(key): value for key, value in request.items() if key not in UNRECORDED},
+    )
+    console = Console()
+    console.print(table(report), *findings(report), sep="\n", soft_wrap=True)
+    for name, about in report.abouts.items():
+        console.print(f"\n{name}: {about.title}", *facts(about), sep="\n", soft_wrap=True)
+    console.print(f"\n{out}\npython -m xray.train data=folder data.root={out}", soft_wrap=True)
+
+
+def main() -> None:
+    """Compose the configuration from the command line and prepare."""
+    launch("prepare", prepare)
+
+
+if __name__ == "__main__":
+    main()

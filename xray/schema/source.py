@@ -1,0 +1,148 @@
+"""The keys of `prepare` and of its sources."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from xray.schema.data import Patients, distinct_folders
+from xray.schema.fields import (
+    Count,
+    Flag,
+    Pattern,
+    Seed,
+    Side,
+    Strict,
+    Text,
+    wants,
+)
+from xray.schema.targets import by_target
+
+
+def _given(value: Any) -> Any:
+    if value is None:
+        raise PydanticCustomError(
+            "problem", "path is not set. It is where your images lie: path=<archive, folder or CSV>"
+        )
+    return value
+
+
+def _one_or_more(value: Any) -> Any:
+    if value == {}:
+        raise PydanticCustomError(
+            "problem", "source is not set. Choose one, such as source=kermany; --help lists them"
+        )
+    return value
+
+
+class Download(Strict):
+    """A public dataset (conf/source)."""
+
+    target: Annotated[str, Field(alias="_target_")]
+    path: Text | None
+
+
+class CovidChestxray(Download):
+    """conf/source/covid_chestxray.yaml."""
+
+    views: Annotated[list[Text], Field(min_length=1), wants("a list of views, such as [PA, AP]")]
+
+
+class PneumoniaMnist(Download):
+    """conf/source/pneumonia_mnist.yaml."""
+
+    resolution: Literal[28, 64, 128, 224]
+
+
+class Local(Strict):
+    """Images of one's own (conf/source/manifest.yaml)."""
+
+    target: Annotated[str, Field(alias="_target_")]
+    path: Annotated[Text, BeforeValidator(_given)]
+
+
+class Folder(Local):
+    """conf/source/folder.yaml."""
+
+    patient_pattern: Pattern | None
+
+
+class Phantom(Strict):
+    """conf/source/phantom.yaml."""
+
+    target: Annotated[str, Field(alias="_target_")]
+    patients: Patients
+    views: Count
+    size: Side
+    drawing_seed: Seed
+
+
+Source: Any = by_target(
+    {
+        "xray.sources.kermany.Kermany": Download,
+        "xray.sources.covid19_radiography.Covid19Radiography": Download,
+        "xray.sources.covid19_image.Covid19Image": Download,
+        "xray.sources.covid_chestxray.CovidChestxray": CovidChestxray,
+        "xray.sources.pneumonia_mnist.PneumoniaMnist": PneumoniaMnist,
+        "xray.sources.nih.Nih": Download,
+        "xray.sources.rsna.Rsna": Download,
+        "xray.sources.folder.Folder": Folder,
+        "xray.sources.manifest.Manifest": Local,
+        "xray.sources.phantom.Phantom": Phantom,
+    }
+)
+
+Name = Annotated[
+    Annotated[str, Field(pattern=r"^\w[\w.-]*$")], wants("letters, digits, '_', '-' and '.'")
+]
+
+
+class PrepareKeys(Strict):
+    """conf/prepare.yaml, but for its paths."""
+
+    source: Annotated[dict[Name, Source], BeforeValidator(_one_or_more)]
+    path: Text | None
+    out: Text | None
+    groups: Annotated[
+        dict[str, Annotated[list[Text], wants("a list of folder names")]],
+        AfterValidator(distinct_folders("groups")),
+    ]
+    leave_out: Annotated[list[Text], wants("a list of labels")]
+    split: Literal["official", "carve", "flat"]
+    test_fraction: Annotated[
+        float, Field(gt=0, le=0.5), wants("a number greater than 0, 0.5 or less")
+    ]
+    limit: Count | None
+    size: Annotated[
+        Annotated[int, Field(ge=32)] | None, wants("a whole number, 32 or greater, or null")
+    ]
+    keep_aspect: Flag
+    upscale: Flag
+    verify: Flag
+    link: Flag
+    workers: Annotated[
+        Annotated[int, Field(ge=1)] | Literal["auto"],
+        wants("a whole number, 1 or greater, or auto"),
+    ]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Self:
+        if self.path is not None and len(self.source) > 1:
+            names = " ".join(f"source.{name}.path=..." for name in self.source)
+            raise PydanticCustomError(
+                "problem",
+                "path is of one source; of several write: {names}",
+                {"names": names},
+            )
+        if self.path is not None and any(isinstance(s, Phantom) for s in self.source.values()):
+            raise PydanticCustomError("problem", "phantoms are drawn: leave out path")
+        if self.link and self.size is not None:
+            raise PydanticCustomError(
+                "problem", "link=true keeps files as they are: leave out size, or link"
+            )
+        if self.size is None and (self.upscale or not self.keep_aspect):
+            raise PydanticCustomError(
+                "problem", "upscale and keep_aspect say how images are resized: pass size as well"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""Public datasets: how each is had, laid out, named and licensed."""

@@ -1,0 +1,54 @@
+"""The COVID-19 Radiography Database, with lung masks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from xray.sources.listing import find_folder, images_in
+from xray.sources.obtain import obtain_kaggle
+from xray.sources.source import About, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Covid19Radiography:
+    """Four classes of several origins, 299 px, each image with a lung mask of 256 px.
+
+    Args:
+        path: A local archive or folder; None: from Kaggle.
+    """
+
+    about: ClassVar = About(
+        title="COVID-19 Radiography Database (Qatar University, University of Dhaka)",
+        page="https://www.kaggle.com/datasets/tawsifurrahman/covid19-radiography-database",
+        licence="its authors' own terms, see the page; collected from sets of other licences",
+        citation="Chowdhury MEH et al. Can AI help in screening viral and COVID-19 pneumonia? IEEE "
+        "Access 8:132665, 2020. Rahman T et al. Exploring the effect of image enhancement "
+        "techniques on COVID-19 detection using chest X-ray images. Computers in Biology and "
+        "Medicine 132:104319, 2021.",
+        size="21,165 images with lung masks, 0.8 GB",
+        patients="Not told: every image counts as a patient. Its viral pneumonia and some of its "
+        "normal images are Kermany's, its COVID-19 is partly that of covid_chestxray.",
+        classes={
+            "Normal": "normal",
+            "Viral Pneumonia": "pneumonia",
+            "Lung_Opacity": "pneumonia",
+            "COVID": "covid",
+        },
+    )
+
+    path: str | None = None
+
+    def open(self, downloads: Path, work: Path) -> Path:
+        """See `Source.open`."""
+        handle = "tawsifurrahman/covid19-radiography-database"
+        return obtain_kaggle(handle, self.path, self.about, work)
+
+    def items(self, root: Path) -> Iterator[Item]:
+        """List <class>/images, with <class>/masks; the first versions had the images in <class>."""
+        top = find_folder(root, ("COVID", "Normal", "Viral Pneumonia"), self.about.page)
+        for label in self.about.classes:
+            inner = top / label / "images"
+            for path in images_in(inner if inner.is_dir() else top / label):
+                mask = top / label / "masks" / path.name
+                yield Item(path, label, masks={"lung": mask} if mask.is_file() else {})

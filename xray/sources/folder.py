@@ -1,0 +1,86 @@
+"""Any folder of class folders, with or without splits."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from xray.data.folder import compile_patient_pattern
+from xray.data.groups import is_noise
+from xray.data.layout import find_layout
+from xray.sources.dicom_names import DicomNames
+from xray.sources.listing import CANDIDATES, DICOM_SUFFIXES, folders_in, images_in
+from xray.sources.obtain import obtain_local
+from xray.sources.source import About, Item
+from xray.types import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Images in <class>/, or in <split>/<class>/; masks beside them in masks/<kind>/.
+
+    File names are kept, but for those of DICOM files, whose patients are told by their headers.
+
+    Args:
+        path: A local archive or folder.
+        patient_pattern: See `xray.data.folder.compile_patient_pattern`.
+    """
+
+    about: ClassVar = About(
+        title="A folder of your own",
+        page="the folder given as path=",
+        licence="that of your images: note it here",
+        citation="that of your images: note it here",
+        size="as it is",
+        patients="What patient_pattern finds in the file name; a name that it does not fit counts "
+        "as a patient. Of DICOM files: their header's, numbered anew.",
+    )
+
+    path: str
+    patient_pattern: str | None = None
+
+    def open(self, downloads: Path, work: Path) -> Path:
+        """See `Source.open`; folders that only wrap another are entered."""
+        root = obtain_local(self.path, work)
+        while (inner := _wrapped(root)) is not None:
+            root = inner
+        return root
+
+    def items(self, root: Path) -> Iterator[Item]:
+        """List the images of every class folder."""
+        names = DicomNames()
+        pattern = compile_patient_pattern(self.patient_pattern)
+        for split, folder in find_layout(root).items():
+            own: Split | None = None if folder == root else split
+            for label in folders_in(folder):
+                for path in images_in(label):
+                    item = Item(path, label.name, split=own, masks=_masks(root, path))
+                    if path.suffix.lower() in DICOM_SUFFIXES:
+                        yield names.rename(item)
+                    else:
+                        yield replace(item, patient=_patient(path, pattern))
+
+
+def _patient(path: Path, pattern: re.Pattern[str]) -> str | None:
+    match = pattern.search(path.stem)
+    return match[1 if match.re.groups else 0] if match else None
+
+
+def _wrapped(root: Path) -> Path | None:
+    """Give the only folder in `root` where it holds folders and no images of its own."""
+    inner = folders_in(root)
+    if len(inner) != 1 or not folders_in(inner[0]):
+        return None
+    is_loose = any(
+        path.suffix.lower() in CANDIDATES and not is_noise(path.name)
+        for folder in (root, inner[0])
+        for path in folder.iterdir()
+    )
+    return None if is_loose else inner[0]
+
+
+def _masks(root: Path, image: Path) -> dict[str, Path]:
+    places = (root / "masks").iterdir() if (root / "masks").is_dir() else ()
+    found = {kind.name: kind / image.relative_to(root).with_suffix(".png") for kind in places}
+    return {kind: mask for kind, mask in sorted(found.items()) if mask.is_file()}
