@@ -1,6 +1,9 @@
 """What a folder of cached activations is made of; nothing here needs torch."""
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +57,16 @@ class Entry:
     @property
     def size(self) -> int:
         """Bytes on disk; of a part, what it will take."""
-        return sum(path.stat().st_size for path in (self.array, self.part) if path.is_file())
+        return sum(status.st_size for status in _statuses(self.array, self.part))
+
+    @property
+    def allocated(self) -> int:
+        """Bytes that they take now: a part has holes."""
+        return sum(
+            status.st_blocks * 512 if path == self.part else status.st_size
+            for path in (self.array, self.part)
+            for status in _statuses(path)
+        )
 
     @property
     def made(self) -> float:
@@ -91,7 +103,14 @@ def list_entries(folder: Path) -> list[Entry]:
 
 
 def _newest(*paths: Path) -> float:
-    return max((path.stat().st_mtime for path in paths if path.is_file()), default=0.0)
+    return max((status.st_mtime for status in _statuses(*paths)), default=0.0)
+
+
+def _statuses(*paths: Path) -> Iterator[os.stat_result]:
+    """Look at what is there; another process may give a part its final name meanwhile."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.stat()
 
 
 def _dead(mark: Path) -> bool:

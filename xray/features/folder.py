@@ -101,7 +101,7 @@ class CacheFolder:
     def _make_room(self, wanted: Mapping[str, int]) -> None:
         others = [entry for entry in list_entries(self.path) if entry.name not in wanted]
         own, theirs = sum(wanted.values()), sum(entry.size for entry in others)
-        missing = sum(size - _allocated(Entry(self.path, name)) for name, size in wanted.items())
+        missing = sum(size - Entry(self.path, name).allocated for name, size in wanted.items())
         free = shutil.disk_usage(self.path).free
         over, short = own + theirs - int(self.max_gb * GIB), missing - free
         if max(over, short) <= 0:
@@ -113,7 +113,7 @@ class CacheFolder:
         for entry in sorted(unused, key=lambda entry: entry.used):
             if max(over, short) > 0:
                 chosen.append(entry)
-                over, short = over - entry.size, short - _allocated(entry)
+                over, short = over - entry.size, short - entry.allocated
         if max(over, short) > 0:
             raise self._no_room(own, over, short, theirs - sum(e.size for e in unused), free)
         for entry in chosen:
@@ -152,13 +152,7 @@ def _evict(entry: Entry) -> None:
 
 def _take_place(entry: Entry, size: int) -> None:
     """Let an entry that is yet to be computed count, from now on, as large as it will be."""
-    if not entry.complete and not entry.part.exists():
+    # In this order: what is no longer a part is complete.
+    if not entry.part.exists() and not entry.complete:
         with entry.part.open("wb") as file:
             file.truncate(size)
-
-
-def _allocated(entry: Entry) -> int:
-    """Tell how many bytes of the disk an entry takes now; a part has holes."""
-    if entry.part.is_file() and not entry.complete:
-        return entry.part.stat().st_blocks * 512
-    return entry.size

@@ -87,21 +87,25 @@ def make_plans(
         "device": device.type,
         "versions": package_versions(),
     }
-    static = data.train.describe() == data.evaluate.describe()
     plans: dict[Split, Plan] = {}
     for split in splits:
-        drawn = split == "train" and not static
-        transform = data.train if split == "train" else data.evaluate
-        own = {
-            "split": split,
-            "files": data.dataset(split).digest(times=True),
-            "transform": transform.describe(),
-            "seed": transform.seed if drawn else None,
-            "views": views if drawn else 1,
-        }
+        own = _describe_images(data, split, views)
         shape = (own["views"], len(data.dataset(split)), *row)
         plans[split] = Plan(split, shape, one.dtype, {**own, **common})
     return plans
+
+
+def _describe_images(data: XrayDataModule, split: Split, views: int) -> Description:
+    static = data.train.describe() == data.evaluate.describe()
+    drawn = split == "train" and not static
+    transform = data.train if split == "train" else data.evaluate
+    return {
+        "split": split,
+        "files": data.dataset(split).digest(times=True),
+        "transform": transform.describe(),
+        "seed": transform.seed if drawn else None,
+        "views": views if drawn else 1,
+    }
 
 
 def pools(model: XrayClassifier, maps: Tensor) -> bool:
