@@ -468,7 +468,7 @@ VERBS = ["prepare", "audit", "train", "evaluate", "gradcam", "compare", "cache"]
 def test_help_is_short_and_shows_commands(run: Verb, verb: str) -> None:
     outcome = run("optim.lr=abc", "--help", verb=verb, task=never)
     assert outcome.status == 0
-    assert outcome.out.count(f"python -m xray.{verb}") >= 7
+    assert outcome.out.count(f"python -m xray.{verb}") >= 4
     assert "$" not in outcome.out
     assert len(outcome.out.splitlines()) < 60
     assert max(map(len, outcome.out.splitlines())) <= 120

@@ -335,9 +335,9 @@ def test_three_classes(run_verb, tmp_path, capsys):
         for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
             for i in range(count):
                 write_image(
-                    tmp_path / split / label / f"patient{k}{split}{i}.png",
+                    tmp_path / split / label / f"{split}{k}{i}.png",
                     level=60 + 60 * k,
-                    seed=i,
+                    seed=100 * len(split) + 10 * k + i,
                 )
     run = run_verb(
         train,

@@ -130,3 +130,11 @@ def test_bad_files_stop_or_are_left_out(make_tree, transforms):
     assert sum(len(data.dataset(split)) for split in SPLITS) == 32
     assert data.certificate().skipped == 1
     assert data.certificate().as_dict()["findings"] == {"bad_file": {"within": 1, "across": 0}}
+
+
+def test_nothing_left_to_train_on_is_an_error(make_tree, transforms):
+    root = make_tree(TREE)
+    shutil.rmtree(root / "train/PNEUMONIA")
+    shutil.copytree(root / "test/Covid", root / "train/PNEUMONIA")
+    with pytest.raises(DataError, match=r"All 4 training images of class 'pneumonia' overlap"):
+        module(root, transforms).setup()

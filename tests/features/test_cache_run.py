@@ -19,7 +19,7 @@ def run(tmp_path, monkeypatch):
         for label, level in (("normal", 90), ("covid", 150)):
             for i in range(count):
                 path = tmp_path / "set" / split / label / f"patient{label}{split}{i}_0.png"
-                write_image(path, level=level, size=100, seed=i)
+                write_image(path, level=level, size=100, seed=level + 10 * len(split) + i)
     common = [f"data.root={tmp_path / 'set'}", f"paths.outputs={tmp_path / 'out'}", "data=folder"]
     common += ["data.size=96", "data.batch_size=8", "data.min_val=0", "transform=none"]
     common += ["model.weights=random", "model.head.hidden=[]", "model.head.dropout=0"]

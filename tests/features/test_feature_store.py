@@ -115,9 +115,10 @@ def test_a_large_entry_is_checked_in_blocks_spread_over_it(tmp_path, monkeypatch
 
 def test_epochs_go_round_the_views(tmp_path, transforms):
     for i in range(4):
-        for split in ("train", "test"):
+        for k, split in enumerate(("train", "test")):
             for label in ("normal", "covid"):
-                write_image(tmp_path / "set" / split / label / f"patient{i:04d}_0.png", seed=i)
+                path = tmp_path / "set" / split / label / f"patient{k}{i:03d}_0.png"
+                write_image(path, seed=100 * k + 10 * i + len(label))
     data = XrayDataModule(
         tmp_path / "set", {"normal": [], "covid": []}, transforms, size=32, workers=0
     )

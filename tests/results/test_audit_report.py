@@ -32,7 +32,7 @@ def printed(found):
 
 @pytest.fixture
 def root(make_tree):
-    return make_tree({"train/NORMAL": 12, "train/Covid": 12, "test/NORMAL": 4, "test/Covid": 4})
+    return make_tree({"train/NORMAL": 40, "train/Covid": 40, "test/NORMAL": 4, "test/Covid": 4})
 
 
 def test_a_clean_set(root, tmp_path):
@@ -40,9 +40,9 @@ def test_a_clean_set(root, tmp_path):
     assert found.passed
     assert found.verdict == "clean"
     assert found.counts()["train"] == {
-        "images": 24,
-        "patients": 12,
-        "classes": {"normal": 12, "pneumonia": 12},
+        "images": 80,
+        "patients": 40,
+        "classes": {"normal": 40, "pneumonia": 40},
     }
     text = printed(found)
     assert "clean: no patient and no exposure is in two splits" in text

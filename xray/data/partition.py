@@ -133,6 +133,7 @@ def _assign(
     splits: list[Split | None] = list(collection.splits)
     if rules.leaks == "drop":
         _leave_out(splits, clusters, "test", ("train", "val"))
+        _check_left(collection, splits, classes)
     first = True
     fractions: tuple[tuple[Split, float], ...] = (
         ("test", rules.test_fraction),
@@ -158,6 +159,20 @@ def _assign(
     if rules.leaks == "drop":
         _leave_out(splits, clusters, "val", ("train",))
     return splits
+
+
+def _check_left(
+    collection: Collection, splits: Sequence[Split | None], classes: Sequence[str]
+) -> None:
+    """Make sure that no class is left out of training as a whole."""
+    for target, name in enumerate(classes):
+        mine = [i for i in collection.positions("train") if collection.samples[i].target == target]
+        if mine and all(splits[i] is None for i in mine):
+            raise DataError(
+                f"All {len(mine)} training images of class '{name}' overlap with the test images: "
+                "their patients or exposures are there, too. Check data.patient_pattern, look at "
+                "python -m xray.audit, or pass data.leaks=keep to train on them all the same."
+            )
 
 
 def _leave_out(
