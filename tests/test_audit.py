@@ -6,8 +6,8 @@ import shutil
 import sys
 
 import pytest
+import torch
 from bad_files import write_bad_files
-from conftest import write_image
 
 from xray import audit, train
 from xray.data.audit import audit as audit_images
@@ -98,18 +98,18 @@ def test_bad_files_of_every_kind_are_named_and_never_used(make_tree, transforms,
     assert batches
 
 
-def test_training_leaves_out_what_leaks_and_writes_it_down(make_tree, call, tmp_path):
+@pytest.fixture
+def leaky(make_tree):
+    """A set with a test image in train, and the arguments of a short run on it."""
     root = make_tree(TREE)
     shutil.copy(root / "test/Normal/patient0200_00.png", root / "train/Normal/patient0900_00.png")
-    write_image(root / "train/Normal/patient0901_00.png").write_bytes(b"")
-    tiny = [
+    return root, [
         "data=folder",
         f"data.root={root}",
         "data.size=32",
         "data.batch_size=8",
         "data.workers=0",
         "data.min_val=0",
-        "data.on_bad_file=skip",
         "model.weights=random",
         "model.head.hidden=[8]",
         "trainer=cpu",
@@ -118,7 +118,23 @@ def test_training_leaves_out_what_leaks_and_writes_it_down(make_tree, call, tmp_
         "~callbacks.gradcam",
         "logger=none",
     ]
-    status, run = call(train, *tiny)
+
+
+def test_a_run_that_keeps_leaks_says_so_wherever_it_reports(leaky, call, capsys):
+    status, run = call(train, *leaky[1], "data.leaks=keep")
+    assert status == 0
+    assert json.loads((run / "data.json").read_text())["audit"]["verdict"] == "leaks found"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert [metrics[split]["verdict"] for split in ("val", "test")] == ["leaks found"] * 2
+    assert capsys.readouterr().out.count("split: leaks found") == 2
+    checkpoint = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert checkpoint["XrayDataModule"]["certificate"]["verdict"] == "leaks found"
+
+
+def test_training_leaves_out_what_leaks_and_writes_it_down(leaky, call):
+    root, tiny = leaky
+    (root / "train/Normal/patient0901_00.png").write_bytes(b"")
+    status, run = call(train, *tiny, "data.on_bad_file=skip")
     assert status == 0
     told = json.loads((run / "data.json").read_text())["audit"]
     assert told["verdict"] == "clean"

@@ -36,13 +36,14 @@ def evaluate(cfg: "DictConfig") -> None:
     val = None if cfg.split == "val" else testing.read_val(run, rule)
     if cfg.root:
         root = Path(cfg.root).resolve()
-        dataset = data.external(root, cfg.split)
+        dataset, verdict = data.external(root, cfg.split), "another dataset"
         # Two folders of one name are two results.
         folder = run / "external" / f"{root.name}_{sha256(str(root).encode()).hexdigest()[:6]}"
     else:
         data.prepare_data()
         build.check_data(run, data.describe())
         dataset, folder = data.dataset(cfg.split), run
+        verdict = data.certificate().verdict
     collector = PredictionCollector()
     trainer = build_trainer(
         # One process: each would write the results.
@@ -53,7 +54,7 @@ def evaluate(cfg: "DictConfig") -> None:
     )
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
-    predictions = {cfg.split: collector.predictions(dataset.samples, model.classes)}
+    predictions = {cfg.split: collector.predictions(dataset.samples, model.classes, verdict)}
     testing.write_results(folder, predictions, Console(), rule=rule, val=val)
 
 

@@ -24,6 +24,7 @@ def summary(**changes):
     return {
         "n": 1624,
         "patients": 1500,
+        "verdict": "clean",
         "classes": ["normal", "pneumonia"],
         "threshold": 0.5,
         "accuracy": {"value": 0.91234, "low": 0.9, "high": 0.92},
@@ -52,6 +53,7 @@ def test_metrics_have_a_column_a_split():
 def test_caption_names_the_positive_class_or_the_mean():
     caption = " ".join(str(metrics_table({"test": summary()}).caption).split())
     assert caption.startswith("positive: pneumonia, above a probability of 0.5 95 % intervals: ")
+    assert caption.endswith("bootstrap over patients; split: clean")
     three = summary(classes=["a", "b", "c"], threshold=None)
     assert "unweighted mean" in str(metrics_table({"test": three}).caption)
 

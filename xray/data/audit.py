@@ -12,7 +12,7 @@ import numpy as np
 from xray.data.collection import Collection
 from xray.data.litter import find_litter
 from xray.integrity.clusters import cluster
-from xray.integrity.findings import Finding, Placed, Verdict, count, find, judge
+from xray.integrity.findings import LEAKING, Finding, Placed, Verdict, count, find, judge
 from xray.integrity.index import store_name
 from xray.integrity.kept import kept
 from xray.integrity.probe import Probe, source_probe
@@ -53,7 +53,7 @@ class Audit:
     @property
     def passed(self) -> bool:
         """Whether there are neither leaks nor contradictions."""
-        return self.verdict != "leaks found" and not self.contradictions
+        return self.verdict != LEAKING and not self.contradictions
 
     def counts(self) -> dict[Split, dict[str, Any]]:
         """Count images, patients and classes: split -> numbers."""

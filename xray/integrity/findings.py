@@ -22,6 +22,7 @@ Kind = Literal[
     "ignored",
 ]
 Verdict = Literal["clean", "leaks found", "unknown patients"]
+LEAKING: Verdict = "leaks found"
 
 _SUFFIXES = {
     "PNG": {".png"},
@@ -100,7 +101,7 @@ def judge(findings: Iterable[Finding], unknown_patients: int) -> Verdict:
         unknown_patients: Images whose file name, or manifest, tells no patient.
     """
     if any(finding.crosses for finding in findings):
-        return "leaks found"
+        return LEAKING
     return "unknown patients" if unknown_patients else "clean"
 
 

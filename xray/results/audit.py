@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from xray.data.audit import Audit
-from xray.integrity.findings import count, write_findings
+from xray.integrity.findings import LEAKING, count, write_findings
 from xray.integrity.probe import LEAKS, Probe
 from xray.results import style
 from xray.results.montage import class_montage, pair_montage
@@ -82,7 +82,7 @@ def conclusions(audit: Audit) -> Iterator[str]:
     """Say in a sentence each what follows from the audit."""
     counted = count(audit.findings)
     across = sum(numbers["across"] for numbers in counted.values())
-    if audit.verdict == "leaks found":
+    if audit.verdict == LEAKING:
         yield (
             f"leaks found: {across} overlaps between splits. Training leaves out what overlaps "
             "(data.leaks=drop)."

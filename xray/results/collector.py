@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from xray.data.certificate import UNAUDITED
 from xray.results.predictions import Predictions
 from xray.types import Sample
 
@@ -37,12 +38,15 @@ class PredictionCollector(pl.Callback):
 
     on_test_batch_end = on_validation_batch_end
 
-    def predictions(self, samples: list[Sample], classes: tuple[str, ...]) -> Predictions:
+    def predictions(
+        self, samples: list[Sample], classes: tuple[str, ...], verdict: str = UNAUDITED
+    ) -> Predictions:
         """Give what was collected.
 
         Args:
             samples: The split that the pass ran over.
             classes: In the order of the network's outputs.
+            verdict: What the split is worth.
         """
         joined = {name: torch.cat([o[name] for o in self._outputs]) for name in self._outputs[0]}
         seen = [samples[i] for i in joined["index"].tolist()]
@@ -53,4 +57,5 @@ class PredictionCollector(pl.Callback):
             targets=joined["target"].numpy(),
             probabilities=joined["probabilities"].double().numpy().astype(np.float64),
             classes=classes,
+            verdict=verdict,
         )

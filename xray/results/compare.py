@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from xray.data.certificate import UNAUDITED
 from xray.results.estimate import entry, plain
 from xray.results.runs import FinishedRun, difference_of_sets, repeats
 from xray.results.summary import scores_of
@@ -106,6 +107,7 @@ def _described(run: FinishedRun) -> dict[str, Any]:
         "directory": str(run.directory),
         "n": len(run.predictions.paths),
         "patients": len(set(run.predictions.patients)),
+        "verdict": run.metrics.get("verdict", UNAUDITED),
         "threshold": run.metrics.get("threshold"),
         "metrics": metrics_of(run),
     }

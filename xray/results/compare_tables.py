@@ -40,10 +40,10 @@ def write_comparison(directory: Path, comparison: Mapping[str, Any], console: Co
 def comparison_tables(comparison: Mapping[str, Any]) -> Iterator[Table]:
     """Lay out runs, pairs and repeats; a table without a row is left out."""
     runs = [
-        [run["name"], f"{run['n']:,}", *_estimates(run["metrics"], SHOWN)]
+        [run["name"], f"{run['n']:,}", run["verdict"], *_estimates(run["metrics"], SHOWN)]
         for run in comparison["runs"]
     ]
-    yield _table("Runs on their test images", ["run", "images", *SHOWN], runs)
+    yield _table("Runs on their test images", ["run", "images", "split", *SHOWN], runs)
     pairs = [
         [f"{pair['a']} - {pair['b']}", *_estimates(pair, COMPARED), *_tests(pair)]
         for pair in comparison["pairs"]

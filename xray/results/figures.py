@@ -16,6 +16,7 @@ from sklearn.metrics import (
 )
 
 from xray.imaging.read import read_image
+from xray.integrity.findings import LEAKING
 from xray.model.metrics import BINARY
 from xray.results import style
 from xray.results.curves import curves_figure
@@ -188,7 +189,8 @@ def _scored(predictions: Predictions) -> list[Scored]:
 
 
 def _title(what: str, split: str, predictions: Predictions) -> str:
-    return f"{what}, {split} (n = {len(predictions.targets):,})"
+    title = f"{what}, {split} (n = {len(predictions.targets):,})"
+    return f"{title}\n{LEAKING}" if predictions.verdict == LEAKING else title
 
 
 def _unit_axes() -> tuple[Figure, Axes]:

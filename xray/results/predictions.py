@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from xray.data.certificate import UNAUDITED
 from xray.errors import RunError
 
 EVEN = 0.5
@@ -31,6 +32,7 @@ class Predictions:
         targets: (N,) int64, indices into `classes`.
         probabilities: (N, K) float64 in [0, 1], rows summing to 1.
         classes: K names, in the order of the network's outputs.
+        verdict: What the split is worth, see `xray.data.certificate`; no part of the CSV.
         threshold: With two classes, above which probability the second is predicted.
     """
 
@@ -40,6 +42,7 @@ class Predictions:
     targets: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
     classes: tuple[str, ...]
+    verdict: str = UNAUDITED
     threshold: float = EVEN
 
     @property

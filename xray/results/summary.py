@@ -26,17 +26,19 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         predictions: Of N images and K classes.
 
     Returns:
-        "n", "patients", "classes", "threshold" (of the second class's probability; None with more
-        than two), each metric of `all_scores` as {"value", "low", "high"}, "confusion_matrix" (K
-        rows of truth, K columns of prediction), with more than two classes "per_class" (each
-        against the rest), and "per_label": for each folder the images came from its "n" and its
-        "recall", the share of its images that were given the right class.
+        "n", "patients", "verdict" (what the split is worth), "classes", "threshold" (of the second
+        class's probability; None with more than two), each metric of `all_scores` as {"value",
+        "low", "high"}, "confusion_matrix" (K rows of truth, K columns of prediction), with more
+        than two classes "per_class" (each against the rest), and "per_label": for each folder the
+        images came from its "n" and its "recall", the share of its images that were given the right
+        class.
     """
     binary = len(predictions.classes) == BINARY
     metrics, per_class = _metrics(predictions)
     return {
         "n": len(predictions.targets),
         "patients": len(set(predictions.patients)),
+        "verdict": predictions.verdict,
         "classes": list(predictions.classes),
         "threshold": plain(predictions.threshold) if binary else None,
         **metrics,

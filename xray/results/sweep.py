@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from xray.integrity.findings import LEAKING
 from xray.results.table import SweepRow, sweep_table
 
 ERROR_FILE = "error.txt"
@@ -31,6 +32,7 @@ class Job:
         error: The first line of what stopped it, else "".
         value: The monitored metric of the best checkpoint; None where the job did not finish.
         test: Test metric -> value; empty where it was not tested.
+        leaks: "leaks found" where the test shares patients or exposures with training, else "".
     """
 
     directory: Path
@@ -39,6 +41,7 @@ class Job:
     error: str
     value: float | None
     test: dict[str, float]
+    leaks: str = ""
 
 
 def read_sweep(directory: Path, metric: str, mode: str) -> list[Job]:
@@ -131,7 +134,7 @@ def _row(job: Job, jobs: Sequence[Job], metric: str) -> SweepRow:
         value=job.value,
         metrics={f"test/{name}": job.test[name] for name in shown if name in job.test},
         run=job.directory.name,
-        status=f"{job.state}: {job.error}" if job.error else job.state,
+        status=": ".join(text for text in (job.state, job.error or job.leaks) if text),
     )
 
 
@@ -161,6 +164,7 @@ def _read_job(directory: Path, metric: str, mode: str) -> Job:
         error=error,
         value=value if state == FINISHED else None,
         test=_values(metrics.get("test")),
+        leaks=LEAKING if (metrics.get("test") or {}).get("verdict") == LEAKING else "",
     )
 
 

@@ -135,7 +135,7 @@ def _number(value: float | None) -> str:
 
 def _caption(summary: Mapping[str, Any]) -> Text:
     *_, positive = summary["classes"]
-    intervals = "95 % intervals: bootstrap over patients"
+    intervals = f"95 % intervals: bootstrap over patients; split: {summary['verdict']}"
     if summary["threshold"] is None:
         means = "each class against the rest, unweighted mean; accuracy: over images"
         return Text(f"{means}\n{intervals}")

@@ -37,13 +37,15 @@ def test_best(
         collector: Keeps the predictions.
         best: The checkpoint.
     """
+    verdict = data.certificate().verdict
     loggers, trainer.loggers = trainer.loggers, []
     trainer.validate(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
-    val = collector.predictions(data.dataset("val").samples, model.classes)
+    val = collector.predictions(data.dataset("val").samples, model.classes, verdict)
     # The curves hold this validation already; the test is logged beside them.
     trainer.loggers = loggers
     trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
-    return {"val": val, "test": collector.predictions(data.dataset("test").samples, model.classes)}
+    test = collector.predictions(data.dataset("test").samples, model.classes, verdict)
+    return {"val": val, "test": test}
 
 
 def write_results(

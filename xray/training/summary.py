@@ -59,8 +59,13 @@ def data_table(description: dict[str, Any]) -> Table:
     Args:
         description: As `XrayDataModule.describe` gives it.
     """
-    classes = description["classes"]
-    table = Table(title=f"data: {description['root']}", title_justify="left")
+    classes, audit = description["classes"], description["audit"]
+    table = Table(
+        title=f"data: {description['root']}",
+        caption=f"split: {_verdict(audit)}",
+        title_justify="left",
+        caption_justify="left",
+    )
     table.add_column("split")
     for column in ("images", "patients", *classes, "folders"):
         table.add_column(column, justify="left" if column == "folders" else "right")
@@ -73,3 +78,12 @@ def data_table(description: dict[str, Any]) -> Table:
         ]
         table.add_row(split, *(f"{number:,}" for number in numbers), folders)
     return table
+
+
+def _verdict(audit: dict[str, Any]) -> str:
+    """Say what the split is worth, and what was left out for it."""
+    details = [f"{count:,} left out of {split}" for split, count in audit["dropped"].items()]
+    details.append(f"{audit['skipped']:,} bad files skipped")
+    details.append(f"{audit['unknown_patients']:,} images tell no patient")
+    told = [text for text in details if not text.startswith("0 ")]
+    return ", ".join([audit["verdict"], *told])
