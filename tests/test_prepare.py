@@ -63,7 +63,8 @@ def test_what_is_said_at_the_end(tmp_path: Path, kermany: Path) -> None:
     assert "Licence: CC BY 4.0" in lines
     assert any("https://doi.org/10.17632/rscbjbr9sj.2" in line for line in lines)
     assert lines[-1] == f"python -m xray.train data=folder data.root={out}"
-    assert {"manifest.csv", "SOURCE.md", "prepare.json"} < tree(out)
+    assert {"manifest.csv", "SOURCE.md", "prepare.json", "audit.json", "findings.csv"} < tree(out)
+    assert any(line.startswith("leaks found: 1 overlaps between splits") for line in lines)
     assert "rejected.csv" not in tree(out)
 
 
@@ -322,13 +323,14 @@ def test_not_one_good_file(tmp_path: Path) -> None:
 def test_the_same_request_keeps_the_tree(tmp_path: Path, kermany: Path) -> None:
     first = prepare(tmp_path, "source=kermany", f"path={kermany}", "leave_out=[normal]")
     out = tmp_path / "outputs" / "data" / "kermany"
-    before = {name: (out / name).stat().st_mtime_ns for name in tree(out)}
+    kept = tree(out) - {"audit.json", "findings.csv"}
+    before = {name: (out / name).stat().st_mtime_ns for name in kept}
     (kermany / "train").rename(tmp_path / "gone")
     again = prepare(
         tmp_path, "source=kermany", f"path={kermany}", "leave_out=[normal]", "workers=1"
     )
     assert again.out == f"{out} was prepared before, as asked: it is kept\n{first.out}"
-    assert before == {name: (out / name).stat().st_mtime_ns for name in tree(out)}
+    assert before == {name: (out / name).stat().st_mtime_ns for name in kept}
 
 
 def test_another_request_is_refused(tmp_path: Path, kermany: Path) -> None:

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 from xray.cli import launch
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
+    from collections.abc import Mapping, Sequence
 
-UNRECORDED = ("paths", "path", "out", "workers")
+    from omegaconf import DictConfig
+    from rich.console import Console
+
+UNRECORDED = ("paths", "path", "out", "workers", "certify")
 """Keys that do not change what a tree holds; each source has its own path."""
 
 
@@ -50,7 +53,33 @@ def prepare(cfg: "DictConfig") -> None:
     console.print(table(report), *findings(report), sep="\n", soft_wrap=True)
     for name, about in report.abouts.items():
         console.print(f"\n{name}: {about.title}", *facts(about), sep="\n", soft_wrap=True)
+    if cfg.certify:
+        _certify(out.resolve(), plan.groups, cfg, console)
     console.print(f"\n{out}\npython -m xray.train data=folder data.root={out}", soft_wrap=True)
+
+
+def _certify(
+    out: Path, groups: "Mapping[str, Sequence[str]]", cfg: "DictConfig", console: "Console"
+) -> None:
+    """Audit the tree; what is found stays beside it, and what was read is kept for training."""
+    from xray.data.audit import audit
+    from xray.data.collection import collect
+    from xray.data.folder import compile_patient_pattern
+    from xray.data.groups import Groups
+    from xray.integrity.findings import write_findings
+    from xray.integrity.screen import screen
+    from xray.results.audit import audit_tables, conclusions
+    from xray.results.store import write_json
+
+    classes, folder = Groups(groups), Path(cfg.paths.cache) / "audit"
+    collection = collect(out, classes, compile_patient_pattern(None))
+    screening = screen([sample.path for sample in collection.samples], out, folder)
+    found = audit(collection, screening, classes.classes, seed=cfg.seed, folder=folder)
+    write_json(out / "audit.json", found.as_dict())
+    write_findings(out / "findings.csv", found.findings)
+    console.print("", *audit_tables(found))
+    for sentence in conclusions(found):
+        console.print(sentence, soft_wrap=True)
 
 
 def main() -> None:

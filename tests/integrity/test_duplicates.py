@@ -6,7 +6,7 @@ import pytest
 
 from xray.imaging.phantom import draw_phantom
 from xray.imaging.read import read_image
-from xray.integrity.duplicates import Pair, aligned_correlation, find_duplicates
+from xray.integrity.duplicates import Alignment, Pair, align, find_duplicates
 from xray.integrity.index import index_files
 
 
@@ -89,10 +89,21 @@ def test_files_of_the_same_bytes_are_paired_with_the_first(originals, tmp_path):
 
 def test_correlation_of_an_image_with_itself_and_with_another():
     one, other = phantom(0), phantom(1)
-    assert aligned_correlation(one, one) == pytest.approx(1.0, abs=1e-6)
-    assert aligned_correlation(one, turned(one, 1.0)) > 0.95
-    assert aligned_correlation(one, other) < 0.8
-    assert aligned_correlation(one, 255 - one) == -1.0
+    assert align(one, one) == pytest.approx((1.0, 0.0), abs=1e-5)
+    assert align(one, turned(one, 1.0)).correlation > 0.95
+    assert align(one, other).correlation < 0.8
+    assert align(one, 255 - one).correlation == -1.0
+
+
+def test_what_had_to_be_moved_has_to_be_more_alike():
+    image = phantom(0)
+    # A tenth of the side is cut from the left: the left corners move by as much.
+    assert align(image, cropped(image, 0, 0.1, 0, 0), (0.95, 0.05, 0)).moved == pytest.approx(
+        0.1, abs=0.01
+    )
+    assert Alignment(0.89, 0.01).same
+    assert not Alignment(0.89, 0.05).same
+    assert Alignment(0.92, 0.05).same
 
 
 def test_no_files():

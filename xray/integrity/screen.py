@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from xray.imaging.read import read_image
-from xray.integrity.duplicates import CANDIDATE, CONFIRMED, Pair, find_duplicates
+from xray.integrity.duplicates import CANDIDATE, CONFIRMED, MOVED, Pair, find_duplicates
 from xray.integrity.index import ROW, Index, index_files, store_name
 from xray.integrity.kept import kept
 
@@ -59,7 +59,11 @@ def screen(paths: Sequence[Path], root: Path, folder: Path | None) -> Screening:
     """
     name = store_name(root)
     index = index_files(paths, folder / f"{name}.npz" if folder else None)
-    key = {"files": index.digest, "usable": len(index.usable()), "limits": [CANDIDATE, CONFIRMED]}
+    key = {
+        "files": index.digest,
+        "usable": len(index.usable()),
+        "limits": [CANDIDATE, CONFIRMED, MOVED],
+    }
     pairs = kept(
         folder / f"{name}_pairs.json" if folder else None,
         key,

@@ -119,6 +119,7 @@ class PrepareKeys(Strict):
     keep_aspect: Flag
     upscale: Flag
     verify: Flag
+    certify: Flag
     link: Flag
     workers: Annotated[
         Annotated[int, Field(ge=1)] | Literal["auto"],
