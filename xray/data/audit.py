@@ -12,11 +12,12 @@ import numpy as np
 from xray.data.collection import Collection
 from xray.data.litter import find_litter
 from xray.integrity.clusters import cluster
-from xray.integrity.findings import LEAKING, Finding, Placed, Verdict, count, find, judge
+from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.index import store_name
 from xray.integrity.kept import kept
 from xray.integrity.probe import Probe, source_probe
 from xray.integrity.screen import Screening
+from xray.integrity.verdict import LEAKING, Verdict
 from xray.types import SPLITS, Split
 
 

@@ -12,7 +12,6 @@ from xray.types import Split
 
 Leaks = Literal["drop", "keep", "error"]
 
-UNAUDITED = "not audited"
 _SHOWN = 3
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from xray.data.certificate import UNAUDITED, Certificate
+from xray.data.certificate import Certificate
 from xray.data.collection import Collection, collect
 from xray.data.dataset import SplitDataset
 from xray.data.folder import XrayFolder, compile_patient_pattern
@@ -24,6 +24,7 @@ from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
 from xray.integrity.screen import Screening, screen, unscreened
+from xray.integrity.verdict import UNAUDITED
 from xray.types import SPLITS, Batch, Sample, Split
 
 

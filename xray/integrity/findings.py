@@ -10,6 +10,7 @@ from typing import Literal
 
 from xray.integrity.duplicates import Pair
 from xray.integrity.screen import Screening
+from xray.integrity.verdict import LEAKING, Verdict
 from xray.types import SPLITS, Sample, Split
 
 Kind = Literal[
@@ -21,8 +22,6 @@ Kind = Literal[
     "misnamed",
     "ignored",
 ]
-Verdict = Literal["clean", "leaks found", "unknown patients"]
-LEAKING: Verdict = "leaks found"
 
 _SUFFIXES = {
     "PNG": {".png"},

@@ -6,8 +6,9 @@ from pathlib import Path
 from rich.table import Table
 
 from xray.data.audit import Audit
-from xray.integrity.findings import LEAKING, count, write_findings
+from xray.integrity.findings import count, write_findings
 from xray.integrity.probe import LEAKS, Probe
+from xray.integrity.verdict import LEAKING
 from xray.results import style
 from xray.results.montage import class_montage, pair_montage
 from xray.results.store import write_json

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from xray.data.certificate import UNAUDITED
+from xray.integrity.verdict import UNAUDITED
 from xray.results.predictions import Predictions
 from xray.types import Sample
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xray.data.certificate import UNAUDITED
+from xray.integrity.verdict import UNAUDITED
 from xray.results.estimate import entry, plain
 from xray.results.runs import FinishedRun, difference_of_sets, repeats
 from xray.results.summary import scores_of

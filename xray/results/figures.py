@@ -16,7 +16,7 @@ from sklearn.metrics import (
 )
 
 from xray.imaging.read import read_image
-from xray.integrity.findings import LEAKING
+from xray.integrity.verdict import LEAKING
 from xray.model.metrics import BINARY
 from xray.results import style
 from xray.results.curves import curves_figure

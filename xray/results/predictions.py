@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from xray.data.certificate import UNAUDITED
 from xray.errors import RunError
+from xray.integrity.verdict import UNAUDITED
 
 EVEN = 0.5
 """Above this probability the second of two classes is the more probable one."""
@@ -32,7 +32,7 @@ class Predictions:
         targets: (N,) int64, indices into `classes`.
         probabilities: (N, K) float64 in [0, 1], rows summing to 1.
         classes: K names, in the order of the network's outputs.
-        verdict: What the split is worth, see `xray.data.certificate`; no part of the CSV.
+        verdict: What the split is worth, see `xray.integrity.verdict`; no part of the CSV.
         threshold: With two classes, above which probability the second is predicted.
     """
 

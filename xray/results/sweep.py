@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from xray.integrity.findings import LEAKING
+from xray.integrity.verdict import LEAKING
 from xray.results.table import SweepRow, sweep_table
 
 ERROR_FILE = "error.txt"
