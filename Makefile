@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test gradcam sweep evaluate lint types bench clean
+.PHONY: help setup prepare audit train test gradcam sweep evaluate compare lint types bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ setup: .venv/ready ## Build .venv with the locked versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock -e .
 	@touch $@
+
+prepare: setup ## Fetch, lay out and audit a public dataset: ARGS="source=kermany [path=<file>]"
+	$(BIN)/python -m xray.prepare $(ARGS)
+
+audit: setup ## Duplicates, leaks, bad files: ARGS="data=folder data.root=<folder>"
+	$(BIN)/python -m xray.audit $(ARGS)
 
 train: setup ## Fine-tune VGG16 on phantoms (no download), test it, draw Grad-CAM overlays
 	$(BIN)/python -m xray.train experiment=demo $(ARGS)
@@ -36,6 +42,9 @@ sweep: setup ## A multirun over learning rate and dropout, with a table at the e
 
 evaluate: setup ## Test the newest run's best checkpoint again
 	$(BIN)/python -m xray.evaluate $(ARGS)
+
+compare: setup ## Runs side by side: ARGS="sweep=<dir>" or ARGS="runs=[<dir>,<dir>]"
+	$(BIN)/python -m xray.compare $(ARGS)
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
