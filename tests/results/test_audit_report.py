@@ -60,8 +60,8 @@ def test_leaks_and_contradictions_are_told_and_drawn(root, tmp_path):
     found = look(root)
     assert not found.passed
     text = printed(found)
-    assert "leaks found: 1 overlaps between splits" in text
-    assert "contradictions: 1 pairs of one exposure lie in two classes" in text
+    assert "leaks found, overlaps between splits: 1." in text
+    assert "contradictions, pairs of one exposure in two classes: 1." in text
     assert "the labels leak" in text
     assert "some files cannot be read" in text
     write_audit(tmp_path / "run", found)
@@ -76,7 +76,7 @@ def test_leaks_and_contradictions_are_told_and_drawn(root, tmp_path):
 
 def test_patients_that_nothing_tells(root):
     write_image(root / "test/NORMAL/scan.png", seed=800)
-    assert "nothing tells the patient of 1 images" in printed(look(root))
+    assert "images whose patient nothing tells: 1." in printed(look(root))
 
 
 def test_the_probe_is_kept(root, tmp_path, monkeypatch):

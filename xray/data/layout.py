@@ -55,5 +55,6 @@ def _missing(root: Path) -> str:
     what = "is a file, not a folder" if root.exists() else "does not exist"
     return (
         f"data.root {what}: {root}. {_EXPECTED} "
-        "Pass data.root=<your folder>, or use data=phantom, which needs no download."
+        "Pass data.root=<your folder>, fetch a public set with python -m xray.prepare, or use "
+        "data=phantom, which needs no download."
     )

@@ -85,18 +85,18 @@ def conclusions(audit: Audit) -> Iterator[str]:
     across = sum(numbers["across"] for numbers in counted.values())
     if audit.verdict == LEAKING:
         yield (
-            f"leaks found: {across} overlaps between splits. Training leaves out what overlaps "
+            f"leaks found, overlaps between splits: {across:,}. Training leaves out what overlaps "
             "(data.leaks=drop)."
         )
     elif audit.verdict == "unknown patients":
         yield (
-            f"no leaks found, but nothing tells the patient of {audit.unknown_patients:,} images: "
+            f"no leaks found; images whose patient nothing tells: {audit.unknown_patients:,}. To know more, "
             "set data.patient_pattern, or give a manifest.csv."
         )
     else:
         yield "clean: no patient and no exposure is in two splits."
     if audit.contradictions:
-        yield f"contradictions: {audit.contradictions} pairs of one exposure lie in two classes."
+        yield f"contradictions, pairs of one exposure in two classes: {audit.contradictions:,}."
     if any(probe.leaks for probe in audit.probes):
         yield (
             f"the labels leak: the class can be told from how images were taken (AUROC above "
