@@ -90,8 +90,9 @@ def conclusions(audit: Audit) -> Iterator[str]:
         )
     elif audit.verdict == "unknown patients":
         yield (
-            f"no leaks found; images whose patient nothing tells: {audit.unknown_patients:,}. To know "
-            "more, set data.patient_pattern, or give a manifest.csv."
+            "no leaks found; images whose patient nothing tells: "
+            f"{audit.unknown_patients:,}. To know more, set data.patient_pattern, or give a "
+            "manifest.csv."
         )
     else:
         yield "clean: no patient and no exposure is in two splits."
