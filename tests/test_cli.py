@@ -461,7 +461,7 @@ def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
 # --- help, and other verbs
 
 
-VERBS = ["prepare", "audit", "train", "evaluate", "gradcam", "compare", "cache"]
+VERBS = ["prepare", "audit", "train", "evaluate", "gradcam", "shortcuts", "compare", "cache"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -511,7 +511,8 @@ def fail(cfg: DictConfig) -> None:
         (
             "gradcam",
             "resume=x",
-            "there is no key 'resume'. There are: paths, run, split, method, n, only, target, seed",
+            "there is no key 'resume'. There are: paths, run, split, method, n, only, target, "
+            "scorecard, seed",
         ),
         (
             "evaluate",

@@ -18,8 +18,11 @@ def gradcam(cfg: "DictConfig") -> None:
     from rich.console import Console
 
     from xray import build
+    from xray.model.randomise import randomised
+    from xray.results.rows import write_rows
     from xray.results.store import find_run
     from xray.saliency.gallery import choose, explain, lesion_mask, write_gallery
+    from xray.saliency.scorecard import NOTE, score_maps
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
     _, data, model = build.restore(run)
@@ -40,6 +43,11 @@ def gradcam(cfg: "DictConfig") -> None:
     )
     folder = write_gallery(run / "gradcam" / cfg.split, drawn, len(chosen))
     Console().print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)
+    if cfg.scorecard:
+        other = randomised(model, cfg.seed)
+        rows = score_maps(model, other, dataset, method=cfg.method, device=device)
+        title = f"Scorecard of {cfg.method}, {cfg.split}"
+        write_rows(folder / "scorecard.json", title, NOTE, rows, Console())
 
 
 def main() -> None:

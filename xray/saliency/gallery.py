@@ -16,6 +16,7 @@ from torch import Tensor
 
 from xray.errors import ConfigError, DataError
 from xray.saliency.gradcam import CLASS_AGNOSTIC, Explainable, saliency_maps
+from xray.saliency.masks import read_mask
 from xray.saliency.overlay import Caption, Mask, Picture, panel
 from xray.types import Sample
 
@@ -178,13 +179,7 @@ def lesion_mask(sample: Sample, root: Path) -> Mask | None:
     Returns:
         (h, w) bool in the file's size, True on the lesion; None where there is no such file.
     """
-    if not sample.path.is_relative_to(root):
-        return None
-    path = (root / "masks" / "lesion" / sample.path.relative_to(root)).with_suffix(".png")
-    if not path.is_file():
-        return None
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("L")) > 0
+    return read_mask(sample, root, "lesion")
 
 
 def _plain(name: str) -> str:

@@ -111,7 +111,18 @@ class Gradcam(Strict):
     n: Count
     only: Text | None
     target: Text
+    scorecard: Flag
     seed: Seed
+    paths: Paths
+
+
+class Shortcuts(Strict):
+    """conf/shortcuts.yaml."""
+
+    run: Text | None
+    split: Split
+    batch_size: Count
+    gpus: NaturalOrAuto
     paths: Paths
 
 
@@ -164,6 +175,7 @@ VERBS: dict[str, type[BaseModel]] = {
     "audit": Audit,
     "gradcam": Gradcam,
     "evaluate": Evaluate,
+    "shortcuts": Shortcuts,
     "compare": Compare,
     "cache": CacheVerb,
     "prepare": Prepare,

@@ -1,0 +1,49 @@
+"""What is concluded of occlusions, on predictions made up by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_runs import made
+
+from xray.results.shortcuts import AS_IS, conclude, shortcut_rows
+
+NAMES = ("border hidden", "corners hidden", "centre only", "lungs only", "lungs hidden")
+SHARP = made(200, sharpness=1.0)
+BLIND = replace(SHARP, probabilities=np.full((200, 2), 0.5))
+
+
+def rows(**changed):
+    found = {AS_IS: SHARP, **dict.fromkeys(NAMES, SHARP), "lungs hidden": BLIND}
+    return shortcut_rows(found | {name.replace("_", " "): p for name, p in changed.items()})
+
+
+def test_differences_are_paired():
+    found = {(row["images"], row["measure"]): row for row in rows()}
+    same = found["border hidden", "auroc"]
+    assert same["difference"] == 0
+    without = found["lungs hidden", "auroc"]
+    assert without["value"] == 0.5
+    assert without["difference"] == pytest.approx(0.5 - found[AS_IS, "auroc"]["value"])
+    assert without["difference_high"] < 0
+    assert "difference" not in found[AS_IS, "auroc"]
+    assert {row["n"] for row in found.values()} == {200}
+
+
+def test_who_needs_the_lungs_is_cleared():
+    assert conclude(rows()).startswith("No sign")
+
+
+def test_who_does_without_the_lungs_is_not():
+    assert "without the lungs the AUROC is still" in conclude(rows(lungs_hidden=SHARP))
+
+
+def test_who_needs_a_corner_is_not():
+    said = conclude(rows(corners_hidden=BLIND))
+    assert "with the corners hidden it falls by" in said
+    assert "border" not in said
+
+
+def test_who_knows_nothing_has_nothing_to_hide():
+    found = {AS_IS: BLIND, **dict.fromkeys(NAMES, BLIND)}
+    assert "nothing to audit" in conclude(shortcut_rows(found))

@@ -1,0 +1,95 @@
+"""Maps scored and shortcuts found, through the real entry points, on drawn phantoms."""
+
+import csv
+import json
+import sys
+
+import pytest
+
+from xray import gradcam, shortcuts, train
+from xray.imaging.phantom_tree import write_phantom_tree
+
+TINY = [
+    "data=folder",
+    "data.size=64",
+    "data.batch_size=16",
+    "data.workers=0",
+    "data.min_val=0",
+    "model.weights=random",
+    "model.head.hidden=[16]",
+    "model.head.norm=batch",
+    "trainer=cpu",
+    "trainer.max_epochs=2",
+    "optim.lr=3e-3",
+    "callbacks.early_stopping.patience=50",
+    "~callbacks.progress",
+    "~callbacks.gradcam",
+]
+PATIENTS = {"train": 24, "val": 8, "test": 24}
+
+
+def call(verb, outputs, *arguments):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [verb.__name__, f"paths.outputs={outputs}", *arguments])
+        verb.main()
+    return max(outputs.glob("train/*"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def trained(folder):
+    root = folder / "set"
+    write_phantom_tree(root, patients=PATIENTS, views=1, size=64, seed=0)
+    return call(train, folder, *TINY, f"data.root={root}")
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clean")
+    return folder, trained(folder)
+
+
+def auroc(report):
+    return {row["images"]: row for row in report["rows"] if row["measure"] == "auroc"}
+
+
+def test_the_audit_of_a_run_is_written(clean, capsys):
+    folder, run = clean
+    call(shortcuts, folder, f"run={run}", "gpus=0")
+    report = json.loads((run / "shortcuts.json").read_text())
+    assert "masks beside the images" in report["note"]
+    assert {row["n"] for row in report["rows"]} == {24}
+    with (run / "shortcuts.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(report["rows"]) == 14
+    assert report["note"].partition(" Hidden:")[0] in capsys.readouterr().out
+
+
+def test_maps_are_scored_beside_controls(clean):
+    folder, run = clean
+    call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+    report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
+    found = {(row["measure"], row["map"]): row for row in report["rows"]}
+    maps = {"map", "centre prior", "mean map of the class", "randomised weights"}
+    assert {name for measure, name in found if measure == "pointing game"} == maps
+    assert {name for measure, name in found if measure == "energy in the lungs"} == maps
+    assert found["energy in the lungs", "centre prior"]["n"] == 24
+    assert found["IoU at half the maximum", "centre prior"]["n"] == 12
+    alike = found["rank correlation with randomised weights", "map"]
+    assert -1 <= alike["low"] <= alike["value"] <= alike["high"] <= 1
+    first = (run / "gradcam" / "test" / "scorecard.csv").read_text()
+    call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+    assert (run / "gradcam" / "test" / "scorecard.csv").read_text() == first
+
+
+def test_without_masks_a_box_stands_for_the_lungs(clean):
+    folder, run = clean
+    masks = folder / "set" / "masks"
+    masks.rename(folder / "kept")
+    try:
+        call(shortcuts, folder, f"run={run}", "gpus=0")
+        call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+    finally:
+        (folder / "kept").rename(masks)
+    report = json.loads((run / "shortcuts.json").read_text())
+    assert "no masks: a plain box" in report["note"]
+    assert "silhouette" not in auroc(report)
+    rows = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())["rows"]
+    assert [row["measure"] for row in rows] == ["rank correlation with randomised weights"]

@@ -1,0 +1,73 @@
+"""Look for shortcuts: `python -m xray.shortcuts run=<dir>`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def shortcuts(cfg: "DictConfig") -> None:
+    """Test a run on images with parts hidden; write what is lost into its directory."""
+    # Imported here, so that --help and a mistyped key answer at once.
+    import pytorch_lightning as pl
+    import torch
+    from rich.console import Console
+
+    from xray import build
+    from xray.results import store, testing
+    from xray.results.collector import PredictionCollector
+    from xray.results.decisions import decide
+    from xray.results.rows import write_rows
+    from xray.results.shortcuts import AS_IS, conclude, shortcut_rows
+    from xray.saliency.masks import read_mask
+    from xray.saliency.occlusion import BOX, OCCLUSIONS, OccludedDataset
+    from xray.stats.rule import parse_rule
+    from xray.training.trainer import build_trainer
+
+    run = store.find_run(Path(cfg.paths.outputs), cfg.run)
+    run_cfg, data, model = build.restore(run)
+    rule = parse_rule(str(run_cfg.get("threshold", 0.5)))
+    val = testing.read_val(run, rule)
+    data.prepare_data()
+    build.check_data(run, data.describe())
+    dataset = data.dataset(cfg.split)
+    masked = all(read_mask(s, dataset.root, "lung") is not None for s in dataset.samples)
+    occluded = {
+        name: OccludedDataset(dataset, occlude, masked=masked)
+        for name, occlude in OCCLUSIONS.items()
+        # Of a box it would be the same in every image.
+        if masked or name != "silhouette"
+    }
+    collector = PredictionCollector()
+    trainer = build_trainer(
+        # One process: each would write the results.
+        gpus=min(1, torch.cuda.device_count()) if cfg.gpus == "auto" else min(1, cfg.gpus),
+        require_gpu=False,
+        precision=run_cfg.trainer.precision,
+        callbacks=[pl.callbacks.RichProgressBar(), collector],
+    )
+    data.batch_size = cfg.batch_size
+    predictions = {}
+    for name, images in {AS_IS: dataset, **occluded}.items():
+        trainer.test(model, dataloaders=data.loader(images), verbose=False)
+        found = collector.predictions(dataset.samples, model.classes)
+        predictions[name] = decide(found, rule, val)
+    rows = shortcut_rows(predictions)
+    lungs = "masks beside the images" if masked else f"no masks: a plain box {BOX}"
+    fill = "Hidden: filled with the mean grey of what stays visible, which tells nothing of it"
+    console, said = Console(), conclude(rows)
+    note = f"{said} {fill}. Lungs: {lungs}. 95 % intervals: bootstrap over patients."
+    write_rows(run / "shortcuts.json", f"Shortcuts, {cfg.split}", note, rows, console)
+    console.print(said, soft_wrap=True, markup=False, highlight=False)
+
+
+def main() -> None:
+    """Compose the configuration from the command line and audit."""
+    launch("shortcuts", shortcuts)
+
+
+if __name__ == "__main__":
+    main()
