@@ -22,6 +22,7 @@ from xray.model.classifier import XrayClassifier
 from xray.results.collector import PredictionCollector
 from xray.results.store import read_json
 from xray.training.step_seed import StepSeed
+from xray.training.trainer import build_trainer as make_trainer
 from xray.training.unfreeze import StagedUnfreezing
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,25 @@ def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
         logger=loggers,
         default_root_dir=cfg.paths.run,
         _convert_="all",
+    )
+    return trainer, collector
+
+
+def build_tester(
+    cfg: DictConfig, gpus: int | Literal["auto"]
+) -> tuple[pl.Trainer, PredictionCollector]:
+    """Build a Trainer that predicts at a run's precision, in one process.
+
+    Args:
+        cfg: The run's configuration.
+        gpus: As for training; more than one is one, since each process would write the results.
+    """
+    collector = PredictionCollector()
+    trainer = make_trainer(
+        gpus=min(1, torch.cuda.device_count()) if gpus == "auto" else min(1, gpus),
+        require_gpu=False,
+        precision=cfg.trainer.precision,
+        callbacks=[pl.callbacks.RichProgressBar(), collector],
     )
     return trainer, collector
 

@@ -17,16 +17,12 @@ def evaluate(cfg: "DictConfig") -> None:
     # Imported here, so that --help and a mistyped key answer at once.
     from hashlib import sha256
 
-    import pytorch_lightning as pl
-    import torch
     from rich.console import Console
 
     from xray import build
     from xray.results import store, testing
-    from xray.results.collector import PredictionCollector
     from xray.results.decisions import check_rule
     from xray.stats.rule import parse_rule
-    from xray.training.trainer import build_trainer
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = build.restore(run)
@@ -44,14 +40,7 @@ def evaluate(cfg: "DictConfig") -> None:
         build.check_data(run, data.describe())
         dataset, folder = data.dataset(cfg.split), run
         verdict = data.certificate().verdict
-    collector = PredictionCollector()
-    trainer = build_trainer(
-        # One process: each would write the results.
-        gpus=min(1, torch.cuda.device_count()) if cfg.gpus == "auto" else min(1, cfg.gpus),
-        require_gpu=False,
-        precision=run_cfg.trainer.precision,
-        callbacks=[pl.callbacks.RichProgressBar(), collector],
-    )
+    trainer, collector = build.build_tester(run_cfg, cfg.gpus)
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
     predictions = {cfg.split: collector.predictions(dataset.samples, model.classes, verdict)}

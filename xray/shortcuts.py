@@ -12,20 +12,16 @@ if TYPE_CHECKING:
 def shortcuts(cfg: "DictConfig") -> None:
     """Test a run on images with parts hidden; write what is lost into its directory."""
     # Imported here, so that --help and a mistyped key answer at once.
-    import pytorch_lightning as pl
-    import torch
     from rich.console import Console
 
     from xray import build
     from xray.results import store, testing
-    from xray.results.collector import PredictionCollector
     from xray.results.decisions import decide
     from xray.results.rows import write_rows
     from xray.results.shortcuts import AS_IS, conclude, shortcut_rows
     from xray.saliency.masks import read_mask
     from xray.saliency.occlusion import BOX, OCCLUSIONS, OccludedDataset
     from xray.stats.rule import parse_rule
-    from xray.training.trainer import build_trainer
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = build.restore(run)
@@ -41,14 +37,7 @@ def shortcuts(cfg: "DictConfig") -> None:
         # Of a box it would be the same in every image.
         if masked or name != "silhouette"
     }
-    collector = PredictionCollector()
-    trainer = build_trainer(
-        # One process: each would write the results.
-        gpus=min(1, torch.cuda.device_count()) if cfg.gpus == "auto" else min(1, cfg.gpus),
-        require_gpu=False,
-        precision=run_cfg.trainer.precision,
-        callbacks=[pl.callbacks.RichProgressBar(), collector],
-    )
+    trainer, collector = build.build_tester(run_cfg, cfg.gpus)
     data.batch_size = cfg.batch_size
     predictions = {}
     for name, images in {AS_IS: dataset, **occluded}.items():
