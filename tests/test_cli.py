@@ -461,7 +461,7 @@ def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
 # --- help, and other verbs
 
 
-VERBS = ["prepare", "audit", "train", "evaluate", "gradcam", "compare", "cache"]
+VERBS = ["prepare", "audit", "train", "evaluate", "gradcam", "report", "compare", "cache"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -141,6 +141,13 @@ class CacheVerb(Strict):
     paths: Paths
 
 
+class Report(Strict):
+    """conf/report.yaml."""
+
+    run: Text | None
+    paths: Paths
+
+
 class Compare(Strict):
     """conf/compare.yaml."""
 
@@ -164,6 +171,7 @@ VERBS: dict[str, type[BaseModel]] = {
     "audit": Audit,
     "gradcam": Gradcam,
     "evaluate": Evaluate,
+    "report": Report,
     "compare": Compare,
     "cache": CacheVerb,
     "prepare": Prepare,
