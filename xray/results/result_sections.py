@@ -47,7 +47,11 @@ def headline(run: RunFiles) -> str:
     entry = run.metrics[split]
     threshold = entry.get("threshold")
     positive = list(entry.get("classes") or ["the second class"])[-1]
-    at = f", called {positive} above a probability of {threshold:.3g}" if threshold else ""
+    at = (
+        f", called {positive} above a probability of {threshold:.3g}"
+        if threshold is not None
+        else ""
+    )
     where = "test" if split == "test" else "validation (nothing was tested)"
     return (
         f"On {entry.get('n', '?')} {where} images of {entry.get('patients', '?')} patients{at}: "
@@ -120,8 +124,8 @@ def _calibration(entry: Mapping[str, Any]) -> Iterator[Grid]:
             for name in ("ece", "log_loss", "brier")
         ]
         note = (
-            f"Temperature {_number(found.get('temperature'))}, fitted on validation: logits divided "
-            "by it give probabilities nearer to how often they come true. Less is better."
+            f"Temperature {_number(found.get('temperature'))}, fitted on validation, applied here: "
+            "logits divided by it. Less is better."
         )
         yield Grid("Calibration before and after", ["", "before", "after"], rows, note)
 
