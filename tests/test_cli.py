@@ -461,7 +461,17 @@ def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
 # --- help, and other verbs
 
 
-VERBS = ["prepare", "audit", "train", "evaluate", "gradcam", "shortcuts", "compare", "cache"]
+VERBS = [
+    "prepare",
+    "audit",
+    "train",
+    "evaluate",
+    "gradcam",
+    "shortcuts",
+    "report",
+    "compare",
+    "cache",
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -21,6 +21,7 @@ def train(cfg: "DictConfig") -> float:
     from xray import build
     from xray.integrity.findings import write_findings
     from xray.results import store, testing
+    from xray.results.report import write_report
     from xray.stats.rule import parse_rule
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
@@ -50,6 +51,8 @@ def train(cfg: "DictConfig") -> float:
             # Runs of before there was a choice go on with 0.5.
             rule = parse_rule(str(cfg.get("threshold", 0.5)))
             testing.write_results(run, predictions, console, rule=rule)
+    if trainer.is_global_zero:
+        console.print(f"report:        {write_report(run)}", soft_wrap=True)
     return score
 
 

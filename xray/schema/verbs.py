@@ -152,6 +152,13 @@ class CacheVerb(Strict):
     paths: Paths
 
 
+class Report(Strict):
+    """conf/report.yaml."""
+
+    run: Text | None
+    paths: Paths
+
+
 class Compare(Strict):
     """conf/compare.yaml."""
 
@@ -176,6 +183,7 @@ VERBS: dict[str, type[BaseModel]] = {
     "gradcam": Gradcam,
     "evaluate": Evaluate,
     "shortcuts": Shortcuts,
+    "report": Report,
     "compare": Compare,
     "cache": CacheVerb,
     "prepare": Prepare,

@@ -1,0 +1,72 @@
+"""Remarks follow from numbers made by hand."""
+
+import pytest
+
+from xray.results.limitations import remarks
+
+GOOD = {
+    "n": 2000,
+    "patients": 1900,
+    "threshold": 0.5,
+    "auroc": {"value": 0.95, "low": 0.93, "high": 0.97},
+    "accuracy": {"value": 0.90, "low": 0.88, "high": 0.92},
+    "recall": {"value": 0.90},
+    "specificity": {"value": 0.88},
+    "ece": {"value": 0.02},
+    "per_label": {"covid": {"n": 800, "recall": 0.9}},
+}
+CONFIG = {"seed": 3, "model": {"weights": "imagenet"}, "data": {"_target_": "x.XrayDataModule"}}
+CLEAN = {"audit": {"verdict": "clean"}}
+
+
+def said(config=CONFIG, data=CLEAN, val=None, **test):
+    metrics = {"val": val or GOOD, "test": GOOD | test}
+    return " | ".join(f"{r.limit} {r.advice}" for r in remarks(config, data, metrics))
+
+
+def test_a_sound_run_has_only_what_every_run_has():
+    found = remarks(CONFIG, CLEAN, {"val": GOOD, "test": GOOD})
+    assert len(found) == 2
+    assert "one seed (3)" in said()
+    assert "outside the lungs" in said()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"auroc": {"value": 0.9, "low": 0.8, "high": 0.95}}, "from 0.800 to 0.950"),
+        ({"accuracy": {"value": 0.9, "low": 0.8, "high": 0.95}}, "its accuracy may lie"),
+        (
+            {"val": GOOD | {"auroc": {"value": 0.99}}, "auroc": {"value": 0.9}},
+            "0.990 on validation",
+        ),
+        ({"specificity": {"value": 0.4}}, "many false alarms, few misses"),
+        ({"recall": {"value": 0.4}}, "many misses, few false alarms"),
+        ({"ece": {"value": 0.2}}, "off by 0.200"),
+        (
+            {"ece": {"value": 0.2}, "calibration": {"ece": {"before": 0.2, "after": 0.1}}},
+            "temperature brings it to 0.100",
+        ),
+        ({"per_label": {"covid": {"n": 7, "recall": 1.0}}}, "covid (7)"),
+        ({"data": {"audit": {"verdict": "leaks found", "remaining": 4}}}, "4 overlaps"),
+        (
+            {"data": {"audit": {"verdict": "unknown patients", "unknown_patients": 9}}},
+            "of 9 images",
+        ),
+        ({"data": {"audit": {"verdict": "not audited"}}}, "Nobody looked"),
+        ({"config": {"model": {"weights": "random"}}}, "random weights"),
+        ({"config": {"data": {"_target_": "x.PhantomDataModule"}}}, "drawings, not patients"),
+    ],
+)
+def test_each_number_has_its_remark(changes, words):
+    assert words in said(**changes)
+    assert words not in said()
+
+
+def test_an_untested_run_is_said_to_be():
+    assert "Nothing was tested" in remarks(CONFIG, CLEAN, {"val": GOOD})[0].limit
+    assert remarks({}, {"audit": "not audited"}, {})
+
+
+def test_three_classes_have_no_threshold():
+    assert "false alarms" not in said(threshold=None, specificity={"value": 0.4})

@@ -1,0 +1,176 @@
+"""A report is whole, safe and small, whatever a run left behind."""
+
+import csv
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from made_runs import CONFIG, made, make_run
+from PIL import Image
+
+from xray import report
+from xray.results.report import WIDTH, data_uri, literal, make_page, write_report
+from xray.results.run_files import read_run
+from xray.results.summary import summarise
+
+BAD = "<b>&\"'|x.png"
+
+
+def a_run(directory, overlays=2, k=2):
+    predictions = made(40, k=k)
+    predictions.paths[:] = [f"/data/{i}{BAD}" for i in range(40)]
+    config = CONFIG | {"model": {"backbone": "vgg16", "weights": "random"}}
+    config |= {"trainer": {"max_epochs": 9}, "monitor": {"metric": "val/auroc"}}
+    config |= {"callbacks": {"early_stopping": {"patience": 5}}}
+    run = make_run(directory, predictions, config=config)
+    (run / "metrics.json").write_text(json.dumps({"test": summarise(predictions)}))
+    (run / "data.json").write_text(
+        json.dumps(
+            {
+                "root": "<script>alert(1)</script>",
+                "classes": ["normal", "pneumonia"],
+                "groups": {"normal": ["healthy"]},
+                "splits": {"test": {"images": 1234, "patients": 30, "labels": {"covid": 7}}},
+                "audit": {
+                    "verdict": "clean",
+                    "dropped": {"train": 7},
+                    "findings": {"near_duplicate": {"within": 3, "across": 5}},
+                },
+            }
+        )
+    )
+    (run / "environment.json").write_text(
+        json.dumps({"started": "2026", "git": {"commit": "abc", "dirty": True}, "command": ["a b"]})
+    )
+    (run / "metrics.csv").write_text("epoch,val/auroc\n0,0.5\n3,0.6\n,\n")
+    noise = np.random.default_rng(0).integers(0, 255, (300, 1400, 3), dtype=np.uint8)
+    folder = run / "gradcam" / "test"
+    folder.mkdir(parents=True)
+    (run / "figures").mkdir()
+    Image.fromarray(noise).save(run / "figures" / "test_roc.png")
+    Image.fromarray(noise).save(run / "figures" / "test_failures.png")
+    labels = ["normal"] * (overlays - 1) + ["COVID-19"]
+    with (folder / "index.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "path", "label", "truth", "predicted", "probability"])
+        for i, label in enumerate(labels):
+            Image.fromarray(noise).save(folder / f"{i}.png")
+            writer.writerow([f"{i}.png", f"/data/{i}{BAD}", label, "normal", "normal", "0.51234"])
+    return run
+
+
+def test_everything_is_there_and_nothing_from_elsewhere(tmp_path):
+    run = a_run(tmp_path / "run")
+    (run / "gradcam" / "test" / "scorecard.json").write_text(
+        json.dumps({"rows": [{"method": "layercam", "share": 0.12345}, {"method": "b", "x": None}]})
+    )
+    (run / "external" / "clinic").mkdir(parents=True)
+    (run / "external" / "clinic" / "metrics.json").write_text((run / "metrics.json").read_text())
+    text = write_report(run).read_text(encoding="utf-8")
+    for words in ("40 test images", "1,234", "7 from train", "layercam", "0.123", "clinic", "abc"):
+        assert words in text
+    assert "4 of 9 at most" in text
+    assert "after 5 epochs without a better val/auroc" in text
+    assert not re.search(r"(src|href)=\"(?!data:)", text)
+    assert "<script" not in text
+    assert "<b>" not in text
+    assert all(alt for alt in re.findall(r"<img[^>]*alt=\"([^\"]*)\"", text))
+    assert text.index("COVID-19") < text.index("truth normal (normal)")
+
+
+def test_it_is_the_same_each_time(tmp_path):
+    run = a_run(tmp_path / "run")
+    first = write_report(run).read_bytes()
+    assert write_report(run).read_bytes() == first
+
+
+def test_forty_pictures_stay_below_five_megabytes(tmp_path):
+    run = a_run(tmp_path / "run", overlays=40)
+    for path in (run / "gradcam" / "test").glob("*.png"):
+        grey = Image.linear_gradient("L").resize((1400, 560)).convert("RGB")
+        grey.save(path)
+    assert write_report(run).stat().st_size < 5e6
+
+
+def test_markdown_links_the_runs_own_pictures(tmp_path):
+    run = a_run(tmp_path / "run")
+    write_report(run)
+    text = (run / "report.md").read_text(encoding="utf-8")
+    links = re.findall(r"!\[.*\]\((.*)\)", text)
+    assert "figures/test_roc.png" in links
+    assert all((run / link).is_file() for link in links)
+    assert "<b>" not in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert "| --- | ---: |" in "\n".join(rows)
+
+
+def test_three_classes(tmp_path):
+    text = write_report(a_run(tmp_path / "run", k=3)).read_text(encoding="utf-8")
+    assert "each against the rest" in text
+    assert "called covid above" not in text
+
+
+def test_an_empty_run_is_told_of(tmp_path):
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    for words in ("no metrics.json", "no data.json", "no environment.json", "no overlays"):
+        assert words in text
+    assert "The run holds no figures" in text
+    assert "unknown. The run holds no certificate" in text
+
+
+def test_damaged_parts_count_as_missing(tmp_path):
+    run = a_run(tmp_path / "run")
+    (run / "data.json").write_text("{")
+    (run / "environment.json").write_text("[]")
+    (run / "figures" / "test_roc.png").write_bytes(b"no picture")
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "no data.json" in text
+    assert "figures/test_roc.png cannot be read" in text
+
+
+def test_figures_of_older_runs_have_no_intervals(tmp_path):
+    run = a_run(tmp_path / "run")
+    old = {"test": {"n": 5, "patients": 5, "threshold": 0.5, "auroc": 0.75, "accuracy": 0.8}}
+    (run / "metrics.json").write_text(json.dumps(old))
+    (run / "data.json").write_text(json.dumps({"audit": "not audited"}))
+    page = make_page(read_run(run))
+    assert "AUROC 0.750, accuracy 0.800" in page.headline
+    assert not page.good
+
+
+def test_no_mistakes_no_pictures_of_them(tmp_path):
+    predictions = made(4)
+    predictions.targets[:] = predictions.predicted
+    run = make_run(tmp_path / "run", predictions, config={"seed": 0})
+    assert "Every test image was called rightly" in write_report(run).read_text(encoding="utf-8")
+
+
+def test_wide_pictures_are_made_smaller(tmp_path):
+    Image.new("L", (4000, 10)).save(tmp_path / "a.png")
+    assert len(data_uri(tmp_path / "a.png")) < 4 * WIDTH
+
+
+def test_markdown_signs_are_literal():
+    assert literal("a|b\n*c*") == r"a\|b \*c\*"
+
+
+def test_the_verb_reports_a_run(tmp_path, monkeypatch, capsys):
+    run = a_run(tmp_path / "run")
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "best.ckpt").touch()
+    config = yaml.safe_load((run / ".hydra" / "config.yaml").read_text())
+    assert config["seed"] == 0
+    monkeypatch.setattr(sys, "argv", ["report", f"run={run}", f"paths.outputs={tmp_path}"])
+    report.main()
+    assert (run / "report.html").is_file()
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_the_verb_refuses_what_is_no_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["report", f"run={tmp_path / 'none'}"])
+    with pytest.raises(SystemExit):
+        report.main()
+    assert "is not a directory" in capsys.readouterr().err

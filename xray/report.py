@@ -1,0 +1,30 @@
+"""Write a run's report: `python -m xray.report run=<dir>`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xray.cli import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def report(cfg: "DictConfig") -> None:
+    """Write report.html and report.md into a run's directory."""
+    # Imported here, so that --help and a mistyped key answer at once.
+    from rich.console import Console
+
+    from xray.results.report import write_report
+    from xray.results.store import find_run
+
+    run = find_run(Path(cfg.paths.outputs), cfg.run)
+    Console().print(f"report: {write_report(run)}", soft_wrap=True)
+
+
+def main() -> None:
+    """Compose the configuration from the command line and report."""
+    launch("report", report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""The sections of a report: what came out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xray.results.failures import worst_failures
+from xray.results.limitations import remarks
+from xray.results.page import Block, Facts, Grid, Picture, Pictures, Section, Text
+from xray.results.run_files import RunFiles, read_mapping
+from xray.results.table import estimate_text
+
+_MEANINGS = {
+    "auroc": "how well the groups are told apart over all thresholds: 0.5 is chance",
+    "accuracy": "share of images called rightly",
+    "recall": "sensitivity: share of the ill that are found",
+    "specificity": "share of the healthy that are left alone",
+    "precision": "share of alarms that are right",
+    "f1": "precision and recall in one",
+    "auprc": "area under the precision-recall curve",
+    "balanced_accuracy": "mean of sensitivity and specificity",
+    "mcc": "correlation of call and truth: 0 is chance",
+    "brier": "squared error of the probabilities: less is better",
+    "log_loss": "punishes sure mistakes: less is better",
+    "ece": "how far probabilities are off on average: less is better",
+}
+_FIGURES = {
+    "curves": "Loss, validation scores and learning rate by epoch",
+    "{split}_roc": "ROC: sensitivity against false alarms, over all thresholds",
+    "{split}_precision_recall": "Precision against recall, over all thresholds",
+    "{split}_confusion": "Confusion matrix: truth by row, call by column",
+    "{split}_reliability": "Reliability: how often a probability came true",
+}
+_DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
+_WORST = 12
+_NOTE = (
+    "In brackets: the 95 % interval, by resampling patients. Another test of this size would "
+    "mostly fall within it."
+)
+
+
+def headline(run: RunFiles) -> str:
+    """Sum the result up in two sentences."""
+    split = run.split
+    if split is None:
+        return "This run was not tested: it holds no metrics."
+    entry = run.metrics[split]
+    threshold = entry.get("threshold")
+    positive = list(entry.get("classes") or ["the second class"])[-1]
+    at = (
+        f", called {positive} above a probability of {threshold:.3g}"
+        if threshold is not None
+        else ""
+    )
+    where = "test" if split == "test" else "validation (nothing was tested)"
+    return (
+        f"On {entry.get('n', '?')} {where} images of {entry.get('patients', '?')} patients{at}: "
+        f"AUROC {_estimate(entry, 'auroc')}, accuracy {_estimate(entry, 'accuracy')}. "
+        f"Sensitivity {_estimate(entry, 'recall')}, specificity {_estimate(entry, 'specificity')}."
+    )
+
+
+def results_section(run: RunFiles) -> Section:
+    """Show metrics, operating points, calibration and figures."""
+    split = run.split
+    if split is None:
+        reason = "There is no metrics.json: the run was not tested (test=false), or was cut off."
+        return Section("Results", [Text(reason), *_figures(run, "test")])
+    entry = run.metrics[split]
+    blocks = [_metrics(run.metrics), *_classes(entry), *_labels(entry), *_points(entry)]
+    return Section("Results", [*blocks, *_calibration(entry), *_figures(run, split)])
+
+
+def _metrics(metrics: Mapping[str, Any]) -> Grid:
+    splits = [split for split in ("test", "val") if metrics.get(split)]
+    rows = [
+        [f"{name}: {meaning}", *(_estimate(metrics[split], name) for split in splits)]
+        for name, meaning in _MEANINGS.items()
+        if any(name in metrics[split] for split in splits)
+    ]
+    return Grid("Metrics", ["", *splits], rows, _NOTE)
+
+
+def _classes(entry: Mapping[str, Any]) -> Iterator[Grid]:
+    classes: Mapping[str, Any] = entry.get("per_class") or {}
+    if classes:
+        names = list(next(iter(classes.values())))
+        rows = [[k, *(_estimate(v, name) for name in names)] for k, v in classes.items()]
+        yield Grid("By class, each against the rest", ["class", *names], rows)
+
+
+def _labels(entry: Mapping[str, Any]) -> Iterator[Grid]:
+    labels: Mapping[str, Any] = entry.get("per_label") or {}
+    if labels:
+        rows = [[k, str(v.get("n", "-")), _number(v.get("recall"))] for k, v in labels.items()]
+        columns = ["folder", "images", "called rightly"]
+        yield Grid("By the folder the images came from", columns, rows)
+
+
+def _points(entry: Mapping[str, Any]) -> Iterator[Grid]:
+    points: Sequence[Mapping[str, Any]] = entry.get("operating_points") or []
+    if points:
+        rows = [
+            [
+                str(p.get("rule")),
+                _number(p.get("threshold")),
+                *(_estimate(p, n) for n in _DECISIONS),
+            ]
+            for p in points
+        ]
+        note = (
+            "Thresholds are chosen on validation images, measured here. PPV: share of alarms that "
+            "are right; NPV: share of all-clears that are. sens@0.95: the highest threshold with a "
+            "sensitivity of 0.95 there; youden: the best sum of sensitivity and specificity."
+        )
+        yield Grid("Thresholds to choose from", ["rule", "threshold", *_DECISIONS], rows, note)
+
+
+def _calibration(entry: Mapping[str, Any]) -> Iterator[Grid]:
+    found: Mapping[str, Any] = entry.get("calibration") or {}
+    if found:
+        rows = [
+            [name, *(_number((found.get(name) or {}).get(when)) for when in ("before", "after"))]
+            for name in ("ece", "log_loss", "brier")
+        ]
+        note = (
+            f"Temperature {_number(found.get('temperature'))}, fitted on validation, applied here: "
+            "logits divided by it. Less is better."
+        )
+        yield Grid("Calibration before and after", ["", "before", "after"], rows, note)
+
+
+def _figures(run: RunFiles, split: str) -> Iterator[Block]:
+    found = [
+        _picture(run.directory, f"figures/{name.format(split=split)}.png", text, text)
+        for name, text in _FIGURES.items()
+    ]
+    shown = [picture for picture in found if picture.path.is_file()]
+    if shown:
+        yield Pictures("Figures", shown)
+    else:
+        yield Text("The run holds no figures.")
+
+
+def overlays_section(run: RunFiles) -> Section:
+    """Show Grad-CAM overlays, COVID-positive ones first."""
+    if not run.overlays:
+        reason = "There are no overlays: draw some with python -m xray.gradcam on this run."
+        return Section("Where the network looked", [Text(reason)])
+    split, rows = next(iter(run.overlays.items()))
+    text = (
+        "Each row: the image, a heatmap (Grad-CAM) of what moved the network's answer, and both "
+        "together. It is coarse, and proves no cause. Heat outside the lungs is a warning."
+    )
+    first = sorted(rows, key=lambda row: not _is_covid(row.get("label", "")))
+    pictures = [_overlay(run.directory, split, row) for row in first]
+    return Section("Where the network looked", [Text(text), Pictures("", pictures, wide=True)])
+
+
+def errors_section(run: RunFiles) -> Section:
+    """Show the surest mistakes."""
+    title, split = "Worst errors", run.split or "test"
+    predictions = run.predictions(split)
+    if predictions is None:
+        return Section(title, [Text("There are no predictions, and so no errors to show.")])
+    worst = worst_failures(predictions, _WORST)
+    if not worst:
+        return Section(title, [Text(f"Every {split} image was called rightly.")])
+    rows = [
+        [
+            Path(predictions.paths[i]).name,
+            f"{predictions.classes[predictions.targets[i]]} ({predictions.labels[i]})",
+            predictions.classes[predictions.predicted[i]],
+            _number(float(predictions.probabilities[i, predictions.predicted[i]])),
+        ]
+        for i in worst
+    ]
+    columns = ["image", "truth (folder)", "called", "probability"]
+    blocks: list[Block] = [Grid(f"The {len(worst)} surest mistakes on {split}", columns, rows)]
+    wrong = {predictions.paths[i] for i in worst}
+    drawn = [row for row in run.overlays.get(split, []) if row.get("path") in wrong]
+    if drawn:
+        items = [_overlay(run.directory, split, row) for row in drawn]
+        blocks.append(Pictures("Overlays of these", items, wide=True))
+    else:
+        blocks.append(Text("None of these has an overlay; python -m xray.gradcam draws more."))
+    alt = f"Surest mistakes on {split}"
+    figure = _picture(run.directory, f"figures/{split}_failures.png", alt, alt)
+    if figure.path.is_file():
+        blocks.append(Pictures("", [figure], wide=True))
+    return Section(title, blocks)
+
+
+def further_sections(run: RunFiles) -> Iterator[Section]:
+    """Show results on other images, and what was measured of the heatmaps, where there are any."""
+    grids: list[Block] = [
+        Grid(name, _metrics({"test": e}).columns, _metrics({"test": e}).rows, f"{split} images")
+        for name, metrics in run.external.items()
+        for split, e in metrics.items()
+        if isinstance(e, Mapping)
+    ]
+    if grids:
+        yield Section("On other images", grids)
+    paths = sorted({*run.directory.rglob("scorecard.json"), *run.directory.rglob("shortcuts.json")})
+    tables = [grid for path in paths for grid in _lists(path)]
+    if tables:
+        yield Section("Heatmaps and shortcuts, measured", tables)
+
+
+def limitations_section(run: RunFiles) -> Section:
+    """Say what speaks against the result, and what to try next."""
+    found = remarks(run.config, run.data, run.metrics)
+    pairs = [(remark.limit, remark.advice) for remark in found]
+    return Section("Limitations and what to try next", [Facts(pairs)])
+
+
+def _lists(path: Path) -> Iterator[Grid]:
+    """Lay out every list of flat mappings that a file holds."""
+    content = read_mapping(path)
+    for key, rows in content.items():
+        if isinstance(rows, list) and rows and all(isinstance(row, Mapping) for row in rows):
+            columns = list(dict.fromkeys(str(name) for row in rows for name in row))
+            cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+            title = f"{path.stem}: {path.parent.name}" + ("" if key == "rows" else f", {key}")
+            title = str(content.get("title", title))
+            yield Grid(title, columns, cells, str(content.get("note", "")))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping) and "value" in value:
+        return estimate_text(value)
+    return _number(value) if isinstance(value, float) or value is None else str(value)
+
+
+def _overlay(directory: Path, split: str, row: Mapping[str, str]) -> Picture:
+    name = Path(row.get("path", "")).name
+    said = (
+        f"{name}: truth {row.get('truth')} ({row.get('label')}), called {row.get('predicted')}, "
+        f"p = {_probability(row.get('probability', ''))}"
+    )
+    alt = f"X-ray, heatmap and overlay of {name}"
+    return _picture(directory, f"gradcam/{split}/{row.get('file', '')}", alt, said)
+
+
+def _picture(directory: Path, link: str, alt: str, caption: str) -> Picture:
+    return Picture(directory / link, link, alt, caption)
+
+
+def _probability(text: str) -> str:
+    return text[:5] or "-"
+
+
+def _is_covid(label: str) -> bool:
+    return label.casefold().replace(" ", "").startswith("covid")
+
+
+def _estimate(entry: Mapping[str, Any], name: str) -> str:
+    found = entry.get(name)
+    if isinstance(found, Mapping):
+        return estimate_text(found)
+    return _number(found)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "-"

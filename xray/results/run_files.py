@@ -1,0 +1,95 @@
+"""What a finished run left in its directory, as far as it is there."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xray.results.predictions import Predictions
+
+Table = list[dict[str, str]]
+"""The lines of a CSV file, by column."""
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """A run directory, read. A part that is missing or damaged is empty.
+
+    Attributes:
+        directory: The run directory.
+        config: What was asked, interpolations as they were written.
+        environment: environment.json.
+        data: data.json.
+        metrics: metrics.json.
+        curves: metrics.csv.
+        overlays: Split -> its gradcam/<split>/index.csv.
+        external: Folder below external/ -> its metrics.json.
+    """
+
+    directory: Path
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    curves: Table
+    overlays: Mapping[str, Table]
+    external: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def split(self) -> str | None:
+        """The split that the headline is of: test, or val where nothing was tested."""
+        return next((split for split in ("test", "val") if self.metrics.get(split)), None)
+
+    @property
+    def certificate(self) -> Mapping[str, Any]:
+        """What the split is worth; empty in runs of before it was recorded in full."""
+        found = self.data.get("audit")
+        return found if isinstance(found, dict) else {}
+
+    def predictions(self, split: str) -> Predictions | None:
+        """Read what was predicted of a split; None where there is no such file."""
+        path = self.directory / "predictions" / f"{split}.csv"
+        return Predictions.from_csv(path) if path.is_file() else None
+
+
+def read_run(run: Path) -> RunFiles:
+    """Read a run directory."""
+    overlays = {split: read_table(run / "gradcam" / split / "index.csv") for split in _SPLITS}
+    external = {
+        path.parent.name: read_mapping(path) for path in sorted(run.glob("external/*/metrics.json"))
+    }
+    return RunFiles(
+        directory=run,
+        config=read_mapping(run / ".hydra" / "config.yaml"),
+        environment=read_mapping(run / "environment.json"),
+        data=read_mapping(run / "data.json"),
+        metrics=read_mapping(run / "metrics.json"),
+        curves=read_table(run / "metrics.csv"),
+        overlays={split: rows for split, rows in overlays.items() if rows},
+        external=external,
+    )
+
+
+def read_mapping(path: Path) -> Mapping[str, Any]:
+    """Read a JSON or YAML file; empty where it is missing, damaged or no mapping."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_table(path: Path) -> Table:
+    """Read a CSV file; empty where it is missing."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+_SPLITS = ("test", "val", "train")
