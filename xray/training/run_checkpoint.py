@@ -15,8 +15,8 @@ ROUNDING = 1e-6
 class RunCheckpoint(ModelCheckpoint):
     """Lightning's ModelCheckpoint, which breaks no ties, and forgets its best in a moved directory.
 
-    A metric that saturates (an AUROC of 1 from the first epoch on) would keep the first epoch, whose
-    probabilities are the worst calibrated: of equal epochs the one of lower `val/loss` is kept.
+    A metric that saturates (an AUROC of 1 from the first epoch on) would keep the first epoch,
+    whose probabilities are the worst calibrated: of equals the one of lower `val/loss` is kept.
     """
 
     def __init__(self, **options: Any) -> None:
