@@ -1,63 +1,106 @@
-"""`make bench`: one run, whole processes, ratios; written to benchmarks/results/<machine>.json.
+"""`make bench`: whole processes, medians of pairs; kept in benchmarks/results/<machine>.json.
 
-Arguments: [patients=24] [epochs=5].
+Arguments, as key=value: n=288 m=96 (images of train and val), epochs=10, size=224, pairs=3,
+weights=random, root=<folder with train/ and val/> (default: phantoms drawn for it, n and m then
+apply), only=limits,head,block5,sweep, again=true (measure what the file has already). A finished
+row is kept, so a long bench can be run in parts.
 """
 
 import json
-import platform
-import subprocess
+import re
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import torch
-
+from benchmarks.limits import limits
+from benchmarks.setting import Setting
+from benchmarks.table import insert, markdown
+from benchmarks.training import block5, head, sweep
 from xray.imaging.phantom_tree import write_phantom_tree
+from xray.results.environment import describe_environment
 from xray.types import Split
 
-RESULTS = Path(__file__).parent / "results"
+FAMILIES: dict[str, Callable[[Setting], list[dict[str, Any]]]] = {
+    "limits": limits,
+    "head": head,
+    "block5": block5,
+    "sweep": sweep,
+}
+DEFAULTS = {"n": "288", "m": "96", "epochs": "10", "size": "224", "pairs": "3", "only": ""}
+DEFAULTS |= {"root": "", "weights": "random", "again": "false"}
 
 
-def seconds(*command: str) -> float:
-    """Run a Python command to its end, and time it as a whole."""
-    begin = time.perf_counter()
-    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begin
+def main(
+    arguments: list[str],
+    results: Path = Path(__file__).parent / "results",
+    readme: Path = Path(__file__).parents[1] / "README.md",
+) -> Path:
+    """Measure what is asked for and not there yet, and write it after every family of rows."""
+    given = dict(word.split("=", 1) for word in arguments)
+    if unknown := set(given) - set(DEFAULTS):
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
+    options = DEFAULTS | given
+    wanted = options["only"].split(",") if options["only"] else list(FAMILIES)
+    if wrong := [name for name in wanted if name not in FAMILIES]:
+        raise SystemExit(f"only={','.join(wrong)}: choose of {', '.join(FAMILIES)}")
+    name = machine()
+    path = results / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.json"
+    result = _begun(path, name, describe(options))
+    with tempfile.TemporaryDirectory() as scratch:
+        setting = _setting(options, Path(scratch))
+        for family in wanted:
+            if family in result["rows"] and options["again"] != "true":
+                continue
+            result["rows"][family] = FAMILIES[family](setting)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result, indent=2) + "\n")
+    table = markdown(result)
+    print(table)
+    insert(readme, table)
+    return path
 
 
-def ours(root: Path, outputs: Path, epochs: int) -> float:
-    """Time the same training by the framework, from start-up to the last checkpoint."""
-    return seconds(
-        *("-m", "xray.train", "data=folder", f"data.root={root}", f"paths.outputs={outputs}"),
-        *("model.weights=random", "data.min_val=0", "data.workers=2", "test=false"),
-        *(f"trainer.max_epochs={epochs}", f"callbacks.early_stopping.patience={epochs}"),
-        *("~callbacks.gradcam", "cache.views=1", "trainer=cpu"),
+def machine() -> str:
+    """Name the kind of machine, and nothing else of it: CPU model, cores, GPUs."""
+    found = describe_environment(0, [])
+    cpu = found["cpu"]
+    return ", ".join([f"{cpu['model']}, {cpu['cores']} cores", *found["gpus"]])
+
+
+def describe(options: dict[str, str]) -> str:
+    """Say on what the rows are measured; rows of another setting are not mixed with them."""
+    images = (
+        "images of a folder" if options["root"] else f"{options['n']} + {options['m']} phantoms"
+    )
+    return (
+        f"{images}, {options['size']} px, {options['epochs']} epochs, "
+        f"{options['weights']} weights, medians of {options['pairs']}"
     )
 
 
-def main(patients: int = 24, epochs: int = 5) -> None:
-    """Measure, print a table, and keep the numbers."""
-    with tempfile.TemporaryDirectory() as folder:
-        root, outputs = Path(folder) / "phantoms", Path(folder) / "outputs"
-        counts: dict[Split, int] = {"train": patients * 3, "val": patients, "test": patients}
-        write_phantom_tree(root, patients=counts, views=1, size=224, seed=0)
-        plain = seconds(str(Path(__file__).with_name("plain_loop.py")), str(root), str(epochs))
-        cold, warm = ours(root, outputs, epochs), ours(root, outputs, epochs)
-    result = {
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {torch.__version__}",
-        "train_images": patients * 3,
-        "val_images": patients,
-        "epochs": epochs,
-        "views": 1,
-        "seconds": {"plain loop": plain, "xray, cold cache": cold, "xray, warm cache": warm},
-        "ratio": {"cold": plain / cold, "warm": plain / warm},
-    }
-    RESULTS.mkdir(exist_ok=True)
-    name = f"{platform.machine()}-{torch.get_num_threads()}-threads.json"
-    (RESULTS / name).write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
+def _begun(path: Path, name: str, setting: str) -> dict[str, Any]:
+    if path.exists():
+        result: dict[str, Any] = json.loads(path.read_text())
+        if result["setting"] == setting:
+            return result
+    return {"machine": name, "setting": setting, "rows": {}}
+
+
+def _setting(options: dict[str, str], scratch: Path) -> Setting:
+    root = Path(options["root"] or scratch / "phantoms")
+    size = int(options["size"])
+    if not options["root"]:
+        n, m = int(options["n"]), int(options["m"])
+        counts: dict[Split, int] = {"train": n, "val": m, "test": m}
+        write_phantom_tree(root, patients=counts, views=1, size=size, seed=0)
+    outputs = scratch / "outputs"
+    outputs.mkdir()
+    return Setting(
+        root, outputs, int(options["epochs"]), size, options["weights"], int(options["pairs"])
+    )
 
 
 if __name__ == "__main__":
-    main(**{key: int(value) for key, value in (word.split("=") for word in sys.argv[1:])})
+    main(sys.argv[1:])

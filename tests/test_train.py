@@ -100,6 +100,8 @@ def test_the_run_directory_is_complete(run):
         "gradcam/val/epoch_001/index.csv",
         "gradcam/test/index.csv",
         "figures/test_roc.png",
+        "report.html",
+        "report.md",
         "train.log",
     }
     assert list((run / "tensorboard").glob("events*"))

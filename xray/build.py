@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
 
+from xray import STARTED
 from xray.config import load_run_config
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError, RunError
@@ -21,7 +22,9 @@ from xray.features.cache import FeatureCache
 from xray.model.classifier import XrayClassifier
 from xray.results.collector import PredictionCollector
 from xray.results.store import read_json
+from xray.training.first_step import FirstStep
 from xray.training.step_seed import StepSeed
+from xray.training.threads import SmallStepThreads
 from xray.training.trainer import build_trainer as make_trainer
 from xray.training.unfreeze import StagedUnfreezing
 
@@ -106,7 +109,7 @@ def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
     trainer: pl.Trainer = instantiate(
         cfg.trainer,
         gpus=_gpus(cfg.trainer.gpus),
-        callbacks=[StepSeed(cfg.seed), StagedUnfreezing(), *callbacks, collector],
+        callbacks=[*_own_callbacks(cfg), *callbacks, collector],
         logger=loggers,
         default_root_dir=cfg.paths.run,
         _convert_="all",
@@ -133,9 +136,19 @@ def build_tester(
     return trainer, collector
 
 
+def _own_callbacks(cfg: DictConfig) -> list[pl.Callback]:
+    own = [StepSeed(cfg.seed), StagedUnfreezing(), SmallStepThreads()]
+    # The jobs of a sweep began with no command of their own.
+    return own if _multirun() else [*own, FirstStep(STARTED)]
+
+
+def _multirun() -> bool:
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def _gpus(asked: int | Literal["auto"]) -> int | Literal["auto"]:
     """Give a job of a sweep one GPU: further processes of it would each start the sweep anew."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+    if not _multirun():
         return asked
     visible = torch.cuda.device_count()
     return min(1, visible if asked == "auto" else asked)

@@ -92,6 +92,13 @@ def test_environment_is_written(tmp_path):
     assert written["command"] == ["python", "-m", "xray.train"]
 
 
+def test_weights_are_noted_beside_the_rest(tmp_path):
+    store.write_environment(tmp_path, 7, ["python"])
+    before = store.read_json(tmp_path / "environment.json")
+    store.note_weights(tmp_path, "random")
+    assert store.read_json(tmp_path / "environment.json") == {**before, "weights": "random"}
+
+
 def test_environment_knows_its_own_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.orig_argv", ["python", "-m", "xray.train", "seed=1"])
     store.write_environment(tmp_path, 1)

@@ -34,8 +34,8 @@ _FIGURES = {
 _DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 _WORST = 12
 _NOTE = (
-    "In brackets: the 95 % interval, by resampling patients. Another test of this size would "
-    "mostly fall within it."
+    "In brackets: the 95 % interval, by resampling patients. The result could lie anywhere in it, "
+    "had other patients of the same kind been tested."
 )
 
 

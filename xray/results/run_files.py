@@ -21,7 +21,8 @@ class RunFiles:
 
     Attributes:
         directory: The run directory.
-        config: What was asked, interpolations as they were written.
+        config: What was asked, interpolations as they were written; model.weights is what the
+            network really started from, where the run noted it.
         environment: environment.json.
         data: data.json.
         metrics: metrics.json.
@@ -62,16 +63,24 @@ def read_run(run: Path) -> RunFiles:
     external = {
         path.parent.name: read_mapping(path) for path in sorted(run.glob("external/*/metrics.json"))
     }
+    environment = read_mapping(run / "environment.json")
     return RunFiles(
         directory=run,
-        config=read_mapping(run / ".hydra" / "config.yaml"),
-        environment=read_mapping(run / "environment.json"),
+        config=_started_from(read_mapping(run / ".hydra" / "config.yaml"), environment),
+        environment=environment,
         data=read_mapping(run / "data.json"),
         metrics=read_mapping(run / "metrics.json"),
         curves=read_table(run / "metrics.csv"),
         overlays={split: rows for split, rows in overlays.items() if rows},
         external=external,
     )
+
+
+def _started_from(config: Mapping[str, Any], environment: Mapping[str, Any]) -> Mapping[str, Any]:
+    model = config.get("model")
+    if not isinstance(model, dict) or "weights" not in environment:
+        return config
+    return {**config, "model": {**model, "weights": environment["weights"]}}
 
 
 def read_mapping(path: Path) -> Mapping[str, Any]:

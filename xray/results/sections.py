@@ -98,7 +98,7 @@ def training_section(run: RunFiles) -> Section:
     commit = str(git.get("commit", "unknown")) + (" (changed)" if git.get("dirty") else "")
     facts = [
         ("Backbone", str(model.get("backbone", "unknown"))),
-        ("Started from", f"{model.get('weights', 'unknown')} weights"),
+        ("Weights at the start", str(model.get("weights", "unknown"))),
         ("Trained part", str(model.get("trainable", "unknown"))),
         ("Image side", f"{(run.config.get('data') or {}).get('size', '?')} pixels"),
         ("Epochs", _epochs(run)),

@@ -72,6 +72,12 @@ def write_environment(run_dir: Path, seed: int, command: Sequence[str] | None = 
     write_json(run_dir / "environment.json", described)
 
 
+def note_weights(run_dir: Path, source: str) -> None:
+    """Add to environment.json what the network really started from: `auto` may mean either."""
+    path = run_dir / "environment.json"
+    write_json(path, {**read_json(path), "weights": source})
+
+
 def find_run(outputs: Path, run: str | None) -> Path:
     """Find the run directory that is meant.
 

@@ -13,7 +13,6 @@ from xray.model.classifier import XrayClassifier
 from xray.results import store
 from xray.results.collector import PredictionCollector
 from xray.results.decisions import calibration, decide, operating_points
-from xray.results.figures import write_figures
 from xray.results.predictions import Predictions
 from xray.results.summary import summarise
 from xray.results.table import metrics_table, operating_table
@@ -65,6 +64,9 @@ def write_results(
         rule: How the threshold of the headline metrics is chosen.
         val: What thresholds and temperature are fitted on, where `predictions` hold no "val".
     """
+    # sklearn, which training does without.
+    from xray.results.figures import write_figures
+
     val = predictions.get("val", val)
     predictions = {split: decide(p, rule, val) for split, p in predictions.items()}
     for split, predicted in predictions.items():
