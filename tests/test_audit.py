@@ -81,8 +81,7 @@ def test_bad_files_of_every_kind_are_named_and_never_used(make_tree, transforms,
     data = module()
     with pytest.raises(DataError, match=r"files cannot be used.*data\.on_bad_file=skip"):
         data.setup()
-    collection = data.collection()
-    found = audit_images(collection, data.screening(collection), data.classes)
+    found = audit_images(data.root, data.groups, data.patient)
     named = {root / f.path: f.detail for f in found.findings if f.kind in ("bad_file", "ignored")}
     missing = [
         path.name

@@ -24,20 +24,18 @@ def audit(cfg: "DictConfig") -> int:
 
     from xray import build
     from xray.data.audit import audit as audit_images
-    from xray.results.audit import audit_tables, conclusions, write_audit
+    from xray.results.audit import show_audit, write_audit
+    from xray.results.montage import write_montages
     from xray.results.store import write_environment
 
     run, console = Path(cfg.paths.run), Console()
     write_environment(run, cfg.seed)
     data = build.build_data(cfg)
     data.prepare_data()
-    collection = data.collection()
-    screening = data.screening(collection)
-    found = audit_images(collection, screening, data.classes, seed=cfg.seed, folder=data.audit_dir)
+    found = audit_images(data.root, data.groups, data.patient, seed=cfg.seed, folder=data.audit_dir)
     write_audit(run, found)
-    console.print(*audit_tables(found))
-    for sentence in conclusions(found):
-        console.print(sentence, soft_wrap=True)
+    write_montages(run, found)
+    show_audit(found, console)
     console.print(f"run directory: {run}", soft_wrap=True)
     return 0 if found.passed else LEAKS
 

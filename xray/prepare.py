@@ -63,23 +63,16 @@ def _certify(
 ) -> None:
     """Audit the tree; what is found stays beside it, and what was read is kept for training."""
     from xray.data.audit import audit
-    from xray.data.collection import collect
     from xray.data.folder import compile_patient_pattern
     from xray.data.groups import Groups
-    from xray.integrity.findings import write_findings
-    from xray.integrity.screen import screen
-    from xray.results.audit import audit_tables, conclusions
-    from xray.results.store import write_json
+    from xray.results.audit import show_audit, write_audit
 
-    classes, folder = Groups(groups), Path(cfg.paths.cache) / "audit"
-    collection = collect(out, classes, compile_patient_pattern(None))
-    screening = screen([sample.path for sample in collection.samples], out, folder)
-    found = audit(collection, screening, classes.classes, seed=cfg.seed, folder=folder)
-    write_json(out / "audit.json", found.as_dict())
-    write_findings(out / "findings.csv", found.findings)
-    console.print("", *audit_tables(found))
-    for sentence in conclusions(found):
-        console.print(sentence, soft_wrap=True)
+    folder = Path(cfg.paths.cache) / "audit"
+    patient = compile_patient_pattern(None)
+    found = audit(out, Groups(groups), patient, seed=cfg.seed, folder=folder)
+    write_audit(out, found)
+    console.print()
+    show_audit(found, console)
 
 
 def main() -> None:

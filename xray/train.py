@@ -21,7 +21,6 @@ def train(cfg: "DictConfig") -> float:
     from xray import build
     from xray.integrity.findings import write_findings
     from xray.results import store, testing
-    from xray.results.report import write_report
     from xray.stats.rule import parse_rule
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
@@ -53,6 +52,9 @@ def train(cfg: "DictConfig") -> float:
             rule = parse_rule(str(cfg.get("threshold", 0.5)))
             testing.write_results(run, predictions, console, rule=rule)
     if trainer.is_global_zero:
+        # Templates and pictures, which training does without.
+        from xray.results.report import write_report
+
         console.print(f"report:        {write_report(run)}", soft_wrap=True)
     return score
 

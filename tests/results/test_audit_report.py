@@ -6,21 +6,18 @@ from conftest import write_image
 from rich.console import Console
 
 from xray.data.audit import audit
-from xray.data.collection import collect
 from xray.data.folder import compile_patient_pattern
 from xray.data.groups import Groups
 from xray.imaging.read import read_image
-from xray.integrity.screen import screen
 from xray.results.audit import audit_tables, conclusions, write_audit
+from xray.results.montage import write_montages
 from xray.results.store import read_json
 
 GROUPS = Groups({"normal": [], "pneumonia": ["covid"]})
 
 
 def look(root, folder=None):
-    collection = collect(root, GROUPS, compile_patient_pattern(None))
-    screening = screen([s.path for s in collection.samples], root, folder)
-    return audit(collection, screening, GROUPS.classes, folder=folder)
+    return audit(root, GROUPS, compile_patient_pattern(None), folder=folder)
 
 
 def printed(found):
@@ -47,6 +44,7 @@ def test_a_clean_set(root, tmp_path):
     text = printed(found)
     assert "clean: no patient and no exposure is in two splits" in text
     write_audit(tmp_path / "run", found)
+    write_montages(tmp_path / "run", found)
     assert read_json(tmp_path / "run/audit.json")["findings"] == {}
     names = {path.name for path in (tmp_path / "run/montages").iterdir()}
     assert names == {"class_normal.png", "class_pneumonia.png"}
@@ -65,6 +63,7 @@ def test_leaks_and_contradictions_are_told_and_drawn(root, tmp_path):
     assert "the labels leak" in text
     assert "some files cannot be read" in text
     write_audit(tmp_path / "run", found)
+    write_montages(tmp_path / "run", found)
     told = read_json(tmp_path / "run/audit.json")
     assert told["verdict"] == "leaks found"
     assert told["contradictions"] == 1

@@ -1,7 +1,7 @@
 """Whether a dataset can carry a result, as it lies."""
 
 import hashlib
-from collections import Counter
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from xray.data.collection import Collection
+from xray.data.collection import Collection, collect, counts
+from xray.data.groups import Groups
 from xray.data.litter import find_litter
-from xray.integrity.clusters import cluster
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.index import store_name
 from xray.integrity.kept import kept
 from xray.integrity.probe import Probe, source_probe
-from xray.integrity.screen import Screening
+from xray.integrity.screen import Screening, screen
 from xray.integrity.verdict import LEAKING, Verdict
 from xray.types import SPLITS, Split
 
@@ -61,13 +61,8 @@ class Audit:
         counted: dict[Split, dict[str, Any]] = {}
         for split in SPLITS:
             samples = [self.collection.samples[i] for i in self.collection.positions(split)]
-            targets = Counter(sample.target for sample in samples)
             if samples:
-                counted[split] = {
-                    "images": len(samples),
-                    "patients": len({sample.owner for sample in samples}),
-                    "classes": {name: targets[i] for i, name in enumerate(self.classes)},
-                }
+                counted[split] = counts(samples, self.classes)
         return counted
 
     def as_dict(self) -> dict[str, Any]:
@@ -85,35 +80,37 @@ class Audit:
 
 
 def audit(
-    collection: Collection,
-    screening: Screening,
-    classes: Sequence[str],
+    root: Path,
+    groups: Groups,
+    patient: re.Pattern[str],
     *,
     seed: int = 0,
     folder: Path | None = None,
 ) -> Audit:
-    """Audit a dataset as it lies.
+    """Read a dataset whole, and audit it as it lies.
 
     Args:
-        collection: Its images.
-        screening: What is known of them, in their order.
-        classes: Class names.
+        root: See `xray.data.collection.collect`, as the two that follow.
+        groups: Which folder names mean which class.
+        patient: Tells the patient from a file name.
         seed: Of the source probe.
-        folder: Keeps what the probe found; None: nothing is kept.
+        folder: Keeps what was found; None: nothing is kept.
+
+    Raises:
+        DataError: When the folders are missing or not laid out as expected.
     """
+    collection = collect(root, groups, patient)
     samples = collection.samples
-    placed = Placed(samples, collection.splits, collection.root, classes)
+    screening = screen([sample.path for sample in samples], root, folder)
+    placed = Placed(samples, collection.splits, root, groups.classes)
     usable = screening.index.usable()
-    clusters = cluster(
-        [sample.owner for sample in samples],
-        [(pair.first, pair.second) for pair in screening.pairs],
-    )
+    clusters = screening.clusters([sample.owner for sample in samples])
     targets = np.array([sample.target for sample in samples], np.int64)
-    name = f"{store_name(collection.root)}_probe.json"
-    groups = hashlib.sha256(targets.tobytes() + clusters.tobytes()).hexdigest()
+    name = f"{store_name(root)}_probe.json"
+    grouping = hashlib.sha256(targets.tobytes() + clusters.tobytes()).hexdigest()
     probes = kept(
         folder / name if folder else None,
-        {"files": screening.index.digest, "groups": groups, "seed": seed},
+        {"files": screening.index.digest, "groups": grouping, "seed": seed},
         lambda: [
             astuple(probe)
             for probe in source_probe(
@@ -124,8 +121,8 @@ def audit(
     return Audit(
         collection=collection,
         screening=screening,
-        classes=classes,
-        findings=[*find(placed, screening), *find_litter(collection.root)],
+        classes=groups.classes,
+        findings=[*find(placed, screening), *find_litter(root)],
         probes=[Probe(*probe) for probe in probes],
         unknown_patients=sum(sample.patient is None for sample in samples),
     )

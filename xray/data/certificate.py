@@ -8,6 +8,7 @@ from xray.data.collection import Collection
 from xray.errors import DataError
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.screen import Screening
+from xray.integrity.verdict import UNAUDITED
 from xray.types import Split
 
 Leaks = Literal["drop", "keep", "error"]
@@ -88,7 +89,7 @@ def certify(
     remaining = find(Placed(used.samples, used.splits, used.root, classes), screening)
     unknown = sum(sample.patient is None for sample in used.samples)
     return Certificate(
-        verdict=judge(remaining, unknown),
+        verdict=judge(remaining, unknown) if screening.audited else UNAUDITED,
         leaks=leaks,
         findings=findings,
         dropped=dropped,

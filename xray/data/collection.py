@@ -1,9 +1,11 @@
 """All images below a data root, and the split that each was given."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from xray.data.folder import XrayFolder
 from xray.data.groups import Groups
@@ -68,6 +70,16 @@ def collect(root: Path, groups: Groups, patient: re.Pattern[str]) -> Collection:
         samples += [_described(sample, root, manifest) for sample in records]
         splits += [split] * len(records)
     return Collection(root, samples, splits, frozenset(layout))
+
+
+def counts(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
+    """Count images, patients (one that nothing tells counts as one) and images of each class."""
+    targets = Counter(sample.target for sample in samples)
+    return {
+        "images": len(samples),
+        "patients": len({sample.owner for sample in samples}),
+        "classes": {name: targets[i] for i, name in enumerate(classes)},
+    }
 
 
 def _described(sample: Sample, root: Path, manifest: Mapping[str, Row]) -> Sample:

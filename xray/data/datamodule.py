@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from xray.data.certificate import Certificate
-from xray.data.collection import Collection, collect
+from xray.data.collection import collect, counts
 from xray.data.dataset import SplitDataset
 from xray.data.folder import XrayFolder, compile_patient_pattern
 from xray.data.groups import Groups
@@ -23,8 +23,7 @@ from xray.data.partition import Rules, partition
 from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
-from xray.integrity.screen import Screening, screen, unscreened
-from xray.integrity.verdict import UNAUDITED
+from xray.integrity.screen import screen, unscreened
 from xray.types import SPLITS, Batch, Sample, Split
 
 
@@ -98,38 +97,23 @@ class XrayDataModule(pl.LightningDataModule):
         """
         if self._splits:
             return
-        collection = self.collection()
-        used, certificate = partition(
-            collection, self.screening(collection), self.rules, self.classes
-        )
-        counts = Counter(used.samples[i].target for i in used.positions("train"))
+        collection = collect(self.root, self.groups, self.patient)
+        paths = [sample.path for sample in collection.samples]
+        screening = screen(paths, self.root, self.audit_dir) if self.audit else unscreened(paths)
+        used, certificate = partition(collection, screening, self.rules, self.classes)
+        trained = Counter(used.samples[i].target for i in used.positions("train"))
         for target, name in enumerate(self.classes):
-            if not counts[target]:
+            if not trained[target]:
                 raise DataError(
                     f"Class '{name}' has no training image below {self.root}. Expected a folder "
                     "named as one of "
                     f"{', '.join(self.groups.as_dict()[name])}, or other classes "
                     "(data/groups=two_class)."
                 )
-        self._certificate = certificate if self.audit else replace(certificate, verdict=UNAUDITED)
+        self._certificate = certificate
         for split in SPLITS:
             samples = [used.samples[i] for i in used.positions(split)]
             self._splits[split] = self._split_of(samples, self.root)
-
-    def collection(self) -> Collection:
-        """Find all images, in the splits they were given.
-
-        Raises:
-            DataError: When the folders are missing or not laid out as expected.
-        """
-        return collect(self.root, self.groups, self.patient)
-
-    def screening(self, collection: Collection) -> Screening:
-        """Read and compare all images, unless the audit is off."""
-        paths = [sample.path for sample in collection.samples]
-        if not self.audit:
-            return unscreened(paths)
-        return screen(paths, self.root, self.audit_dir)
 
     def _split_of(self, samples: list[Sample], root: Path) -> SplitDataset:
         return SplitDataset(samples, root=root, train=self.train, evaluate=self.evaluate)
@@ -142,10 +126,12 @@ class XrayDataModule(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Give what a checkpoint records of the data: the certificate and the lists of files."""
-        return {
-            "certificate": self.certificate().as_dict(),
-            "files_sha256": {split: self.dataset(split).digest() for split in SPLITS},
-        }
+        return {"certificate": self.certificate().as_dict(), "files_sha256": self._digests}
+
+    @cached_property
+    def _digests(self) -> dict[Split, str]:
+        """SHA-256 of each split's list of files; every checkpoint records it."""
+        return {split: self.dataset(split).digest() for split in SPLITS}
 
     def dataset(self, split: Split) -> SplitDataset:
         """Give the images of a split; calls `setup` where that has not been done."""
@@ -158,8 +144,8 @@ class XrayDataModule(pl.LightningDataModule):
 
     def _balanced(self) -> Tensor:
         targets = torch.tensor([sample.target for sample in self.dataset("train").samples])
-        counts = torch.bincount(targets, minlength=len(self.classes))
-        return len(targets) / (len(self.classes) * counts.double())
+        images = torch.bincount(targets, minlength=len(self.classes))
+        return len(targets) / (len(self.classes) * images.double())
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled by (seed, epoch), augmented by (seed, epoch, index)."""
@@ -221,17 +207,14 @@ class XrayDataModule(pl.LightningDataModule):
             "root": self.root.name,
             "classes": list(self.classes),
             "groups": self.groups.as_dict(),
-            "splits": {split: self._describe(self.dataset(split)) for split in SPLITS},
+            "splits": {split: self._describe(split) for split in SPLITS},
             "audit": self.certificate().as_dict(),
         }
 
-    def _describe(self, dataset: SplitDataset) -> dict[str, Any]:
+    def _describe(self, split: Split) -> dict[str, Any]:
+        samples = self.dataset(split).samples
         return {
-            "images": len(dataset),
-            "patients": len({sample.owner for sample in dataset.samples}),
-            "classes": {
-                c: sum(s.target == i for s in dataset.samples) for i, c in enumerate(self.classes)
-            },
-            "labels": dict(sorted(Counter(sample.label for sample in dataset.samples).items())),
-            "files_sha256": dataset.digest(),
+            **counts(samples, self.classes),
+            "labels": dict(sorted(Counter(sample.label for sample in samples).items())),
+            "files_sha256": self._digests[split],
         }

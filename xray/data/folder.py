@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torchvision.datasets import ImageFolder
 
-from xray.data.groups import Groups, is_noise
+from xray.data.groups import Groups, folders_in, is_noise
 from xray.errors import ConfigError, DataError
 from xray.imaging.read import IMAGE_SUFFIXES, read_image
 from xray.types import Sample
@@ -71,9 +71,7 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
 
     def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
         """Map every class folder to the index of its class."""
-        folders = sorted(
-            f for f in Path(directory).iterdir() if f.is_dir() and not is_noise(f.name)
-        )
+        folders = folders_in(Path(directory))
         if not folders:
             raise DataError(
                 f"{directory} holds no class folders. Expected one folder of images a class, "

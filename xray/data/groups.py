@@ -21,6 +21,11 @@ def is_noise(name: str) -> bool:
     return name.startswith(".") or name.casefold() in NOISE
 
 
+def folders_in(folder: Path) -> list[Path]:
+    """List the folders in a folder, sorted, without hidden ones, archive litter and masks."""
+    return sorted(f for f in folder.iterdir() if f.is_dir() and not is_noise(f.name))
+
+
 class Groups:
     """Which folder names mean which class.
 
@@ -51,6 +56,10 @@ class Groups:
                         "a folder can mean one class only."
                     )
 
+    def find(self, name: str) -> int | None:
+        """Find the index of the class that a folder name means; None where no class claims it."""
+        return self._index.get(fold_name(name))
+
     def index(self, folder: Path) -> int:
         """Find the class of a folder.
 
@@ -63,9 +72,9 @@ class Groups:
         Raises:
             DataError: When no class claims that name.
         """
-        name = fold_name(folder.name)
-        if name in self._index:
-            return self._index[name]
+        found, name = self.find(folder.name), fold_name(folder.name)
+        if found is not None:
+            return found
         near = difflib.get_close_matches(name, self._index, n=1)
         hint = f" (the nearest known name is '{near[0]}')" if near else ""
         last = self.classes[-1]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from xray.data.groups import is_noise
+from xray.data.groups import folders_in
 from xray.errors import DataError
 from xray.types import Split
 
@@ -27,9 +27,7 @@ def find_layout(root: Path) -> dict[Split, Path]:
     """
     if not root.is_dir():
         raise DataError(_missing(root))
-    folders = {
-        f.name.lower(): f for f in sorted(root.iterdir()) if f.is_dir() and not is_noise(f.name)
-    }
+    folders = {f.name.lower(): f for f in folders_in(root)}
     if not folders:
         raise DataError(f"{root} holds no folders. {_EXPECTED}")
     found = {split: folders[n] for split, names in NAMES.items() for n in names if n in folders}

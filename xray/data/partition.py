@@ -12,7 +12,6 @@ from xray.data.certificate import Certificate, Leaks, certify, check_leaks
 from xray.data.collection import Collection
 from xray.data.split import carve
 from xray.errors import DataError
-from xray.integrity.clusters import cluster
 from xray.integrity.findings import Placed, find
 from xray.integrity.screen import Screening
 from xray.types import SPLITS, Split
@@ -74,10 +73,7 @@ def partition(
         raise DataError(_bad_files(screening, len(collection.samples)))
     kept = [i for i in range(len(collection.samples)) if i not in bad]
     used, screened = collection.only(kept), screening.only(kept)
-    clusters = cluster(
-        [sample.owner for sample in used.samples],
-        [(pair.first, pair.second) for pair in screened.pairs],
-    )
+    clusters = screened.clusters([sample.owner for sample in used.samples])
     used = _join_val(used, rules)
     if rules.leaks == "error":
         check_leaks(Placed(used.samples, used.splits, used.root, classes), screened)

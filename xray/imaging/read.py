@@ -8,9 +8,9 @@ from xray.errors import ImageError
 from xray.imaging.dicom import read_dicom
 from xray.imaging.limits import MAX_PIXELS
 from xray.imaging.raster import Grey, read_raster
-from xray.imaging.sniff import REPLACE, Format, open_image
+from xray.imaging.sniff import REPLACE, SUFFIXES, Format, open_image
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".dcm", ".dicom"})
+IMAGE_SUFFIXES = frozenset[str]().union(*SUFFIXES.values())
 
 
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Grey:

@@ -25,7 +25,6 @@ _JPEG = b"\xff\xd8\xff"
 _DICOM = b"DICM"
 _PREAMBLE = 128
 _HEAD_BYTES = _PREAMBLE + len(_DICOM)
-_DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 # (offset, first bytes, name, next move) of what is often found among radiographs and is not read.
 _OTHER_FORMATS = (
     (0, b"GIF8", "a GIF image", _CONVERT),
@@ -57,6 +56,14 @@ class Format(StrEnum):
     PNG = "PNG"
     JPEG = "JPEG"
     DICOM = "DICOM"
+
+
+SUFFIXES = {
+    Format.PNG: frozenset({".png"}),
+    Format.JPEG: frozenset({".jpg", ".jpeg"}),
+    Format.DICOM: frozenset({".dcm", ".dicom"}),
+}
+"""How the files of a format are called."""
 
 
 @contextmanager
@@ -120,7 +127,7 @@ def _sniff(head: bytes, path: Path) -> Format:
             raise ImageError(path, f"is {name}, which is not read", advice)
     if _PRINTABLE.issuperset(head.removeprefix(b"\xef\xbb\xbf")):
         raise ImageError(path, *_describe_text(head.removeprefix(b"\xef\xbb\xbf")))
-    if path.suffix.lower() in _DICOM_SUFFIXES:
+    if path.suffix.lower() in SUFFIXES[Format.DICOM]:
         return Format.DICOM
     raise refuse_content(path)
 

@@ -1,9 +1,7 @@
 """Images that show the same exposure: the same bytes, or the same radiograph processed anew."""
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
@@ -11,9 +9,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from xray.integrity.index import Index
+from xray.parallel import in_threads
 
 Image = NDArray[np.uint8]
 Matrix = NDArray[np.float32]
@@ -119,18 +117,10 @@ def _near(
         first, second, view = candidate
         return align(read(first), read(second), view)
 
-    # OpenCV lets go of the interpreter's lock, so threads use all cores.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        alignments = track(
-            pool.map(compare, candidates),
-            "Comparing look-alikes",
-            total=len(candidates),
-            disable=len(candidates) <= _SILENT,
-            transient=True,
-        )
-        for (i, j, _), alignment in zip(candidates, alignments, strict=True):
-            if alignment.same:
-                yield Pair(min(i, j), max(i, j), alignment.correlation, False)
+    alignments = in_threads(compare, candidates, "Comparing look-alikes", quiet=_SILENT)
+    for (i, j, _), alignment in zip(candidates, alignments, strict=True):
+        if alignment.same:
+            yield Pair(min(i, j), max(i, j), alignment.correlation, False)
 
 
 def _candidates(thumbnails: Image) -> list[tuple[int, int, View]]:

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
+from xray.imaging.sniff import SUFFIXES, Format
 from xray.integrity.duplicates import Pair
 from xray.integrity.screen import Screening
 from xray.integrity.verdict import LEAKING, Verdict
@@ -22,12 +23,6 @@ Kind = Literal[
     "misnamed",
     "ignored",
 ]
-
-_SUFFIXES = {
-    "PNG": {".png"},
-    "JPEG": {".jpg", ".jpeg"},
-    "DICOM": {".dcm", ".dicom"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +152,7 @@ def _bad_files(placed: Placed, screening: Screening) -> Iterator[Finding]:
 def _misnamed(placed: Placed, screening: Screening) -> Iterator[Finding]:
     """Find files of another format than their ending says; they are read by their content."""
     for i, kind in enumerate(screening.index.rows["format"].tolist()):
-        if kind and placed.samples[i].path.suffix.lower() not in _SUFFIXES[kind]:
+        if kind and placed.samples[i].path.suffix.lower() not in SUFFIXES[Format(kind)]:
             detail = f"is {kind} by its content, and read as such"
             yield Finding("misnamed", placed.name(i), split=placed.splits[i], detail=detail)
 

@@ -2,20 +2,18 @@
 
 import hashlib
 import logging
-import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from xray.atomic import replacing
 from xray.errors import ImageError
 from xray.integrity.fingerprint import THUMBNAIL, fingerprint
+from xray.parallel import in_threads
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +69,9 @@ def index_files(paths: Sequence[Path], store: Path | None = None) -> Index:
     rows = np.zeros(len(paths), ROW)
     for i, row in known.items():
         rows[i] = row
+    results = in_threads(_row, [paths[i] for i in new], "Reading images", quiet=_SILENT)
     problems: dict[int, ImageError] = {}
-    for i, result in zip(new, _read([paths[i] for i in new]), strict=True):
+    for i, result in zip(new, results, strict=True):
         if isinstance(result, ImageError):
             problems[i] = result
         else:
@@ -96,19 +95,6 @@ def _key(path: Path) -> str:
     except OSError:
         return ""
     return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def _read(paths: Sequence[Path]) -> Iterator[tuple[object, ...] | ImageError]:
-    # Decoders and hashes let go of the interpreter's lock, so threads use all cores.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results: Iterable[tuple[object, ...] | ImageError] = pool.map(_row, paths)
-        yield from track(
-            results,
-            "Reading images",
-            total=len(paths),
-            disable=len(paths) <= _SILENT,
-            transient=True,
-        )
 
 
 def _row(path: Path) -> tuple[object, ...] | ImageError:

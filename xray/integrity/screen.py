@@ -5,8 +5,10 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xray.imaging.read import read_image
+from xray.integrity.clusters import cluster
 from xray.integrity.duplicates import CANDIDATE, CONFIRMED, MOVED, Pair, find_duplicates
 from xray.integrity.index import ROW, Index, index_files, store_name
 from xray.integrity.kept import kept
@@ -19,10 +21,20 @@ class Screening:
     Attributes:
         index: Their fingerprints.
         pairs: Those that show one exposure.
+        audited: Whether anybody looked at them.
     """
 
     index: Index
     pairs: list[Pair]
+    audited: bool = True
+
+    def clusters(self, owners: Sequence[str]) -> NDArray[np.int64]:
+        """Number the clusters of images of one owner or one exposure, see `clusters.cluster`.
+
+        Args:
+            owners: Whose image each of the N files is.
+        """
+        return cluster(owners, [(pair.first, pair.second) for pair in self.pairs])
 
     def only(self, kept: Sequence[int]) -> "Screening":
         """Return what is known of the files at some positions, in that order."""
@@ -38,12 +50,12 @@ class Screening:
             for pair in self.pairs
             if pair.first in place and pair.second in place
         ]
-        return Screening(index, pairs)
+        return replace(self, index=index, pairs=pairs)
 
 
 def unscreened(paths: Sequence[Path]) -> Screening:
     """Give what is known of files that nobody looked at: nothing."""
-    return Screening(Index(paths, np.zeros(len(paths), ROW), {}, ""), [])
+    return Screening(Index(paths, np.zeros(len(paths), ROW), {}, ""), [], audited=False)
 
 
 def screen(paths: Sequence[Path], root: Path, folder: Path | None) -> Screening:

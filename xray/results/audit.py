@@ -1,16 +1,15 @@
-"""What an audit leaves behind: tables, audit.json, findings.csv and montages."""
+"""What an audit leaves behind: tables, audit.json and findings.csv."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from xray.data.audit import Audit
 from xray.integrity.findings import count, write_findings
 from xray.integrity.probe import LEAKS, Probe
 from xray.integrity.verdict import LEAKING
-from xray.results import style
-from xray.results.montage import class_montage, pair_montage
 from xray.results.store import write_json
 
 _NAMES = {
@@ -31,17 +30,17 @@ _FAMILIES = {
 }
 
 
-def write_audit(run: Path, audit: Audit) -> None:
-    """Write audit.json, findings.csv and montages/ into a run directory."""
-    write_json(run / "audit.json", audit.as_dict())
-    write_findings(run / "findings.csv", audit.findings)
-    for i, name in enumerate(audit.classes):
-        figure = class_montage(audit, i)
-        if figure:
-            style.save(figure, run / "montages" / f"class_{name}.png")
-    figure = pair_montage(audit)
-    if figure:
-        style.save(figure, run / "montages" / "duplicates.png")
+def write_audit(folder: Path, audit: Audit) -> None:
+    """Write audit.json and findings.csv."""
+    write_json(folder / "audit.json", audit.as_dict())
+    write_findings(folder / "findings.csv", audit.findings)
+
+
+def show_audit(audit: Audit, console: Console) -> None:
+    """Show the tables, and say what follows."""
+    console.print(*audit_tables(audit))
+    for sentence in conclusions(audit):
+        console.print(sentence, soft_wrap=True)
 
 
 def audit_tables(audit: Audit) -> Iterator[Table]:

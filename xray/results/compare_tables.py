@@ -1,6 +1,5 @@
 """A comparison on the terminal and in files."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from xray.results import store
 from xray.results.compare import COMPARED, TESTS
+from xray.results.rows import write_csv
 from xray.results.table import estimate_text
 
 SHOWN = ("auroc", "accuracy", "recall", "specificity", "f1")
@@ -26,8 +26,8 @@ def write_comparison(directory: Path, comparison: Mapping[str, Any], console: Co
         console: Where the tables go.
     """
     store.write_json(directory / "compare.json", dict(comparison))
-    _write_csv(directory / "compare.csv", map(_run_row, comparison["runs"]))
-    _write_csv(directory / "pairs.csv", map(_pair_row, comparison["pairs"]))
+    write_csv(directory / "compare.csv", [_run_row(run) for run in comparison["runs"]])
+    write_csv(directory / "pairs.csv", [_pair_row(pair) for pair in comparison["pairs"]])
     for table in comparison_tables(comparison):
         console.print(table)
     for pair in comparison["unpaired"]:
@@ -103,12 +103,3 @@ def _pair_row(pair: Mapping[str, Any]) -> dict[str, Any]:
 
 def _columns(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {f"{name}{end}": found[key] for name, found in metrics.items() for end, key in _ENDS}
-
-
-def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
-    listed = list(rows)
-    columns = dict.fromkeys(name for row in listed for name in row)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns))
-        writer.writeheader()
-        writer.writerows(listed)

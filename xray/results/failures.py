@@ -66,8 +66,6 @@ def _show(
     truth, label = predictions.classes[predictions.targets[index]], predictions.labels[index]
     if label.casefold() != truth.casefold():
         truth = f"{truth} ({label})"
-    name = Path(predictions.paths[index]).name
-    if len(name) > _NAME_LENGTH:
-        name = f"{name[: _NAME_LENGTH // 2]}…{name[-_NAME_LENGTH // 2 :]}"
+    name = style.shortened(Path(predictions.paths[index]).name, _NAME_LENGTH)
     text = f"truth: {truth}\ncalled {predictions.classes[called]}, p = {probability:.3f}\n{name}"
     axes.set_title(text, fontsize=style.TICK, color=style.INK, loc="left", parse_math=False)

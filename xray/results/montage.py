@@ -19,6 +19,15 @@ _NAME_LENGTH = 34
 _PAIR_KINDS = ("contradiction", "near_duplicate", "exact_duplicate")
 
 
+def write_montages(run: Path, audit: Audit) -> None:
+    """Write montages/class_<name>.png and montages/duplicates.png into a run directory."""
+    figures = {f"class_{name}": class_montage(audit, i) for i, name in enumerate(audit.classes)}
+    figures["duplicates"] = pair_montage(audit)
+    for name, figure in figures.items():
+        if figure:
+            style.save(figure, run / "montages" / f"{name}.png")
+
+
 def class_montage(audit: Audit, target: int, seed: int = 0) -> Figure | None:
     """Draw images of a class, chosen at random; None where it has none.
 
@@ -62,7 +71,7 @@ def pair_montage(audit: Audit) -> Figure | None:
         ):
             axes.set_axis_off()
             _show(axes, audit.collection.root / name)
-            _caption(axes, [f"{split}: {_short(Path(name).name)}"])
+            _caption(axes, [f"{split}: {style.shortened(Path(name).name, _NAME_LENGTH)}"])
         _caption(
             left,
             [f"{finding.kind.replace('_', ' ')}: {finding.detail}", left.get_title(loc="left")],
@@ -81,10 +90,3 @@ def _show(axes: Axes, path: Path) -> None:
 def _caption(axes: Axes, lines: Sequence[str]) -> None:
     text = "\n".join(lines)
     axes.set_title(text, fontsize=style.TICK - 2, color=style.INK, loc="left", parse_math=False)
-
-
-def _short(name: str) -> str:
-    if len(name) <= _NAME_LENGTH:
-        return name
-    half = _NAME_LENGTH // 2
-    return f"{name[:half]}…{name[-half:]}"

@@ -26,11 +26,7 @@ def write_rows(
         console: Where the table goes.
     """
     write_json(path, {"title": title, "note": note, "rows": [dict(row) for row in rows]})
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    columns = write_csv(path.with_suffix(".csv"), rows)
     table = Table(title=Text(title), caption=Text(note), title_justify="left")
     shown = [name for name in columns if not name.endswith(("low", "high"))]
     for name in shown:
@@ -39,6 +35,16 @@ def write_rows(
         table.add_row(*(Text(_cell(row, name)) for name in shown))
     console.print(table)
     console.print(f"written: {path}", soft_wrap=True, markup=False, highlight=False)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Write flat rows, a column a name, in the order in which names first occur; give the names."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return columns
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

@@ -4,10 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from xray.atomic import replacing
 from xray.errors import RunError
 from xray.results.environment import describe_environment
 
@@ -28,17 +28,15 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: A float in it is not finite.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        with (
+            replacing(path) as part,
+            part.open("w", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         reason = f"{path} cannot be written ({error.strerror})"
         advice = "Make room there, or name another directory with paths.outputs=<directory>."
         raise RunError(f"{reason}. {advice}") from error

@@ -47,6 +47,11 @@ def add_legend(axes: Axes, location: Location) -> None:
         text.set_parse_math(False)
 
 
+def shortened(name: str, length: int) -> str:
+    """Leave out the middle of a name that is longer."""
+    return name if len(name) <= length else f"{name[: length // 2]}…{name[-length // 2 :]}"
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, making its directory."""
     path.parent.mkdir(parents=True, exist_ok=True)

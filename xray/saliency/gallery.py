@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from xray.atomic import replacing
 from xray.errors import ConfigError, DataError
 from xray.saliency.gradcam import CLASS_AGNOSTIC, Explainable, saliency_maps
 from xray.saliency.masks import read_mask
@@ -160,12 +161,13 @@ def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) ->
         file = f"{position:03d}_{stem}.png"
         Image.fromarray(item.picture).save(folder / file)
         rows.append(_row(file, item))
-    unfinished = folder / "index.csv.part"
-    with unfinished.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        replacing(folder / "index.csv") as part,
+        part.open("w", newline="", encoding="utf-8") as stream,
+    ):
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         writer.writerows(rows)
-    unfinished.replace(folder / "index.csv")
     return folder
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from xray.data.folder import compile_patient_pattern
-from xray.data.groups import is_noise
+from xray.data.groups import folders_in, is_noise
 from xray.data.layout import find_layout
+from xray.imaging.sniff import SUFFIXES, Format
 from xray.sources.dicom_names import DicomNames
-from xray.sources.listing import CANDIDATES, DICOM_SUFFIXES, folders_in, images_in
+from xray.sources.listing import CANDIDATES, images_in
 from xray.sources.obtain import obtain_local
 from xray.sources.source import About, Item
 from xray.types import Split
@@ -56,7 +57,7 @@ class Folder:
             for label in folders_in(folder):
                 for path in images_in(label):
                     item = Item(path, label.name, split=own, masks=_masks(root, path))
-                    if path.suffix.lower() in DICOM_SUFFIXES:
+                    if path.suffix.lower() in SUFFIXES[Format.DICOM]:
                         yield names.rename(item)
                     else:
                         yield replace(item, patient=_patient(path, pattern))

@@ -4,13 +4,12 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from xray.data.groups import is_noise
+from xray.data.groups import folders_in, is_noise
 from xray.errors import DataError
 from xray.imaging.read import IMAGE_SUFFIXES
 
-DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 OTHER_SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".tif", ".tiff", ".webp"})
-CANDIDATES = IMAGE_SUFFIXES | DICOM_SUFFIXES | OTHER_SUFFIXES
+CANDIDATES = IMAGE_SUFFIXES | OTHER_SUFFIXES
 """Suffixes of images, read or not: one that is not read is rejected by name, not passed over."""
 
 
@@ -23,11 +22,6 @@ def images_in(folder: Path) -> Iterator[Path]:
         parts = path.relative_to(folder).parts
         if path.suffix.lower() in CANDIDATES and not any(is_noise(part) for part in parts):
             yield path
-
-
-def folders_in(folder: Path) -> list[Path]:
-    """List the folders in a folder, sorted, without hidden ones, archive litter and masks."""
-    return sorted(f for f in folder.iterdir() if f.is_dir() and not is_noise(f.name))
 
 
 def find_folder(root: Path, names: tuple[str, ...], page: str) -> Path:

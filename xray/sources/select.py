@@ -79,23 +79,18 @@ def choose(
             or nothing is left.
     """
     unwanted = {fold_name(label) for label in leave_out}
-    owner = {
-        folder: name
-        for name, folders in groups.as_dict().items()
-        for folder in map(fold_name, [name, *folders])
-    }
     choice = Choice()
     for item in items:
         meaning = item.meaning or about.meaning(item.label)
         if meaning is None or fold_name(item.label) in unwanted:
             choice.left_out[item.label or "(none)"] += 1
-        elif fold_name(meaning) not in owner:
+        elif (target := groups.find(meaning)) is None:
             raise DataError(_unclaimed(source, item, meaning, groups))
         elif not item.path.is_file():
             choice.absent.append(item.path)
         else:
             stem, ending = item.name or item.path.stem, item.path.suffix
-            one = Chosen(source, item, owner[fold_name(meaning)], item.split, stem + ending)
+            one = Chosen(source, item, groups.classes[target], item.split, stem + ending)
             choice.chosen.append(one)
     if not choice.chosen:
         raise DataError(

@@ -4,27 +4,26 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from xray.data.manifest import Row
 from xray.errors import DataError, ImageError
 from xray.imaging.dicom_tags import dicom_tags
 from xray.imaging.limits import MIN_SIDE
-from xray.imaging.read import read_image
+from xray.imaging.read import IMAGE_SUFFIXES, read_image
+from xray.imaging.sniff import SUFFIXES, Format
 from xray.integrity.fingerprint import fingerprint
-from xray.sources.listing import DICOM_SUFFIXES
+from xray.parallel import in_threads
 from xray.sources.select import Chosen
 
 # What a folder of images may hold; anything else that is read is written as PNG, and so is DICOM,
 # whose header names the patient.
-_KEPT = frozenset({".png", ".jpg", ".jpeg"})
+_KEPT = IMAGE_SUFFIXES - SUFFIXES[Format.DICOM]
 # Fewer are written within about two seconds, and need no progress bar.
 _SILENT = 200
 
@@ -98,17 +97,7 @@ def write_images(
                 target.unlink(missing_ok=True)
             return Rejected(one.source, below(folders[one.source], place), error.reason)
 
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from track(
-            pool.map(write, chosen),
-            "Preparing images",
-            total=len(chosen),
-            disable=len(chosen) <= _SILENT,
-            transient=True,
-        )
-    finally:
-        pool.shutdown(cancel_futures=True)
+    yield from in_threads(write, chosen, "Preparing images", quiet=_SILENT, workers=workers)
 
 
 def below(folder: Path, path: Path) -> str:
@@ -153,7 +142,8 @@ def _row(root: Path, target: Path, one: Chosen, *, verify: bool) -> Row:
 
 def _view(source: Path) -> str | None:
     # No patient leaves this function, so that the salt of its pseudonym does not matter.
-    return dicom_tags(source, salt="-").view if source.suffix.lower() in DICOM_SUFFIXES else None
+    is_dicom = source.suffix.lower() in SUFFIXES[Format.DICOM]
+    return dicom_tags(source, salt="-").view if is_dicom else None
 
 
 def fit(shape: tuple[int, ...], treatment: Treatment) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning_fabric.utilities.types import _PATH
 
+from xray.atomic import replacing
 from xray.errors import TrainingError
 
 
@@ -27,19 +28,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             TrainingError: When it cannot be written; what was there before stays.
         """
         target = Path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with replacing(target) as part, part.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(target)
         except (OSError, RuntimeError) as error:
             # A full disk surfaces as a RuntimeError of torch's zip writer.
             raise TrainingError(
                 f"The checkpoint {target} cannot be written: {error}. An earlier one is untouched. "
                 "Make room or pass another paths.outputs, then go on with resume=<run directory>."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
