@@ -32,11 +32,13 @@ def fill(tmp_path, make_tree, transforms, monkeypatch):
     data.setup()
     compute = model.to_cut
 
-    def run(folder, log, seconds):
+    def run(folder, log, seconds, together=None):
         torch.set_num_threads(1)
         logging.basicConfig(filename=log.with_suffix(".log"), level=logging.INFO, force=True)
         model.to_cut = counting(compute, log, seconds)
         data.features.clear()
+        if together:
+            together.wait()
         cache(folder, views=VIEWS).attach(model, data, ["train", "val"])
 
     return run
@@ -87,7 +89,8 @@ def run(process) -> int | None:
 
 def test_two_processes_compute_each_image_once(tmp_path, fill):
     folder, log = tmp_path / "cache", tmp_path / "two.count"
-    both = [start(fill, folder, log, 0.005) for _ in range(2)]
+    together = multiprocessing.get_context("fork").Barrier(2)
+    both = [start(fill, folder, log, 0.03, together) for _ in range(2)]
     assert [run(process) for process in both] == [0, 0]
     assert log.stat().st_size == ROWS
     assert "another process computes the activations" in log.with_suffix(".log").read_text()
