@@ -332,6 +332,20 @@ def test_evaluation_of_another_folder(run, run_verb, tmp_path):
     assert len(metrics["test"]["operating_points"]) == 4
 
 
+def test_evaluation_where_illness_is_rarer(run, run_verb, capsys):
+    before = (run / "metrics.json").read_bytes()
+    run_verb(evaluate, f"run={run}", "gpus=0", "prior=em")
+    assert "class shares, estimated without labels: normal 0." in capsys.readouterr().out
+    metrics = json.loads((run / "external" / "test_prior_em" / "metrics.json").read_text())
+    assert metrics["test"]["n"] == json.loads(before)["test"]["n"]
+    # Thresholds of validation images are for their prior.
+    assert "operating_points" not in metrics["test"]
+    assert (run / "metrics.json").read_bytes() == before
+    with pytest.raises(SystemExit):
+        run_verb(evaluate, f"run={run}", "gpus=0", "prior=em", "threshold=youden")
+    assert "prior=em gives others another prior" in capsys.readouterr().err
+
+
 def test_three_classes(run_verb, tmp_path, capsys):
     for split, count in (("train", 6), ("val", 3), ("test", 3)):
         for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):

@@ -43,8 +43,13 @@ def evaluate(cfg: "DictConfig") -> None:
     trainer, collector = build.build_tester(run_cfg, cfg.gpus)
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
-    predictions = {cfg.split: collector.predictions(dataset.samples, model.classes, verdict)}
-    testing.write_results(folder, predictions, Console(), rule=rule, val=val)
+    predicted, console = collector.predictions(dataset.samples, model.classes, verdict), Console()
+    if cfg.prior == "em":
+        predicted = testing.correct_prior(predicted, rule, val, console)
+        # The thresholds of validation images are for another prior; the run's own results stay.
+        name = folder.name if cfg.root else cfg.split
+        val, folder = None, run / "external" / f"{name}_prior_em"
+    testing.write_results(folder, {cfg.split: predicted}, console, rule=rule, val=val)
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from made_runs import made
 
-from xray.errors import ConfigError
-from xray.results.decisions import calibration, check_rule, decide, operating_points
+from xray.errors import ConfigError, RunError
+from xray.results.decisions import calibration, check_rule, decide, operating_points, shifted
 from xray.results.predictions import Predictions
 from xray.stats.calibration import reweighted
 from xray.stats.rule import HEADLINE, REPORTED, parse_rule
@@ -107,18 +107,24 @@ def test_class_shares_are_estimated_from_probabilities_alone():
     kept = np.flatnonzero((whole.targets == 0) | (rng.random(6000) < 0.2))
     weighted = [reweighted(p.probabilities, np.array([1.0, 4.0])) for p in (val, whole)]
     val = replace(val, probabilities=weighted[0])
-    shifted = replace(
+    rarer = replace(
         whole,
         patients=[whole.patients[k] for k in kept],
         targets=whole.targets[kept],
         probabilities=weighted[1][kept],
     )
-    found = calibration(shifted, val)
+    found = calibration(rarer, val)
     assert found is not None
     shares = found["class_shares"]
     assert shares["on_val"][1] == pytest.approx(0.5, abs=0.03)
     assert shares["observed"][1] == pytest.approx(1 / 6, abs=0.02)
     assert shares["estimated"] == pytest.approx(shares["observed"], abs=0.03)
+    estimated, corrected = shifted(rarer, val)
+    assert shares["estimated"] == pytest.approx(estimated)
+    assert corrected.probabilities.mean(axis=0) == pytest.approx(estimated, abs=1e-6)
+    # What the weighted loss and the other shares did is undone: more images are called rightly.
+    right = [(p.predicted == p.targets).mean() for p in (rarer, corrected)]
+    assert right[1] > right[0] + 0.05
 
 
 def test_no_shares_are_estimated_where_validation_lacks_a_class():
@@ -126,3 +132,5 @@ def test_no_shares_are_estimated_where_validation_lacks_a_class():
     assert found is not None
     assert found["class_shares"]["estimated"] is None
     assert found["class_shares"]["on_val"] == [0.0, 1.0]
+    with pytest.raises(RunError, match=r"none is of normal. Leave prior out"):
+        shifted(made(50), one_class())

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from xray.errors import RunError
 from xray.results.store import read_json
-from xray.results.testing import read_val, write_results
+from xray.results.testing import correct_prior, read_val, write_results
 from xray.stats.rule import HEADLINE, parse_rule
 
 
@@ -49,3 +49,8 @@ def test_without_val_a_rule_says_what_to_do(tmp_path):
     assert read_val(tmp_path, HEADLINE) is None
     with pytest.raises(RunError, match=r"threshold=youden is chosen on .*val\.csv, which is missi"):
         read_val(tmp_path, parse_rule("youden"))
+
+
+def test_a_prior_cannot_be_corrected_without_validation_images():
+    with pytest.raises(RunError, match=r"predictions/val\.csv of the run, which is missing"):
+        correct_prior(made(20), HEADLINE, None, Console())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xray.errors import ConfigError
+from xray.errors import ConfigError, RunError
 from xray.results.estimate import entry, plain
 from xray.results.predictions import EVEN, Predictions
 from xray.stats.calibration import (
@@ -110,6 +110,40 @@ def calibration(predictions: Predictions, val: Predictions) -> dict[str, Any] | 
     }
 
 
+def shifted(predictions: Predictions, val: Predictions) -> tuple[Floats, Predictions]:
+    """Correct probabilities for other class shares than validation images have, without labels.
+
+    They are calibrated on validation images by a temperature and class weights (Alexandari et al.
+    2020), then corrected by EM (Saerens et al. 2002).
+
+    Args:
+        predictions: Of images whose class shares may be others.
+        val: Of the validation split.
+
+    Returns:
+        (K,) estimated class shares, and the predictions with corrected probabilities.
+
+    Raises:
+        RunError: A class has no validation image.
+    """
+    on_val = _shares(val)
+    if not on_val.all():
+        missing = [name for name, share in zip(val.classes, on_val, strict=True) if not share]
+        raise RunError(
+            f"prior=em starts from the class shares of the validation images, of which none is of "
+            f"{', '.join(missing)}. Leave prior out."
+        )
+    temperature, weights = fit_bias_corrected(val.probabilities, val.targets)
+    mended = reweighted(apply_temperature(predictions.probabilities, temperature), weights)
+    estimated, corrected = shifted_prior(mended, on_val)
+    return estimated, replace(predictions, probabilities=corrected)
+
+
+def _shares(predictions: Predictions) -> Floats:
+    counts = np.bincount(predictions.targets, minlength=len(predictions.classes))
+    return np.asarray(counts / len(predictions.targets))
+
+
 def _threshold(rule: Rule, val: Predictions | None) -> float | None:
     if rule.kind == "fixed":
         return rule.level
@@ -126,15 +160,8 @@ def _class_shares(
     predictions: Predictions, val: Predictions
 ) -> dict[str, list[float | None] | None]:
     """Compare class shares; none are estimated where validation lacks a class."""
-    on_val, observed = (
-        np.bincount(p.targets, minlength=len(p.classes)) / len(p.targets)
-        for p in (val, predictions)
-    )
-    estimated = None
-    if on_val.all():
-        temperature, weights = fit_bias_corrected(val.probabilities, val.targets)
-        mended = reweighted(apply_temperature(predictions.probabilities, temperature), weights)
-        estimated, _ = shifted_prior(mended, on_val)
+    on_val, observed = _shares(val), _shares(predictions)
+    estimated = shifted(predictions, val)[0] if on_val.all() else None
     named = {"on_val": on_val, "observed": observed, "estimated": estimated}
     return {
         name: None if shares is None else [plain(share) for share in shares]

@@ -8,11 +8,11 @@ import pytorch_lightning as pl
 from rich.console import Console
 
 from xray.data.datamodule import XrayDataModule
-from xray.errors import RunError
+from xray.errors import ConfigError, RunError
 from xray.model.classifier import XrayClassifier
 from xray.results import store
 from xray.results.collector import PredictionCollector
-from xray.results.decisions import calibration, decide, operating_points
+from xray.results.decisions import calibration, decide, operating_points, shifted
 from xray.results.predictions import Predictions
 from xray.results.summary import summarise
 from xray.results.table import metrics_table, operating_table
@@ -85,6 +85,38 @@ def write_results(
     console.print(f"run directory: {run}", soft_wrap=True)
     if (run / "gradcam").is_dir():
         console.print(f"overlays:      {run / 'gradcam'}", soft_wrap=True)
+
+
+def correct_prior(
+    predictions: Predictions, rule: Rule, val: Predictions | None, console: Console
+) -> Predictions:
+    """Correct probabilities for class shares that differ from validation, and tell the shares.
+
+    Args:
+        predictions: Of any images; their labels are not looked at.
+        rule: How the threshold is chosen.
+        val: Of the run's validation images.
+        console: Where the shares are told.
+
+    Raises:
+        ConfigError: The threshold is to be chosen on validation images, whose probabilities are not
+            corrected.
+        RunError: There are no validation predictions, or they lack a class.
+    """
+    if rule.kind != "fixed":
+        raise ConfigError(
+            f"threshold={rule.text} is chosen on validation images, but prior=em gives others "
+            "another prior: pass a number (threshold=0.5)."
+        )
+    if val is None:
+        raise RunError(
+            "prior=em is fitted on predictions/val.csv of the run, which is missing. Write it with "
+            "`python -m xray.evaluate split=val`."
+        )
+    shares, corrected = shifted(predictions, val)
+    told = ", ".join(f"{name} {share:.3f}" for name, share in zip(val.classes, shares, strict=True))
+    console.print(f"class shares, estimated without labels: {told}", soft_wrap=True)
+    return corrected
 
 
 def read_val(run: Path, rule: Rule) -> Predictions | None:

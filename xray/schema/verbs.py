@@ -1,6 +1,6 @@
 """The whole configuration of each verb, and its check."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -135,6 +135,7 @@ class Evaluate(Strict):
     batch_size: Count
     gpus: NaturalOrAuto
     threshold: Threshold | None
+    prior: Annotated[Literal["em"] | None, wants("em or null")]
     paths: Paths
 
 
