@@ -24,9 +24,9 @@ def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
         description = describe(entry)
         cells = (
             entry.name,
-            entry.name.partition("_")[0],
-            description.get("network", "?"),
-            _cut(description),
+            entry.split,
+            description.get("network", "?" if entry.kind == "activations" else ""),
+            _cut(description) if entry.kind == "activations" else "pixels",
             gib(entry.size),
             _time(entry.made),
             _time(entry.used),
