@@ -29,6 +29,12 @@ from xray.types import SPLITS, Split
 
 log = logging.getLogger(__name__)
 
+_ANEW = "images are read anew in every epoch"
+_NO_BEGINNING = (
+    "transform.train and transform.eval do not begin with the same steps to (data.size, data.size) "
+    "that draw nothing"
+)
+
 
 class PixelMap:
     """The images of a split in a memory map, opened anew by each process that is sent it.
@@ -85,28 +91,23 @@ class PixelCache:
             return
         steps = shared_beginning(data.train, data.evaluate)
         if not steps:
-            log.info(
-                "%s: images are read anew in every epoch: transform.train and transform.eval do "
-                "not begin with the same steps to (%d, %d) that draw nothing",
-                ", ".join(wanted),
-                data.evaluate.size,
-                data.evaluate.size,
-            )
+            log.info("%s: %s: %s", ", ".join(wanted), _ANEW, _NO_BEGINNING)
             return
-        begin = data.evaluate.before(steps)
-        plans = [make_plan(split, data.dataset(split), begin) for split in wanted]
-        if not fill:
-            plans = [plan for plan in plans if Entry(self.folder, plan.name).complete]
         try:
-            if plans:
-                self._attach(data, plans, begin, steps)
+            self._attach(data, wanted, steps, fill=fill)
         except CacheUnusableError as error:
-            without = [plan.split for plan in plans if data.dataset(plan.split).stored is None]
-            log.warning("%s: images are read anew in every epoch: %s", ", ".join(without), error)
+            without = [split for split in wanted if data.dataset(split).stored is None]
+            log.warning("%s: %s: %s", ", ".join(without), _ANEW, error)
 
     def _attach(
-        self, data: XrayDataModule, plans: Sequence[Plan], begin: SeededTransform, steps: int
+        self, data: XrayDataModule, splits: Sequence[Split], steps: int, *, fill: bool
     ) -> None:
+        begin = data.evaluate.before(steps)
+        plans = [make_plan(split, data.dataset(split), begin) for split in splits]
+        if not fill:
+            plans = [plan for plan in plans if Entry(self.folder, plan.name).complete]
+        if not plans:
+            return
         sizes = {plan.name: plan.nbytes for plan in plans}
         held = CacheFolder(self.folder, self.max_gb).reserve(sizes)
         for plan in plans:
