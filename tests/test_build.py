@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import open_dict
 
 from xray import build
 from xray.config import CONF_DIR, prepare_environment
@@ -49,3 +50,12 @@ def test_cache_of_a_distributed_run_is_off(tmp_path, monkeypatch):
     cfg = config(f"cache.dir={tmp_path}", "cache.views=3")
     cache = build.build_cache(cfg, Distributed())
     assert (cache.mode, cache.views, cache.folder) == ("off", 3, Path(tmp_path))
+
+
+def test_pixels_lie_beside_activations_and_runs_of_before_have_them(tmp_path):
+    cfg = config(f"cache.dir={tmp_path}", "cache.pixels=off", "cache.max_gb=3")
+    pixels = build.build_pixels(cfg)
+    assert (pixels.folder, pixels.mode, pixels.max_gb) == (tmp_path, "off", 3)
+    with open_dict(cfg):
+        del cfg.cache.pixels
+    assert build.build_pixels(cfg).mode == "auto"

@@ -104,8 +104,8 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "cache.qqq",
             1,
-            "there is no key 'cache.qqq'. There are: cache.mode, cache.views, cache.max_gb, "
-            "cache.dir",
+            "there is no key 'cache.qqq'. There are: cache.mode, cache.views, cache.pixels, "
+            "cache.max_gb, cache.dir",
         ),
         (
             "callbacks.early_stopping.stoping_threshold",
@@ -162,6 +162,7 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
             "auto, imagenet, "
             "random. Did you mean 'imagenet'?",
         ),
+        ("cache.pixels", "only", "cache.pixels is 'only', but must be one of: auto, off."),
         ("cache.mode", "of", "cache.mode is 'of', but must be one of: auto, off, only. Did you mean 'off'?"),
         ("data.size", 33, "data.size is 33, but must be a multiple of 32, 32 or greater"),
         ("data.size", 0, "data.size is 0, but must be a multiple of 32, 32 or greater"),

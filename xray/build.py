@@ -19,6 +19,7 @@ from xray.config import load_run_config
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError, RunError
 from xray.features.cache import FeatureCache
+from xray.features.pixels import PixelCache
 from xray.model.classifier import XrayClassifier
 from xray.results.collector import PredictionCollector
 from xray.results.store import read_json
@@ -174,6 +175,13 @@ def build_cache(cfg: DictConfig, trainer: pl.Trainer) -> FeatureCache:
         device=trainer.strategy.root_device,
         context=trainer.precision_plugin.forward_context,
     )
+
+
+def build_pixels(cfg: DictConfig) -> PixelCache:
+    """Build the cache of decoded images, for what is not served from activations."""
+    # A default, for the runs of before there was a choice.
+    mode = cfg.cache.get("pixels", "auto")
+    return PixelCache(folder=Path(cfg.cache.dir), mode=mode, max_gb=cfg.cache.max_gb)
 
 
 def restore(run: Path) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:

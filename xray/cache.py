@@ -1,4 +1,4 @@
-"""What the cache of frozen activations holds: `python -m xray.cache clear=stale`."""
+"""What the cache of activations and pixels holds: `python -m xray.cache clear=stale`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -38,6 +38,7 @@ def evaluate(cfg: "DictConfig") -> None:
     else:
         data.prepare_data()
         build.check_data(run, data.describe())
+        build.build_pixels(run_cfg).attach(data, [cfg.split])
         dataset, folder = data.dataset(cfg.split), run
         verdict = data.certificate().verdict
     trainer, collector = build.build_tester(run_cfg, cfg.gpus)

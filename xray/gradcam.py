@@ -25,9 +25,11 @@ def gradcam(cfg: "DictConfig") -> None:
     from xray.saliency.scorecard import NOTE, score_maps
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
-    _, data, model = build.restore(run)
+    run_cfg, data, model = build.restore(run)
     data.prepare_data()
     build.check_data(run, data.describe())
+    # A few overlays are no reason to read the whole split.
+    build.build_pixels(run_cfg).attach(data, [cfg.split], fill=cfg.scorecard)
     dataset = data.dataset(cfg.split)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = choose(dataset.samples, cfg.n, cfg.seed, classes=model.classes, only=cfg.only)

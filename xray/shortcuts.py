@@ -29,6 +29,7 @@ def shortcuts(cfg: "DictConfig") -> None:
     val = testing.read_val(run, rule)
     data.prepare_data()
     build.check_data(run, data.describe())
+    build.build_pixels(run_cfg).attach(data, [cfg.split])
     dataset = data.dataset(cfg.split)
     masked = all(read_mask(s, dataset.root, "lung") is not None for s in dataset.samples)
     occluded = {

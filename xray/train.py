@@ -44,6 +44,7 @@ def train(cfg: "DictConfig") -> float:
         console.print(data_table(description), model_table(model, cfg.data.size))
     splits = SPLITS if cfg.test else SPLITS[:2]
     build.build_cache(cfg, trainer).attach(model, data, splits)
+    build.build_pixels(cfg).attach(data, splits)
     best, score = fit(trainer, model, data, run, last)
     if cfg.test:
         predictions = testing.test_best(trainer, model, data, collector, best)

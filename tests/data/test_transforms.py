@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from xray.data.transforms import SeededTransform
+from xray.data.transforms import SeededTransform, shared_beginning
 from xray.errors import ConfigError
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (50, 60), dtype=np.uint8)
@@ -36,3 +36,37 @@ def test_description_tells_settings_apart(transforms):
         for limit in (5, 5, 6)
     )
     assert one == same != other
+
+
+RESIZE, ROTATE = A.Resize(32, 32), A.Rotate(limit=20, p=1.0)
+
+
+@pytest.mark.parametrize(
+    ("train", "evaluate", "count"),
+    [
+        ([RESIZE, ROTATE], [A.Resize(32, 32)], 1),
+        ([RESIZE, ROTATE], [RESIZE, ROTATE], 1),
+        ([RESIZE], [A.Resize(32, 32, interpolation=3)], 0),
+        # What comes out is not yet what the network is given.
+        ([A.Resize(64, 64), ROTATE, RESIZE], [A.Resize(64, 64), RESIZE], 0),
+        ([A.Resize(64, 64), RESIZE, ROTATE], [A.Resize(64, 64), RESIZE], 2),
+        ([RESIZE, A.Resize(64, 64)], [RESIZE, A.Resize(64, 64)], 1),
+        ([A.LongestMaxSize(32)] * 2, [A.LongestMaxSize(32)] * 2, 0),
+        ([A.LongestMaxSize(32), A.PadIfNeeded(32, 32)],) * 2 + (2,),
+        ([A.LongestMaxSize([32, 16]), A.PadIfNeeded(32, 32)],) * 2 + (0,),
+        ([A.LongestMaxSize(32), A.PadIfNeeded(32, 32, position="random")],) * 2 + (0,),
+        ([A.Resize(32, 32, p=0.5)],) * 2 + (0,),
+        ([], [], 0),
+    ],
+)
+def test_a_beginning_is_shared_draws_nothing_and_ends_at_the_size(train, evaluate, count):
+    lists = (SeededTransform(steps, 32, 0) for steps in (train, evaluate))
+    assert shared_beginning(*lists) == count
+
+
+def test_what_comes_after_a_beginning_draws_as_it_does_behind_it(transforms):
+    whole = SeededTransform(transforms["train"], 32, seed=3)
+    begun = whole.before(1)(IMAGE)[0].numpy()
+    for epoch, index in ((0, 0), (1, 7), (2, 5)):
+        assert torch.equal(whole.after(1)(begun, epoch, index), whole(IMAGE, epoch, index))
+    assert torch.equal(whole.after(3)(begun), whole.before(1)(IMAGE))

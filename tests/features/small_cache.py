@@ -55,6 +55,16 @@ def arrays(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.npy"))}
 
 
+def damage_bytes(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 7)
+
+
 def counting(
     to_cut: Callable[[Tensor], Tensor], log: Path, seconds: float
 ) -> Callable[[Tensor], Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from small_cache import TREE, arrays, build, cache, classifier
+from small_cache import TREE, arrays, build, cache, classifier, damage_bytes, truncate
 
 from xray.errors import ConfigError
 from xray.features.entry import list_entries
@@ -189,16 +189,6 @@ def test_a_disk_that_fills_up_leaves_what_is_finished_and_no_more(
     fill_the_disk_after(calls, monkeypatch)
     with pytest.raises(ConfigError, match="is full"):
         cache(tmp_path / "cache", mode="only").attach(model, data)
-
-
-def damage_bytes(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 1
-    path.write_bytes(content)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size - 7)
 
 
 def other_shape(path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from conftest import write_image
 
-from xray import train
+from xray import evaluate, gradcam, shortcuts, train
+from xray.data import dataset as dataset_module
 
 TREE = {"train": 8, "val": 3, "test": 3}
 
@@ -65,3 +66,27 @@ def test_only_is_an_error_where_nothing_is_frozen(run, capsys):
         run("cache=only", "model.trainable=all")
     assert stop.value.code == 1
     assert "cache.mode is 'only', but nothing of the backbone is frozen" in capsys.readouterr().err
+
+
+def test_a_run_from_the_map_of_pixels_is_the_run_from_files(run, tmp_path, monkeypatch):
+    options = ("cache=off", "data.workers=0", "transform=light", "trainer.max_epochs=1")
+    files = run(*options, "cache.pixels=off", "tag=files")
+    folder = tmp_path / "out" / "cache" / "features"
+    assert not folder.exists()
+    mapped = run(*options)
+    made = {path.name.rpartition("_")[0] for path in folder.glob("*.npy")}
+    assert made == {"pixels_train", "pixels_val", "pixels_test"}
+    one, other = last(files), last(mapped)
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert (files / "metrics.json").read_text() == (mapped / "metrics.json").read_text()
+
+    def read(path):
+        raise AssertionError(path)
+
+    # What comes later reads no file either.
+    monkeypatch.setattr(dataset_module, "read_image", read)
+    for verb, more in ((evaluate, "gpus=0"), (shortcuts, "gpus=0"), (gradcam, "n=2")):
+        argv = [verb.__name__, f"run={mapped}", f"paths.outputs={tmp_path / 'out'}", more]
+        monkeypatch.setattr(sys, "argv", argv)
+        verb.main()
+    assert len(list(folder.glob("*.npy"))) == 3

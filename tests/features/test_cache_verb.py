@@ -70,6 +70,26 @@ def test_a_list_of_entries_last_used_first(call, folder):
     assert rows[2][3] == "block 4"
 
 
+def test_pixels_are_listed_and_cleared_beside_activations(call, folder):
+    name = f"pixels_{VAL}"
+    write_entry(folder, name, size=224)
+    stale = write_entry(folder, f"pixels_{TEST}", versions={"pillow": "1.0"})
+    stale.record.write_text("{")
+    status, text = call()
+    assert status == 0
+    rows = {
+        cells[0]: cells[1:4]
+        for line in text.splitlines()
+        if "│ pixels_" in line
+        for cells in [[cell.strip() for cell in line.split("│")[1:-1]]]
+    }
+    assert rows == {name: ["val", "", "pixels, 224"], stale.name: ["test", "", "pixels, ?"]}
+    assert call("clear=stale")[0] == 0
+    assert names(folder) == {TRAIN, name}
+    assert call(f"clear={name}")[0] == 0
+    assert names(folder) == {TRAIN}
+
+
 def test_an_empty_cache_is_no_error(call):
     status, text = call("clear=all")
     assert status == 0

@@ -3,7 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, tensor
 from torch.utils.data import Dataset
 
@@ -11,6 +14,13 @@ from xray.data.sampler import Key
 from xray.data.transforms import SeededTransform
 from xray.imaging.read import read_image
 from xray.types import Batch, Sample
+
+
+class Pixels(Protocol):
+    """Images that are decoded already, by their position in a split."""
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Give image `index`, (H, W) uint8, writable."""
 
 
 class SplitDataset(Dataset[Batch]):
@@ -21,6 +31,7 @@ class SplitDataset(Dataset[Batch]):
         root: The dataset's root, above every image.
         train: Applied where the key names an epoch.
         evaluate: Applied where the key is a plain index.
+        stored: Images that stand in for the files; `train` and `evaluate` go on from them.
     """
 
     def __init__(
@@ -30,11 +41,13 @@ class SplitDataset(Dataset[Batch]):
         root: Path,
         train: SeededTransform,
         evaluate: SeededTransform,
+        stored: Pixels | None = None,
     ) -> None:
         self.samples = list(samples)
         self.root = root
         self.train = train
         self.evaluate = evaluate
+        self.stored = stored
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -49,13 +62,29 @@ class SplitDataset(Dataset[Batch]):
             "index": tensor(index),
         }
 
+    def store(self, stored: Pixels, steps: int) -> None:
+        """Read no file any more.
+
+        Args:
+            stored: Every image after the first `steps` of the transforms.
+            steps: How many, of both lists; no draw changes where they draw nothing.
+        """
+        self.stored = stored
+        self.train, self.evaluate = self.train.after(steps), self.evaluate.after(steps)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Load image `index` as the transforms are given it, (H, W) uint8."""
+        if self.stored is not None:
+            return self.stored[index]
+        return read_image(self.samples[index].path)
+
     def pixels(self, index: int) -> Tensor:
         """Load image `index` as it is for evaluation, (1, size, size) uint8."""
-        return self.evaluate(read_image(self.samples[index].path))
+        return self.evaluate(self.image(index))
 
     def augmented(self, index: int, epoch: int) -> Tensor:
         """Load image `index` as training sees it in `epoch`, (1, size, size) uint8."""
-        return self.train(read_image(self.samples[index].path), epoch, index)
+        return self.train(self.image(index), epoch, index)
 
     def digest(self, *, times: bool = False) -> str:
         """Hash the list of files: SHA-256 in hex.

@@ -1,1 +1,1 @@
-"""Activations of the frozen part of a network, computed once."""
+"""Activations of the frozen part of a network, and decoded pixels, computed once."""

@@ -6,22 +6,20 @@ image), and training, validation and testing start at the cut.
 """
 
 import logging
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError
-from xray.features.entry import Entry
-from xray.features.fill import fill
-from xray.features.folder import CacheFolder, CacheUnusableError, unwritable
-from xray.features.plan import Plan, make_plans, what_fits
-from xray.features.record import Stored, open_checked
+from xray.features.folder import CacheFolder, CacheUnusableError
+from xray.features.plan import make_plans, what_fits
+from xray.features.prefix import run_prefix
+from xray.features.ready import ready
 from xray.features.store import FeatureDataset
 from xray.model.classifier import XrayClassifier
 from xray.types import SPLITS, Split
@@ -96,53 +94,14 @@ class FeatureCache:
             fits = what_fits(model, plans, error.room, self.context)
             raise CacheUnusableError(f"{error}; {fits}") from error
         for split, plan in plans.items():
-            array = self._ready(model, data, plan)
-            data.features[split] = FeatureDataset(
-                data.dataset(split), array, plan.dtype, held[plan.name]
+            dataset = data.dataset(split)
+            compute = partial(
+                run_prefix,
+                plan=plan,
+                model=model,
+                dataset=dataset,
+                workers=data.workers,
+                context=self.context,
             )
-
-    def _ready(self, model: XrayClassifier, data: XrayDataModule, plan: Plan) -> Stored:
-        """Open an entry; where it is missing, compute it, or wait for the process that does."""
-        entry = Entry(self.folder, plan.name)
-        array, _ = open_checked(entry, plan.description)
-        if array is None:
-            with _filling(entry, plan.split):
-                array, wrong = open_checked(entry, plan.description)
-                if array is None:
-                    if wrong:
-                        log.warning("%s %s: it is computed anew", entry.array, wrong)
-                        entry.remove()
-                    fill(
-                        entry,
-                        plan,
-                        model,
-                        data.dataset(plan.split),
-                        workers=data.workers,
-                        context=self.context,
-                    )
-                    array, _ = open_checked(entry, plan.description)
-        else:
-            log.info("%s: activations at block %d are in the cache", plan.split, model.cut)
-        if array is None:
-            raise CacheUnusableError(f"{entry.array} does not hold what was just written to it")
-        with suppress(OSError):  # Another user's, in a folder that several share.
-            os.utime(entry.record)
-        return array
-
-
-@contextmanager
-def _filling(entry: Entry, split: Split) -> Iterator[None]:
-    """Be the only process that computes an entry."""
-    lock = FileLock(entry.fill_lock)
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            log.info("%s: another process computes the activations; waiting for it", split)
-            lock.acquire()
-    except OSError as error:
-        raise unwritable(entry.fill_lock, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
+            array = ready(self.folder, plan, compute, "frozen prefix")
+            data.features[split] = FeatureDataset(dataset, array, plan.dtype, held[plan.name])

@@ -1,4 +1,4 @@
-"""What a folder of cached activations is made of; nothing here needs torch."""
+"""What the cache's folder is made of; nothing here needs torch."""
 
 import os
 import re
@@ -9,34 +9,44 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_NAME = re.compile(r"(train|val|test)_[0-9a-f]{16}")
+_NAME = re.compile(r"(pixels_)?(train|val|test)_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The activations of one split, finished or being computed.
+    """The activations or the pixels of one split, finished or being computed.
 
     Args:
         folder: Of the cache.
-        name: "<split>_<key>".
+        name: "<split>_<key>" of activations, "pixels_<split>_<key>" of pixels.
     """
 
     folder: Path
     name: str
 
     @property
+    def kind(self) -> str:
+        """What it holds, in a word."""
+        return "pixels" if self.name.startswith("pixels_") else "activations"
+
+    @property
+    def split(self) -> str:
+        """Whose images."""
+        return self.name.split("_")[-2]
+
+    @property
     def array(self) -> Path:
-        """The finished activations, a .npy file."""
+        """What it holds, finished; a .npy file."""
         return self.folder / f"{self.name}.npy"
 
     @property
     def record(self) -> Path:
-        """What they are, and their checksums; its time of change is that of their last use."""
+        """What it is, and its checksums; its time of change is that of its last use."""
         return self.folder / f"{self.name}.json"
 
     @property
     def part(self) -> Path:
-        """The activations while they are computed; as large as they will be."""
+        """What it holds, while it is computed; as large as it will be."""
         return self.folder / f"{self.name}.part"
 
     @property
@@ -51,7 +61,7 @@ class Entry:
 
     @property
     def complete(self) -> bool:
-        """Whether the activations are finished."""
+        """Whether it is finished."""
         return self.array.is_file() and self.record.is_file()
 
     @property
@@ -61,7 +71,7 @@ class Entry:
 
     @property
     def allocated(self) -> int:
-        """Bytes that they take now: a part has holes."""
+        """Bytes that it takes now: a part has holes."""
         return sum(
             status.st_blocks * 512 if path == self.part else status.st_size
             for path in (self.array, self.part)
@@ -70,16 +80,16 @@ class Entry:
 
     @property
     def made(self) -> float:
-        """When the activations were last written, seconds since the epoch."""
+        """When it was last written, seconds since the epoch."""
         return _newest(self.array, self.part)
 
     @property
     def used(self) -> float:
-        """When they were last used or written, seconds since the epoch."""
+        """When it was last used or written, seconds since the epoch."""
         return _newest(self.array, self.part, self.record, self.journal)
 
     def in_use(self) -> bool:
-        """Tell whether a live process holds them, and take the marks of dead ones away.
+        """Tell whether a live process holds it, and take the marks of dead ones away.
 
         Only to be asked with the folder's lock held.
         """

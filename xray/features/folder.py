@@ -1,4 +1,4 @@
-"""The folder of all cached activations, kept within its bound."""
+"""The folder of all that is cached, kept within its bound."""
 
 import errno
 import gc

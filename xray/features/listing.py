@@ -11,7 +11,7 @@ from rich.text import Text
 from xray.errors import ConfigError
 from xray.features.entry import Entry, list_entries
 from xray.features.folder import CacheFolder, gib
-from xray.features.record import Description, describe, open_checked, package_versions
+from xray.features.record import describe, open_checked, package_versions
 
 
 def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
@@ -21,12 +21,10 @@ def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
     for name in ("name", "split", "network", "cut", "size", "made", "last used", "state"):
         table.add_column(name, justify="right" if name in ("cut", "size") else "left")
     for entry in sorted(entries, key=lambda entry: -entry.used):
-        description = describe(entry)
         cells = (
             entry.name,
-            entry.name.partition("_")[0],
-            description.get("network", "?"),
-            _cut(description),
+            entry.split,
+            *_held(entry),
             gib(entry.size),
             _time(entry.made),
             _time(entry.used),
@@ -84,9 +82,14 @@ def _no_such(name: str, folder: Path, names: Sequence[str]) -> ConfigError:
     return ConfigError(f"clear is '{name}', but {folder} has no such entry.{hint}")
 
 
-def _cut(description: Description) -> str:
+def _held(entry: Entry) -> tuple[str, str]:
+    """Name the network, and the cut; pixels are those of any network, at a size."""
+    description = describe(entry)
+    if entry.kind == "pixels":
+        return "", f"pixels, {description.get('size', '?')}"
     pooled = ", pooled" if description.get("pooled") else ""
-    return f"block {description['cut']}{pooled}" if "cut" in description else "?"
+    cut = f"block {description['cut']}{pooled}" if "cut" in description else "?"
+    return str(description.get("network", "?")), cut
 
 
 def _time(seconds: float) -> str:

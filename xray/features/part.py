@@ -1,4 +1,4 @@
-"""Activations being computed: whoever stops goes on where it stopped."""
+"""An entry being computed: whoever stops goes on where it stopped."""
 
 import json
 import os
@@ -106,14 +106,14 @@ class Part:
         """List the blocks that are yet to be computed."""
         return [n for n in range(-(-self.rows // self.block)) if n not in self.done]
 
-    def write(self, number: int, activations: Tensor) -> None:
+    def write(self, number: int, rows: Tensor) -> None:
         """Store a block.
 
         Args:
             number: Which.
-            activations: (rows, C, h, w), or (rows, 2 C).
+            rows: Activations, (rows, C, h, w) or (rows, 2 C); or pixels, (rows, H, W).
         """
-        stored = to_stored(activations, self.plan.dtype)
+        stored = to_stored(rows, self.plan.dtype)
         try:
             self._file.seek(self._offset + self.span(number)[0] * self._row_bytes)
             self._file.write(stored.data.cast("B"))

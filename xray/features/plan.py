@@ -1,4 +1,4 @@
-"""What is to be cached of a run: which activations, of which shape, under which key."""
+"""What is to be cached of a run: of which shape, under which key."""
 
 import hashlib
 import json
@@ -23,25 +23,29 @@ _BLOCKS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """The activations of one split.
+    """The activations, or the pixels, of one split.
 
     Attributes:
         split: Which.
-        shape: As stored: (views, N, h, w, C), or (views, N, 2 C) where they are pooled.
+        shape: As stored: activations (views, N, h, w, C), or (views, N, 2 C) where they are
+            pooled; pixels (1, N, H, W).
         dtype: As computed.
         description: All that they depend on.
+        prefix: Of the entry's name: "pixels_" of pixels.
     """
 
     split: Split
     shape: tuple[int, ...]
     dtype: torch.dtype
     description: Description
+    prefix: str = ""
 
     @property
     def name(self) -> str:
         """Name of the entry: the split, and a key that changes with the description."""
         text = json.dumps(self.description, sort_keys=True)
-        return f"{self.split}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{self.prefix}{self.split}_{key}"
 
     @property
     def nbytes(self) -> int:
@@ -61,7 +65,7 @@ def make_plans(
     views: int,
     context: Callable[[], AbstractContextManager[object]],
 ) -> dict[Split, Plan]:
-    """Plan the cache of a run.
+    """Plan the activations of a run.
 
     Args:
         model: In evaluation mode, on the device that will compute.

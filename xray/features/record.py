@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xray.features.entry import Entry
 
 Description = dict[str, Any]
-"""All that the activations depend on, as JSON has it."""
+"""All that an entry depends on, as JSON has it."""
 
 Stored = NDArray[np.generic]
 
@@ -55,7 +55,7 @@ class Record:
 
 
 def package_versions() -> dict[str, str]:
-    """Give the versions of what turns files into activations."""
+    """Give the versions of what turns files into pixels and activations."""
     return {name: version(name) for name in _PACKAGES}
 
 
@@ -89,15 +89,15 @@ def open_checked(entry: Entry, expected: Description | None = None) -> tuple[Sto
         values.update(shape=tuple(values["shape"]), crc=tuple(values["crc"]))
         record = Record(**values)
         array: Stored = np.load(entry.array, mmap_mode="r")
-        wrong = _wrong(array, record, expected)
+        if expected is not None and record.description != expected:
+            return None, f"describes other {entry.kind}"
+        wrong = _wrong(array, record)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return None, f"cannot be read ({' '.join(str(error).split())})"
     return (None, wrong) if wrong else (array, "")
 
 
-def _wrong(array: Stored, record: Record, expected: Description | None) -> str:
-    if expected is not None and record.description != expected:
-        return "describes other activations"
+def _wrong(array: Stored, record: Record) -> str:
     if (array.shape, str(array.dtype)) != (record.shape, record.dtype):
         return (
             f"holds {array.shape} {array.dtype}, where its record says "

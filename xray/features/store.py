@@ -18,15 +18,16 @@ STORED: dict[torch.dtype, np.dtype[Any]] = {
     torch.bfloat16: np.dtype(np.uint16),
     torch.float16: np.dtype(np.float16),
     torch.float32: np.dtype(np.float32),
+    torch.uint8: np.dtype(np.uint8),
 }
 
 
-def to_stored(activations: Tensor, dtype: torch.dtype) -> NDArray[Any]:
-    """Lay a batch out as it is stored: (B, C, h, w) as (B, h, w, C), (B, F) as it is.
+def to_stored(batch: Tensor, dtype: torch.dtype) -> NDArray[Any]:
+    """Lay a batch out as it is stored: (B, C, h, w) as (B, h, w, C), others as they are.
 
     That is how the network computes it and how it wants it back, so that neither way copies.
     """
-    rows = activations.to(dtype)
+    rows = batch.to(dtype)
     rows = (rows.permute(0, 2, 3, 1) if rows.ndim == 4 else rows).contiguous().cpu()  # noqa: PLR2004
     bits: NDArray[Any] = (rows.view(torch.uint16) if dtype == torch.bfloat16 else rows).numpy()
     return bits

@@ -89,7 +89,11 @@ class OccludedDataset(SplitDataset):
 
     def __init__(self, source: SplitDataset, occlude: Occlusion, *, masked: bool) -> None:
         super().__init__(
-            source.samples, root=source.root, train=source.train, evaluate=source.evaluate
+            source.samples,
+            root=source.root,
+            train=source.train,
+            evaluate=source.evaluate,
+            stored=source.stored,
         )
         self.occlude = occlude
         self.masked = masked

@@ -114,9 +114,11 @@ class Optim(Strict):
 
 
 class Cache(Strict):
-    """Activations of the frozen part, computed once (conf/cache)."""
+    """Activations of the frozen part, and decoded images, computed once (conf/cache)."""
 
     mode: Literal["auto", "off", "only"]
     views: Count
     max_gb: Positive
     dir: Text
+    # A default, for the runs of before it was there: they can be resumed.
+    pixels: Literal["auto", "off"] = "auto"
