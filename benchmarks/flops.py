@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from xray.model.backbone import build_backbone, frozen_blocks
@@ -41,5 +42,7 @@ def training_flops(trainable: str, size: int, *, cached: bool) -> int:
         with torch.no_grad():
             before = count(lambda: backbone.prefix(cut)(image))
             activations = backbone.prefix(cut)(image)
-        trained = count(lambda: head(backbone.suffix(cut)(activations)).sum().backward())
+        # Not the head itself: it asks for autocast, which tensors without data have not.
+        pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), head.norm, head.layers)
+        trained = count(lambda: pooled(backbone.suffix(cut)(activations)).sum().backward())
     return trained if cached else before + trained

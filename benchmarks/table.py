@@ -7,12 +7,13 @@ from typing import Any
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 Row = Mapping[str, Any]
 
-_NOTES = """\
-Times are of whole processes, from start-up to the last checkpoint, unless an epoch is said. \
-AUROC: on the validation images after the last epoch, in brackets the best epoch's. Memory: peak \
-resident set of the largest process. Every loop runs AdamW on the same images with the same augmentation, a \
-hidden layer of 256 and dropout of 0.5. The plain loops flatten the maps, as everyone writes it; \
-xray's head pools them, and its loss is weighted by class."""
+_NOTES = (
+    "Times are of whole processes, from start-up to the last checkpoint, unless an epoch is said. "
+    "AUROC: on the validation images after the last epoch, in brackets the best epoch's. Memory: "
+    "peak resident set of the largest process. All train by AdamW on the same images with the same "
+    "kinds of augmentation, a hidden layer of 256 and dropout of 0.5. The plain loops flatten the "
+    "maps, as everyone writes it; xray's head pools them, and its loss is weighted by class."
+)
 
 
 def markdown(result: Mapping[str, Any]) -> str:
