@@ -20,7 +20,7 @@ COPIED = 64 * 2**20
 
 
 def limits(
-    setting: Setting, side: int | None = None, seconds: float = 2.0, rounds: int = 3
+    setting: Setting, side: int | None = None, seconds: float = 3.0, rounds: int = 3
 ) -> list[Row]:
     """Measure the matrix product, a copy, the bare backbone, and the cache beside them.
 

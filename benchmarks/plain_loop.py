@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -40,6 +41,17 @@ def network(weights: str, trainable: str) -> nn.Module:
     return model
 
 
+def validate(model: nn.Module, loader: DataLoader[Any], device: torch.device) -> float:
+    """Give the AUROC."""
+    model.eval()
+    scores, targets = [], []
+    with torch.no_grad():
+        for image, target in loader:
+            scores.append(model(image.to(device)).softmax(1)[:, 1].cpu())
+            targets.append(target)
+    return float(binary_auroc(torch.cat(scores), torch.cat(targets)))
+
+
 def main(root: str, epochs: int, size: int, weights: str, trainable: str) -> None:
     """Train, validating after every epoch; prints the AUROC and the seconds of each.
 
@@ -67,13 +79,7 @@ def main(root: str, epochs: int, size: int, weights: str, trainable: str) -> Non
             optimizer.zero_grad()
             loss_of(model(image.to(device)), target.to(device)).backward()
             optimizer.step()
-        model.eval()
-        scores, targets = [], []
-        with torch.no_grad():
-            for image, target in val_loader:
-                scores.append(model(image.to(device)).softmax(1)[:, 1].cpu())
-                targets.append(target)
-        aurocs.append(float(binary_auroc(torch.cat(scores), torch.cat(targets))))
+        aurocs.append(validate(model, val_loader, device))
         seconds.append(time.perf_counter() - begin)
     print(json.dumps({"auroc": aurocs, "epochs": seconds}))
 

@@ -75,17 +75,15 @@ def main(
     name = machine(found)
     path = results / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.json"
     result = _begun(path, name, found, describe(words, numbers))
-    with tempfile.TemporaryDirectory() as scratch:
-        setting = _prepare(words, numbers, Path(scratch))
-        for family in wanted:
-            if family in result["rows"] and words["again"] != "true":
-                continue
-            begin = time.perf_counter()
-            result["rows"][family] = FAMILIES[family](setting)
-            result["measured"][family] = datetime.now(UTC).date().isoformat()
-            print(f"{family}: measured in {time.perf_counter() - begin:.0f} s", flush=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(result, indent=2) + "\n")
+    kept = result["rows"] if words["again"] != "true" else {}
+    missing = [family for family in wanted if family not in kept]
+    if missing:
+        with tempfile.TemporaryDirectory() as scratch:
+            setting = _prepare(words, numbers, Path(scratch))
+            for family in missing:
+                _measure(family, setting, result)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(result, indent=2) + "\n")
     table = markdown(result)
     print(table)
     insert(readme, table)
@@ -126,6 +124,14 @@ def _parse(arguments: list[str]) -> tuple[dict[str, str], dict[str, int]]:
     if known["weights"] != "random" and not Path(known["weights"]).is_file():
         raise SystemExit(f"weights={known['weights']}: there is no such file; or weights=random")
     return {key: known[key] for key in WORDS}, {key: int(known[key]) for key in NUMBERS}
+
+
+def _measure(family: str, setting: Setting, result: dict[str, Any]) -> None:
+    print(f"{family}: measuring", flush=True)
+    begin = time.perf_counter()
+    result["rows"][family] = FAMILIES[family](setting)
+    result["measured"][family] = datetime.now(UTC).date().isoformat()
+    print(f"{family}: took {time.perf_counter() - begin:.0f} s", flush=True)
 
 
 def _begun(path: Path, name: str, found: dict[str, Any], setting: dict[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _costs(rows: list[Row], setting: Mapping[str, Any]) -> str:
         heads += [f"from {how}: s an epoch", "GFLOP an image", "GB"]
     number: Mapping[str, Callable[[float], str]] = {
         "seconds": "{:.2f}".format,
-        "gflop": "{:.2f}".format,
+        "gflop": "{:.3g}".format,
         "peak": _gb,
     }
     lines = [

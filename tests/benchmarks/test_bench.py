@@ -135,7 +135,7 @@ def test_the_other_tables():
     assert "20 heads: 25.0 s, 2.5 times as long as one (10.0 s); 2.0 GB against 1.0." in text
     assert "Grad-CAM: 2.00 s, 3.0 times as fast as theirs (6.00 s); the maps, from 0 to 1, " in text
     assert "differ by 2e-07 at most." in text
-    assert "| all | - | - | - | 0.12 | 30.69 | 1.5 |" in text
+    assert "| all | - | - | - | 0.12 | 30.7 | 1.5 |" in text
     assert "Limits: memcpy 9.42 GB/s; memcpy 437 GB/s." in text
     assert "| all | 150 | 75 % of a bare loop (200) |" in text
     assert "| head | 9 | - |" in text

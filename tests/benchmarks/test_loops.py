@@ -9,9 +9,20 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from tiny_bench import tiny, with_images
 
 from benchmarks import epoch_times, loops, measure, plain_loop
 from benchmarks.loops import Timed, cold, lightning, ours, plain
+
+
+@pytest.fixture
+def setting(tmp_path):
+    return tiny(tmp_path)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    return with_images(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -19,10 +30,9 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-@pytest.mark.usefixtures("images")
-def test_the_framework_trains_from_a_new_cache_and_says_how_each_epoch_went(setting):
-    with cold(setting) as folder:
-        timed = ours(setting, folder, "trainer=cpu", epochs=2)
+def test_the_framework_trains_from_a_new_cache_and_says_how_each_epoch_went(filled):
+    with cold(filled) as folder:
+        timed = ours(filled, folder, "trainer=cpu", epochs=2)
         assert len(list(folder.glob("cache/features/train_*.npy"))) == 1
     assert not folder.exists()
     assert len(timed.aurocs) == len(timed.epochs) == len(timed.training) == 2
@@ -32,16 +42,14 @@ def test_the_framework_trains_from_a_new_cache_and_says_how_each_epoch_went(sett
     assert timed.peak > 100e6
 
 
-@pytest.mark.usefixtures("images")
-def test_the_plain_loop(setting):
-    timed = plain(setting, "block5", 1)
+def test_the_plain_loop(filled):
+    timed = plain(filled, "block5", 1)
     assert 0 < timed.epochs[0] < timed.seconds
     assert 0 <= timed.aurocs[0] <= 1
 
 
-@pytest.mark.usefixtures("images")
-def test_the_plain_lightning_module(setting):
-    timed = lightning(setting, 1)
+def test_the_plain_lightning_module(filled):
+    timed = lightning(filled, 1)
     assert 0 < timed.epochs[0] < timed.seconds
     assert 0 <= timed.aurocs[0] <= 1
 

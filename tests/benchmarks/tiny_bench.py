@@ -1,6 +1,6 @@
-"""A tiny set of drawn X-rays, and a bench of it."""
+"""A bench of a few drawn X-rays of 32 px."""
 
-import pytest
+from pathlib import Path
 
 from benchmarks.composed import groups
 from benchmarks.setting import Setting
@@ -8,18 +8,16 @@ from benchmarks.subset import write_subset
 from xray.imaging.phantom_tree import write_phantom_tree
 
 
-@pytest.fixture
-def setting(tmp_path):
-    outputs = tmp_path / "scratch"
+def tiny(folder: Path) -> Setting:
+    """Describe it; there are no images yet."""
+    outputs, root = folder / "scratch", folder / "set"
     outputs.mkdir()
-    root = tmp_path / "set"
     return Setting(root, root, outputs, epochs=1, size=32, views=2)
 
 
-@pytest.fixture
-def images(setting, tmp_path):
+def with_images(folder: Path) -> Setting:
     """Write 6 training, 4 validation and 4 test images, as the bench does."""
-    drawn = tmp_path / "drawn"
+    setting, drawn = tiny(folder), folder / "drawn"
     write_phantom_tree(drawn, patients={"train": 20}, views=1, size=32, seed=0)
     write_subset(drawn, setting.root, {"test": 4, "train": 6, "val": 4}, groups())
-    return setting.root
+    return setting
