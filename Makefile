@@ -54,7 +54,7 @@ types: setup ## mypy --strict, and the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## Ratios against a plain loop and the bare network, one run
+bench: setup ## Ratios against a plain loop and the machine's limits: ARGS="root=<folder> n=512 only=head"
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean: ## Remove .venv and tool caches; outputs/ stays

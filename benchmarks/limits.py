@@ -1,54 +1,98 @@
-"""What the machine can do at most: a matrix product, a copy, the bare network."""
+"""What the machine can do at most, and how near to it the cache is."""
 
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.setting import Setting
+from benchmarks.cache_speed import fill_speed, read_speed
+from benchmarks.flops import forward_flops
+from benchmarks.setting import BATCH, Setting
 from xray.model.backbone import build_backbone
+from xray.training.trainer import choose_precision
+
+Row = dict[str, Any]
+COPIED = 64 * 2**20
+"""Bytes of the copied block: more than a processor's own memory holds."""
 
 
-def limits(setting: Setting, side: int = 2048, seconds: float = 1.0) -> list[dict[str, Any]]:
-    """Measure GFLOP/s of a bf16 product, GB/s of a copy, images/s of the bf16 backbone.
+def limits(
+    setting: Setting, side: int | None = None, seconds: float = 3.0, rounds: int = 3
+) -> list[Row]:
+    """Measure the matrix product, a copy, the bare backbone, and the cache beside them.
 
     Args:
-        setting: Its `size` is the backbone's input.
-        side: Of the matrices and, times 32 KiB, of the copied block.
-        seconds: How long each is repeated.
+        setting: Its `size` is the backbone's input, its training images fill the cache.
+        side: Of the matrices; None: 8192 on a GPU, 4096 on the CPU.
+        seconds: How long each is repeated in a round.
+        rounds: How many, in turn; medians count. The cache is filled after the first.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    matrix = torch.randn(side, side, device=device, dtype=torch.bfloat16)
-    block = np.zeros(side * 2**15, dtype=np.uint8)
-    target = np.empty_like(block)
-    network = build_backbone("vgg16").to(device).to(memory_format=torch.channels_last).eval()
-    images = torch.zeros(8, 3, setting.size, setting.size, device=device)
-    images = images.contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
-        product = _rate(lambda: matrix @ matrix, seconds, device)
-        copied = _rate(lambda: np.copyto(target, block), seconds, device)
-        forward = _rate(lambda: network(images), seconds, device)
+    measured = [_round(setting, side, seconds)]
+    filled, read = fill_speed(setting), read_speed(setting)
+    measured += [_round(setting, side, seconds) for _ in range(rounds - 1)]
+    product, copied, bare = (median(values) for values in zip(*measured, strict=True))
+    used = bare * forward_flops(setting.size) / 1e9
+    name = str(_dtype(_device())).removeprefix("torch.")
     return [
-        {"name": "bf16 product", "value": product * 2 * side**3 / 1e9, "unit": "GFLOP/s"},
-        {"name": "copy", "value": copied * block.nbytes / 1e9, "unit": "GB/s"},
-        {"name": "bare backbone, bf16", "value": forward * len(images), "unit": "images/s"},
+        _row(f"{name} matrix product", product, "GFLOP/s"),
+        _row("memcpy", copied, "GB/s"),
+        _row(f"bare {name} backbone, batches of {BATCH}", bare, "images/s"),
+        _row("cache fill", filled, "images/s"),
+        _row("reading the cache", read, "GB/s"),
+        _row("cache fill, of the bare backbone", 100 * filled / bare, "%"),
+        _row("bare backbone, of the matrix product", 100 * used / product, "%"),
+        _row("reading the cache, of memcpy", 100 * read / copied, "%"),
     ]
 
 
-def _rate(call: Callable[[], object], seconds: float, device: torch.device) -> float:
+def _round(setting: Setting, side: int | None, seconds: float) -> tuple[float, float, float]:
+    """Measure GFLOP/s of a product, GB/s of a copy, images/s of the backbone."""
+    device = _device()
+    dtype = _dtype(device)
+    side = side or (8192 if device.type == "cuda" else 4096)
+    matrix = torch.randn(side, side, device=device).to(dtype)
+    block = np.ones(COPIED, dtype=np.uint8)
+    target = np.empty_like(block)
+    network = build_backbone("vgg16").to(device, dtype).eval()
+    network = network.to(memory_format=torch.channels_last)
+    images = torch.zeros(BATCH, 3, setting.size, setting.size, device=device, dtype=dtype)
+    images = images.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        product = rate(lambda: matrix @ matrix, seconds, device)
+        copied = rate(lambda: np.copyto(target, block), seconds, device)
+        forward = rate(lambda: network(images), seconds, device)
+    return product * 2 * side**3 / 1e9, copied * COPIED / 1e9, forward * BATCH
+
+
+def rate(call: Callable[[], object], seconds: float, device: torch.device) -> float:
     """Repeat a call for a while; returns calls a second, the first left out."""
     call()
     _wait(device)
-    begin, count = time.perf_counter(), 0
-    while time.perf_counter() - begin < seconds:
+    begin, done = time.perf_counter(), 0
+    while (passed := time.perf_counter() - begin) < seconds or not done:
         call()
         _wait(device)
-        count += 1
-    return count / (time.perf_counter() - begin)
+        done += 1
+    return done / passed
 
 
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _dtype(device: torch.device) -> torch.dtype:
+    """What the framework computes the frozen part in, here."""
+    mixed = choose_precision("auto", on_gpu=device.type == "cuda") == "bf16-mixed"
+    return torch.bfloat16 if mixed else torch.float32
+
+
+def _row(name: str, value: float, unit: str) -> Row:
+    return {"name": name, "value": value, "unit": unit}

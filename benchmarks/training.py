@@ -1,24 +1,55 @@
-"""Rows of whole trainings: the head, block 5, and a sweep."""
+"""Rows of whole trainings: the head, a Lightning module, a sweep; and block 5 by the epoch."""
 
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.setting import Setting, Timed, ours, plain
+from benchmarks.loops import Timed, cold, lightning, ours, plain
+from benchmarks.setting import Setting
 
 Row = dict[str, Any]
+SHORT = 3
+"""How often a row of seconds is repeated within each pair: the middle one counts."""
+FEW = 2
+"""Epochs of a loop whose epochs are all alike and long."""
+PLAIN = "plain PyTorch loop"
 
 
 def head(setting: Setting) -> list[Row]:
-    """Train a head: plain loop against a cold cache of one view, of four, and a warm one."""
-    return _compare(setting, "head", views=(1, 4))
+    """Train a head: plain loop against a cold cache of one view, of several, and a warm one."""
+    base: list[Timed] = []
+    one: list[Timed] = []
+    several: list[Timed] = []
+    warm: list[Timed] = []
+    for _ in range(setting.pairs):
+        base.append(plain(setting, "head", setting.epochs))
+        with cold(setting) as folder:
+            one.append(ours(setting, folder, epochs=setting.epochs))
+            again = [ours(setting, folder, epochs=setting.epochs) for _ in range(SHORT)]
+            warm.append(_middle(again))
+        with cold(setting) as folder:
+            options = f"cache.views={setting.views}"
+            several.append(ours(setting, folder, options, epochs=setting.epochs))
+    return [
+        _row("head, cold cache, views=1", PLAIN, base, one),
+        _row(f"head, cold cache, views={setting.views}", PLAIN, base, several),
+        _row("head, warm cache, views=1", PLAIN, base, warm),
+    ]
 
 
-def block5(setting: Setting) -> list[Row]:
-    """Train block 5 and the head: the plain loop against a cold cache and a warm one."""
-    return _compare(setting, "block5", views=(1,))
+def lightning_head(setting: Setting) -> list[Row]:
+    """Train a head: plain Lightning module against a cold cache."""
+    few = min(FEW, setting.epochs)
+    base: list[Timed] = []
+    own: list[Timed] = []
+    for _ in range(setting.pairs):
+        base.append(lightning(setting, few))
+        with cold(setting) as folder:
+            own.append(ours(setting, folder, epochs=setting.epochs))
+    scaled = f", {few} epochs measured, scaled" if few < setting.epochs else ""
+    row = _row("head, cold cache, views=1", f"plain Lightning module{scaled}", base, own)
+    # Its scores are those of other epochs.
+    return [row | {"base_auroc": None, "base_best_auroc": None} if scaled else row]
 
 
 def sweep(setting: Setting) -> list[Row]:
@@ -27,38 +58,57 @@ def sweep(setting: Setting) -> list[Row]:
     first: list[Timed] = []
     whole: list[Timed] = []
     for _ in range(setting.pairs):
-        with tempfile.TemporaryDirectory(dir=setting.outputs) as one:
-            first.append(ours(setting, Path(one)))
-        with tempfile.TemporaryDirectory(dir=setting.outputs) as many:
+        with cold(setting) as folder:
+            first.append(ours(setting, folder, epochs=setting.epochs))
+        with cold(setting) as folder:
             grid = ("-m", f"optim.lr={rates}", f"model.head.dropout={dropouts}")
-            whole.append(ours(setting, Path(many), *grid))
-    return [_row("20 heads, against the first alone", first, whole)]
+            whole.append(ours(setting, folder, *grid, epochs=setting.epochs))
+    row = _row("20 heads in one sweep, cold cache", "one of them alone, cold cache", first, whole)
+    return [row | {"multiple": 1 / row["ratio"]}]
 
 
-def _compare(setting: Setting, trainable: str, views: tuple[int, ...]) -> list[Row]:
-    """Time the plain loop and our runs in turn, so that a busy machine slows both."""
+def block5(setting: Setting) -> list[Row]:
+    """Train block 5 and the head: seconds an epoch, plain loop against the cache."""
     base: list[Timed] = []
-    cold: dict[int, list[Timed]] = {view: [] for view in views}
-    warm: list[Timed] = []
+    own: list[Timed] = []
     for _ in range(setting.pairs):
-        base.append(plain(setting, trainable))
-        for view in views:
-            with tempfile.TemporaryDirectory(dir=setting.outputs) as folder:
-                options = (f"model.trainable={trainable}", f"cache.views={view}")
-                cold[view].append(ours(setting, Path(folder), *options))
-                if view == views[0]:
-                    warm.append(ours(setting, Path(folder), *options))
-    named: Callable[[str], str] = f"{trainable}, {{}}".format
-    rows = [_row(named(f"cold cache, views={view}"), base, cold[view]) for view in views]
-    return [*rows, _row(named("warm cache, views=1"), base, warm)]
+        base.append(plain(setting, "block5", min(FEW, setting.epochs)))
+        with cold(setting) as folder:
+            own.append(ours(setting, folder, "model.trainable=block5", epochs=SHORT))
+    row = _row("block5, from the cache, one epoch", f"{PLAIN}, same layers", base, own, an_epoch)
+    return [row | dict.fromkeys(("base_auroc", "base_best_auroc", "auroc", "best_auroc"))]
 
 
-def _row(name: str, base: list[Timed], own: list[Timed]) -> Row:
-    return {
+def an_epoch(timed: Timed) -> float:
+    """Give the median of its epochs, seconds."""
+    return median(timed.epochs)
+
+
+def _whole(timed: Timed) -> float:
+    return timed.seconds
+
+
+def _row(
+    name: str,
+    against: str,
+    base: Sequence[Timed],
+    own: Sequence[Timed],
+    seconds: Callable[[Timed], float] = _whole,
+) -> Row:
+    """Describe pairs: medians of times and of their ratios; scores of the last pair."""
+    row: Row = {
         "name": name,
-        "base_seconds": median(one.seconds for one in base),
-        "seconds": median(one.seconds for one in own),
-        "ratio": median(b.seconds / o.seconds for b, o in zip(base, own, strict=True)),
-        "base_auroc": base[-1].auroc,
-        "auroc": own[-1].auroc,
+        "against": against,
+        "base_seconds": median(map(seconds, base)),
+        "seconds": median(map(seconds, own)),
+        "ratio": median(seconds(b) / seconds(o) for b, o in zip(base, own, strict=True)),
     }
+    for prefix, timed in (("base_", base[-1]), ("", own[-1])):
+        row[f"{prefix}auroc"] = timed.aurocs[-1] if timed.aurocs else None
+        row[f"{prefix}best_auroc"] = max(timed.aurocs, default=None)
+        row[f"{prefix}peak"] = timed.peak
+    return row
+
+
+def _middle(repeated: list[Timed]) -> Timed:
+    return sorted(repeated, key=_whole)[len(repeated) // 2]

@@ -1,101 +1,147 @@
-"""The bench at a tiny size: that it runs and what it writes, never how long anything takes."""
+"""The bench's options, its file of results, and its tables."""
 
 import json
 
 import pytest
 
-from benchmarks import run, training
-from benchmarks.limits import limits
-from benchmarks.setting import Setting, Timed, ours, plain
+from benchmarks import run
 from benchmarks.table import insert, markdown
-from xray.imaging.phantom_tree import write_phantom_tree
+
+TINY = ["n=4", "m=4", "size=32", "epochs=1"]
+LIMIT = {"name": "memcpy", "value": 9.42, "unit": "GB/s"}
 
 
 @pytest.fixture
-def setting(tmp_path):
-    outputs = tmp_path / "scratch"
-    outputs.mkdir()
-    return Setting(tmp_path / "set", outputs, epochs=1, size=32, weights="random", pairs=1)
-
-
-def test_both_loops_train_on_the_same_folder(setting):
-    counts = {"train": 6, "val": 4, "test": 4}
-    write_phantom_tree(setting.root, patients=counts, views=1, size=32, seed=0)
-    for timed in (plain(setting, "head"), ours(setting, setting.outputs, "trainer=cpu")):
-        assert 0 <= timed.auroc <= 1
-    assert list(setting.outputs.glob("cache/features/train_*.npy"))
-
-
-def test_a_loop_that_fails_says_why(setting):
-    with pytest.raises(SystemExit, match="FileNotFoundError"):
-        plain(setting, "head")
-
-
-def test_limits_are_positive(setting):
-    rows = limits(setting, side=64, seconds=0.01)
-    assert [row["unit"] for row in rows] == ["GFLOP/s", "GB/s", "images/s"]
-    assert all(row["value"] > 0 for row in rows)
-
-
-def test_ratios_are_medians_of_pairs(setting, monkeypatch):
-    bases = iter([Timed(10.0, 0.7), Timed(30.0, 0.8), Timed(12.0, 0.9)])
-    own = iter(Timed(s, 1.0) for s in (5.0, 1.0, 10.0, 2.0, 4.0, 3.0))
-    monkeypatch.setattr(training, "plain", lambda *_: next(bases))
-    monkeypatch.setattr(training, "ours", lambda *_: next(own))
-    cold, warm = training.block5(Setting(setting.root, setting.outputs, 1, 32, "random", 3))
-    assert cold == {
-        "name": "block5, cold cache, views=1",
-        "base_seconds": 12.0,
-        "seconds": 5.0,
-        # Of 10 / 5, 30 / 10 and 12 / 4.
-        "ratio": 3.0,
-        "base_auroc": 0.9,
-        "auroc": 1.0,
-    }
-    # Of 10 / 1, 30 / 2 and 12 / 3.
-    assert warm["ratio"] == 10.0
-
-
-def test_a_bench_in_parts_keeps_what_is_finished(tmp_path, monkeypatch):
+def measured(monkeypatch):
+    """Replace the families by two that only note that, and on what, they are called."""
     calls = []
 
     def family(name):
         def rows(setting):
-            calls.append(name)
-            return [{"name": name, "value": 2.0, "unit": "GB/s"}]
+            calls.append((name, setting))
+            assert len(list(setting.root.glob("train/*/*"))) == 4
+            assert len(list(setting.small.glob("val/*/*"))) == 4
+            return [LIMIT]
 
         return rows
 
-    monkeypatch.setattr(run, "FAMILIES", {name: family(name) for name in ("limits", "head")})
+    monkeypatch.setattr(run, "FAMILIES", {name: family(name) for name in ("limits", "gpu2")})
+    return calls
+
+
+def test_a_bench_in_parts_keeps_what_is_finished(tmp_path, measured):
     readme = tmp_path / "README.md"
     readme.write_text("above\n<!-- bench -->\nold\n<!-- /bench -->\nbelow\n")
-    tiny = ["n=4", "m=4", "size=32", "epochs=1"]
-    path = run.main([*tiny, "only=limits"], tmp_path, readme)
-    run.main(tiny, tmp_path, readme)
-    assert calls == ["limits", "head"]
-    assert list(json.loads(path.read_text())["rows"]) == ["limits", "head"]
+    path = run.main([*TINY, "only=limits"], tmp_path, readme)
+    run.main(TINY, tmp_path, readme)
+    assert [name for name, _ in measured] == ["limits", "gpu2"]
+    result = json.loads(path.read_text())
+    assert list(result["rows"]) == list(result["measured"]) == ["limits", "gpu2"]
     text = readme.read_text()
     assert text.startswith("above\n<!-- bench -->\n")
     assert text.endswith("<!-- /bench -->\nbelow\n")
-    assert "head 2 GB/s" in text
+    assert "memcpy 9.42 GB/s" in text
     assert "old" not in text
-    # Rows of another setting are not mixed with these.
-    run.main([*tiny, "epochs=2", "only=head"], tmp_path, readme)
-    assert list(json.loads(path.read_text())["rows"]) == ["head"]
+    run.main([*TINY, "only=limits", "again=true"], tmp_path, readme)
+    assert [name for name, _ in measured] == ["limits", "gpu2", "limits"]
+    # Rows of another setting, or of other versions, are not mixed with these.
+    run.main([*TINY, "views=2", "only=gpu2"], tmp_path, readme)
+    assert list(json.loads(path.read_text())["rows"]) == ["gpu2"]
+    result = json.loads(path.read_text())
+    result["versions"]["torch"] = "1.0"
+    path.write_text(json.dumps(result))
+    run.main([*TINY, "views=2", "only=limits"], tmp_path, readme)
+    assert list(json.loads(path.read_text())["rows"]) == ["limits"]
 
 
-@pytest.mark.parametrize("word", ["epoch=3", "only=heads"])
-def test_what_is_mistyped_is_refused(word, tmp_path):
-    with pytest.raises(SystemExit, match=r"unknown: epoch|only=heads"):
+def test_nothing_private_is_written_of_a_folder_of_x_rays(tmp_path, measured, make_tree):
+    root = make_tree({"train/NORMAL": 16, "train/PNEUMONIA": 16})
+    weights = tmp_path / "mine.pth"
+    weights.write_bytes(b"1")
+    asked = [*TINY, f"root={root}", f"weights={weights}", "only=limits"]
+    path = run.main(asked, tmp_path / "results", tmp_path / "README.md")
+    (_, setting), text = measured[0], path.read_text()
+    assert setting.weights == str(weights)
+    assert "/" not in text.replace("GB/s", "")
+    assert "mine" not in text
+    written = json.loads(text)["setting"]
+    # SHA-256 of "1".
+    assert written["weights"] == "pretrained (SHA-256 6b86b273)"
+    assert written["data"] == "X-rays of a folder"
+    assert (written["n"], written["views"], written["small_n"]) == (4, 4, 4)
+
+
+@pytest.fixture(autouse=True)
+def readme(tmp_path):
+    (tmp_path / "README.md").write_text("no markers")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("epoch=3", "unknown: epoch; known: root, data"),
+        ("only=heads", "only=heads: choose of limits, head"),
+        ("n=many", "n=many: a whole number"),
+        ("pairs=0", "pairs=0: a whole number"),
+        ("weights=imagenet", "weights=imagenet: there is no such file"),
+    ],
+)
+def test_what_is_mistyped_is_refused(word, said, tmp_path):
+    with pytest.raises(SystemExit, match=said):
         run.main([word], tmp_path, tmp_path / "README.md")
 
 
-def test_the_table_and_a_file_without_markers(tmp_path):
-    row = {"name": "head", "base_seconds": 50.0, "seconds": 5.04, "ratio": 9.92}
-    row |= {"base_auroc": 0.9876, "auroc": None}
-    table = markdown({"machine": "M", "setting": "S", "rows": {"head": [row]}})
-    assert table.splitlines()[-1] == "| head | 50.0 | 5.0 | 9.9 | 0.988, - |"
-    path = tmp_path / "plain.md"
-    path.write_text("no markers")
-    assert not insert(path, table)
-    assert path.read_text() == "no markers"
+def test_a_machine_is_named_by_its_kind():
+    found = {"cpu": {"model": "M", "cores": 2}, "gpus": []}
+    assert run.machine(found) == "M, 2 cores, no GPU"
+    assert run.machine({**found, "gpus": ["G", "G"]}) == "M, 2 cores, G, G"
+
+
+def result(**rows):
+    setting = {"data": "D", "n": 5, "m": 4, "epochs": 3, "size": 32, "views": 2, "pairs": 1}
+    setting |= {"small_n": 2, "small_m": 1, "batch": 32, "threads": 2, "weights": "random"}
+    versions = {"torch": "9.9"}
+    measured = {"limits": "2026-01-02", "head": "2026-01-01"}
+    made = {"machine": "M", "versions": versions, "setting": setting, "measured": measured}
+    return {**made, "rows": rows}
+
+
+def test_the_table_of_trainings():
+    row = {"name": "head", "against": "loop", "base_seconds": 50.0, "seconds": 5.04}
+    row |= {"ratio": 9.92, "base_auroc": 0.9876, "base_best_auroc": 0.99, "base_peak": 3.21e9}
+    row |= {"auroc": None, "best_auroc": None, "peak": 1e9}
+    heading, table, _ = markdown(result(head=[row])).split("\n\n")
+    assert heading == (
+        "M; 2 threads; torch 9.9; 2026-01-02. 5 training and 4 validation images (D), 32 px, "
+        "3 epochs, batches of 32, random weights; each training once."
+    )
+    assert table.splitlines()[1] == "| --- | --- | --: | --: | --: | --: | --: |"
+    assert table.splitlines()[2] == (
+        "| head | loop | 50.0 | 5.0 | **9.9** | 0.988 (0.990) / - | 3.2 / 1.0 |"
+    )
+
+
+def test_the_other_tables():
+    base = {"base_seconds": 10.0, "seconds": 25.0, "ratio": 0.4, "base_peak": 1e9, "peak": 2e9}
+    sweep = base | {"name": "20 heads", "against": "one", "multiple": 2.5}
+    maps = {"name": "Grad-CAM", "against": "theirs", "base_seconds": 6.0, "seconds": 2.0}
+    maps |= {"ratio": 3.0, "difference": 2.4e-7}
+    cost = {"seconds": 0.125, "gflop": 30.694, "peak": 1.5e9}
+    speed = {"name": "all", "against": "bare loop", "base_speed": 200.0, "speed": 150.0}
+    rows = {"sweep": [sweep], "gradcam": [maps], "limits": [LIMIT, LIMIT | {"value": 437.2}]}
+    rows |= {"costs": [{"name": "all", "pixels": cost}]}
+    rows |= {"gpu": [speed | {"share": 75.0}, {"name": "head", "against": "", "speed": 9.0}]}
+    text = markdown(result(**rows))
+    assert "20 heads: 25.0 s, 2.5 times as long as one (10.0 s); 2.0 GB against 1.0." in text
+    assert "Grad-CAM: 2.00 s, 3.0 times as fast as theirs (6.00 s); the maps, from 0 to 1, " in text
+    assert "differ by 2e-07 at most." in text
+    assert "| all | - | - | - | 0.12 | 30.7 | 1.5 |" in text
+    assert "Limits: memcpy 9.42 GB/s; memcpy 437 GB/s." in text
+    assert "| all | 150 | 75 % of a bare loop (200) |" in text
+    assert "| head | 9 | - |" in text
+    assert markdown(result()).count("\n") == 0
+
+
+def test_a_file_without_markers_is_left_alone(tmp_path):
+    assert not insert(tmp_path / "README.md", "table")
+    assert (tmp_path / "README.md").read_text() == "no markers"

@@ -1,0 +1,56 @@
+"""How fast activations are computed into the cache, and read from it."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from benchmarks.composed import configuration
+from benchmarks.setting import Setting
+from xray.build import build_cache, build_data, build_model, build_trainer
+from xray.features.store import FeatureDataset
+
+
+def fill_speed(setting: Setting) -> float:
+    """Fill a new cache as a run of the head does, from files on disk to a checked entry.
+
+    Returns:
+        Training images a second, one view each.
+    """
+    with TemporaryDirectory(dir=setting.outputs) as folder:
+        cfg = configuration(setting, "model.trainable=head", f"cache.dir={folder}", "cache=only")
+        data = build_data(cfg)
+        images = len(data.dataset("train"))
+        model = build_model(cfg, data)
+        cache = build_cache(cfg, build_trainer(cfg)[0])
+        begin = time.perf_counter()
+        cache.attach(model, data, ("train",))
+        return images / (time.perf_counter() - begin)
+
+
+def read_speed(setting: Setting) -> float:
+    """Load shuffled batches of activations at block 5's input, as its training does.
+
+    Returns:
+        GB/s; the file lies in the page cache, as it does from the second epoch on.
+    """
+    data = build_data(configuration(setting))
+    side = setting.size // 16
+    with TemporaryDirectory(dir=setting.outputs) as folder:
+        shape = (1, len(data.dataset("train")), side, side, 512)
+        path = Path(folder) / "activations.npy"
+        np.save(path, np.zeros(shape, np.uint16))
+        array = np.lib.format.open_memmap(path, "r")
+        array.max()
+        data.features["train"] = FeatureDataset(data.dataset("train"), array, torch.bfloat16)
+        loader = data.train_dataloader()
+        begin, read = time.perf_counter(), 0
+        for _ in range(3):
+            for batch in loader:
+                read += batch["features"].nbytes
+        seconds = time.perf_counter() - begin
+        # A file that is mapped cannot be removed everywhere.
+        del loader, array, data
+    return read / seconds / 1e9

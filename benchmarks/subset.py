@@ -1,0 +1,111 @@
+"""A subset of a folder of X-rays: by seed, stratified by class, no patient on both sides."""
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from xray.data.collection import collect
+from xray.data.folder import compile_patient_pattern
+from xray.data.groups import Groups
+from xray.errors import DataError
+from xray.types import Sample
+
+CLASSES = ("normal", "pneumonia")
+
+
+def write_subset(
+    root: Path, target: Path, counts: Mapping[str, int], groups: Mapping[str, Sequence[str]]
+) -> None:
+    """Draw images and link them into target/<split>/<class>/.
+
+    A root's own test/ is left alone. All images go into two folders, named as `CLASSES`, so that
+    torchvision's ImageFolder sees the classes that the framework does.
+
+    Args:
+        root: As `data.root`.
+        target: Folder to make.
+        counts: Images of each split.
+        groups: As `data.groups`, of two classes.
+
+    Raises:
+        SystemExit: There is no such folder, or it has too few images.
+    """
+    try:
+        found = collect(root, Groups(groups), compile_patient_pattern(None))
+    except DataError as error:
+        raise SystemExit(f"root={root}: {error}") from error
+    pool = [s for s, split in zip(found.samples, found.splits, strict=True) if split != "test"]
+    for split, samples in draw(pool, counts).items():
+        for name in CLASSES:
+            (target / split / name).mkdir(parents=True)
+        for sample in samples:
+            _place(sample.path.resolve(), target / split / CLASSES[sample.target])
+
+
+def draw(
+    pool: Sequence[Sample], counts: Mapping[str, int], seed: int = 0
+) -> dict[str, list[Sample]]:
+    """Choose images for each split; what is left of a patient who was chosen from is not used.
+
+    Args:
+        pool: Images to choose from.
+        counts: How many for each split. Each has the classes in the pool's shares, and of each
+            class one image at least.
+        seed: Of the order in which patients are taken.
+
+    Raises:
+        SystemExit: The pool does not suffice.
+    """
+    owners: dict[str, list[Sample]] = defaultdict(list)
+    for sample in sorted(pool, key=lambda sample: sample.path):
+        owners[sample.owner].append(sample)
+    names = list(owners)
+    order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
+    chosen: dict[str, list[Sample]] = {}
+    for split, count in counts.items():
+        wanted = quota(Counter(sample.target for sample in pool), count)
+        taken: list[Sample] = []
+        left = []
+        for owner in order:
+            mine = _take(owners[owner], wanted)
+            taken += mine
+            if not mine:
+                left.append(owner)
+        if missing := sum(wanted.values()):
+            raise SystemExit(f"{len(pool)} images are {missing} too few for {split}={count}.")
+        chosen[split], order = taken, left
+    return chosen
+
+
+def quota(sizes: Mapping[int, int], count: int) -> dict[int, int]:
+    """Share `count` images among classes as `sizes` are, at least one each; largest remainders."""
+    exact = {target: count * size / sum(sizes.values()) for target, size in sorted(sizes.items())}
+    shares = {target: max(1, int(value)) for target, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda target: shares[target] - exact[target])
+    for target in by_remainder[: max(0, count - sum(shares.values()))]:
+        shares[target] += 1
+    return shares
+
+
+def _take(samples: list[Sample], wanted: dict[int, int]) -> list[Sample]:
+    """Take of one patient's images those that are still wanted, and count them off."""
+    taken = []
+    for sample in samples:
+        if wanted[sample.target]:
+            wanted[sample.target] -= 1
+            taken.append(sample)
+    return taken
+
+
+def _place(source: Path, folder: Path) -> None:
+    """Link a file; where folders were merged and one has its name, under another."""
+    path, number = folder / source.name, 2
+    while path.is_symlink() or path.exists():
+        path, number = folder / f"{source.stem}-{number}{source.suffix}", number + 1
+    try:
+        path.symlink_to(source)
+    except OSError:  # A file system without links.
+        shutil.copyfile(source, path)
