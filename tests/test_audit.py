@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -144,3 +145,50 @@ def test_training_leaves_out_what_leaks_and_writes_it_down(leaky, call):
             "bad_file",
             "exact_duplicate",
         ]
+
+
+def test_what_did_not_change_is_told_again_without_reading_it(make_tree, call, capsys, caplog):
+    def written(run):
+        return {
+            path.relative_to(run).as_posix(): path.read_bytes()
+            for path in sorted(run.rglob("*"))
+            if path.is_file() and path.name not in ("environment.json", "audit.log")
+            and ".hydra" not in path.parts
+        }  # fmt: skip
+
+    def again(tag, *options):
+        status, run = call(audit, "data=folder", f"data.root={root}", f"tag={tag}", *options)
+        recalled = "nothing changed since the last audit" in capsys.readouterr().out
+        return status, run, recalled
+
+    root = make_tree(TREE)
+    shutil.copy(root / "test/Normal/patient0200_00.png", root / "train/Covid/patient0900_00.png")
+    status, first, recalled = again("first")
+    assert (status, recalled) == (3, False)
+    assert {"audit.json", "findings.csv", "montages/duplicates.png"} < set(written(first))
+    status, second, recalled = again("second")
+    assert (status, recalled) == (3, True)
+    assert written(second) == written(first)
+    assert (second / "environment.json").is_file()
+    # Other settings, a wish, and a changed file each begin anew.
+    assert not again("third", "seed=1")[2]
+    assert not again("fourth", "fresh=true")[2]
+    (root / "train/Covid/patient0900_00.png").unlink()
+    status, run, recalled = again("fifth")
+    assert (status, recalled) == (0, False)
+    assert "contradiction" not in (run / "findings.csv").read_text()
+    assert again("sixth")[2]
+
+
+def test_an_audit_of_before_is_told_without_torch(make_tree, tmp_path):
+    root = make_tree(TREE)
+    command = [sys.executable, "-X", "importtime", "-m", "xray.audit", "data=folder"]
+    command += [f"data.root={root}", f"paths.outputs={tmp_path / 'outputs'}"]
+    loaded = []
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        loaded.append({line.rpartition("|")[2].strip() for line in done.stderr.splitlines()})
+    heavy = {"torch", "torchvision", "sklearn", "matplotlib", "albumentations", "cv2"}
+    assert heavy <= loaded[0]
+    assert not heavy & loaded[1]
+    assert "nothing changed since the last audit" in done.stdout

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xray.cli import launch
 
@@ -20,24 +20,45 @@ def audit(cfg: "DictConfig") -> int:
         The exit status: 0, or 3 where leaks or contradictions were found.
     """
     # Imported here, so that --help and a mistyped key answer at once.
+    from omegaconf import OmegaConf
     from rich.console import Console
 
-    from xray import build
-    from xray.data.audit import audit as audit_images
-    from xray.results.audit import show_audit, write_audit
-    from xray.results.montage import write_montages
+    from xray.results.audit import passed, show_audit
+    from xray.results.kept_audit import KeptAudit
     from xray.results.store import write_environment
 
     run, console = Path(cfg.paths.run), Console()
     write_environment(run, cfg.seed)
+    settings = {"data": OmegaConf.to_container(cfg.data, resolve=True), "seed": cfg.seed}
+    told = None
+    if cfg.data.audit_dir and not cfg.fresh and Path(cfg.data.root).is_dir():
+        kept = KeptAudit(Path(cfg.data.root), settings, Path(cfg.data.audit_dir))
+        told = kept.recall(run)
+    if told:
+        console.print("nothing changed since the last audit (fresh=true audits anew)")
+    else:
+        told = _look(cfg, run)
+        if cfg.data.audit_dir:
+            # Phantoms are drawn only now.
+            KeptAudit(Path(cfg.data.root), settings, Path(cfg.data.audit_dir)).keep(run)
+    show_audit(told, console)
+    console.print(f"run directory: {run}", soft_wrap=True)
+    return 0 if passed(told) else LEAKS
+
+
+def _look(cfg: "DictConfig", run: Path) -> dict[str, Any]:
+    """Read the images, and write what is found."""
+    from xray import build
+    from xray.data.audit import audit as audit_images
+    from xray.results.audit import write_audit
+    from xray.results.montage import write_montages
+
     data = build.build_data(cfg)
     data.prepare_data()
     found = audit_images(data.root, data.groups, data.patient, seed=cfg.seed, folder=data.audit_dir)
     write_audit(run, found)
     write_montages(run, found)
-    show_audit(found, console)
-    console.print(f"run directory: {run}", soft_wrap=True)
-    return 0 if found.passed else LEAKS
+    return found.as_dict()
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ def _certify(
     found = audit(out, Groups(groups), patient, seed=cfg.seed, folder=folder)
     write_audit(out, found)
     console.print()
-    show_audit(found, console)
+    show_audit(found.as_dict(), console)
 
 
 def main() -> None:

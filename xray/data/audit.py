@@ -15,9 +15,9 @@ from xray.data.litter import find_litter
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.index import store_name
 from xray.integrity.kept import kept
-from xray.integrity.probe import Probe, source_probe
+from xray.integrity.probe import LEAKS, Probe, source_probe
 from xray.integrity.screen import Screening, screen
-from xray.integrity.verdict import LEAKING, Verdict
+from xray.integrity.verdict import Verdict
 from xray.types import SPLITS, Split
 
 
@@ -51,11 +51,6 @@ class Audit:
         """Pairs of one exposure that lie in two classes."""
         return sum(finding.kind == "contradiction" for finding in self.findings)
 
-    @property
-    def passed(self) -> bool:
-        """Whether there are neither leaks nor contradictions."""
-        return self.verdict != LEAKING and not self.contradictions
-
     def counts(self) -> dict[Split, dict[str, Any]]:
         """Count images, patients and classes: split -> numbers."""
         counted: dict[Split, dict[str, Any]] = {}
@@ -75,6 +70,7 @@ class Audit:
             "splits": self.counts(),
             "findings": count(self.findings),
             "source_probe": [{**asdict(probe), "leaks": probe.leaks} for probe in self.probes],
+            "leaks_above": LEAKS,
             "files": self.screening.index.digest,
         }
 

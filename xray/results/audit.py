@@ -1,16 +1,20 @@
 """What an audit leaves behind: tables, audit.json and findings.csv."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from xray.data.audit import Audit
-from xray.integrity.findings import count, write_findings
-from xray.integrity.probe import LEAKS, Probe
 from xray.integrity.verdict import LEAKING
 from xray.results.store import write_json
+
+if TYPE_CHECKING:
+    from xray.data.audit import Audit
+
+Told = Mapping[str, Any]
+"""What audit.json says, as `xray.data.audit.Audit.as_dict` gives it."""
 
 _NAMES = {
     "patient_overlap": "patients in two splits",
@@ -30,77 +34,87 @@ _FAMILIES = {
 }
 
 
-def write_audit(folder: Path, audit: Audit) -> None:
+def write_audit(folder: Path, audit: "Audit") -> None:
     """Write audit.json and findings.csv."""
+    from xray.integrity.findings import write_findings
+
     write_json(folder / "audit.json", audit.as_dict())
     write_findings(folder / "findings.csv", audit.findings)
 
 
-def show_audit(audit: Audit, console: Console) -> None:
+def passed(told: Told) -> bool:
+    """Tell whether there are neither leaks nor contradictions."""
+    return told["verdict"] != LEAKING and not told["contradictions"]
+
+
+def show_audit(told: Told, console: Console) -> None:
     """Show the tables, and say what follows."""
-    console.print(*audit_tables(audit))
-    for sentence in conclusions(audit):
+    console.print(*audit_tables(told))
+    for sentence in conclusions(told):
         console.print(sentence, soft_wrap=True)
 
 
-def audit_tables(audit: Audit) -> Iterator[Table]:
+def audit_tables(told: Told) -> Iterator[Table]:
     """Show counts, findings, and what the source probe says."""
-    table = Table(title=f"audit: {audit.collection.root.name}", title_justify="left")
+    splits = told["splits"]
+    table = Table(title=f"audit: {told['root']}", title_justify="left")
     table.add_column("split")
-    for column in ("images", "patients", *audit.classes):
+    classes = list(next(iter(splits.values()))["classes"])
+    for column in ("images", "patients", *classes):
         table.add_column(column, justify="right")
-    for split, numbers in audit.counts().items():
+    for split, numbers in splits.items():
         columns = [numbers["images"], numbers["patients"], *numbers["classes"].values()]
         table.add_row(split, *(f"{number:,}" for number in columns))
     yield table
     table = Table(title="findings", title_justify="left")
     for column in ("", "within a split", "across splits"):
         table.add_column(column, justify="right" if column else "left")
-    counted = count(audit.findings)
+    counted = told["findings"]
     for kind, name in _NAMES.items():
         if kind in counted:
             numbers = counted[kind]
             table.add_row(name, f"{numbers['within']:,}", f"{numbers['across']:,}")
     if counted:
         yield table
-    if audit.probes:
-        yield _probe_table(audit.probes)
+    if told["source_probe"]:
+        yield _probe_table(told["source_probe"])
 
 
-def _probe_table(probes: Sequence[Probe]) -> Table:
+def _probe_table(probes: Sequence[Told]) -> Table:
     title = "source probe: can the class be told from how an image was taken and stored?"
     table = Table(title=title, title_justify="left")
     for column in ("told from", "AUROC [95 %]", ""):
         table.add_column(column)
     for probe in probes:
-        interval = f"{probe.auroc:.3f} [{probe.low:.3f}, {probe.high:.3f}]"
-        table.add_row(_FAMILIES[probe.family], interval, "labels leak" if probe.leaks else "")
+        interval = f"{probe['auroc']:.3f} [{probe['low']:.3f}, {probe['high']:.3f}]"
+        leaks = "labels leak" if probe["leaks"] else ""
+        table.add_row(_FAMILIES[probe["family"]], interval, leaks)
     return table
 
 
-def conclusions(audit: Audit) -> Iterator[str]:
+def conclusions(told: Told) -> Iterator[str]:
     """Say in a sentence each what follows from the audit."""
-    counted = count(audit.findings)
+    counted = told["findings"]
     across = sum(numbers["across"] for numbers in counted.values())
-    if audit.verdict == LEAKING:
+    if told["verdict"] == LEAKING:
         yield (
             f"leaks found, overlaps between splits: {across:,}. Training leaves out what overlaps "
             "(data.leaks=drop)."
         )
-    elif audit.verdict == "unknown patients":
+    elif told["verdict"] == "unknown patients":
         yield (
             "no leaks found; images whose patient nothing tells: "
-            f"{audit.unknown_patients:,}. To know more, set data.patient_pattern, or give a "
+            f"{told['unknown_patients']:,}. To know more, set data.patient_pattern, or give a "
             "manifest.csv."
         )
     else:
         yield "clean: no patient and no exposure is in two splits."
-    if audit.contradictions:
-        yield f"contradictions, pairs of one exposure in two classes: {audit.contradictions:,}."
-    if any(probe.leaks for probe in audit.probes):
+    if told["contradictions"]:
+        yield f"contradictions, pairs of one exposure in two classes: {told['contradictions']:,}."
+    if any(probe["leaks"] for probe in told["source_probe"]):
         yield (
             f"the labels leak: the class can be told from how images were taken (AUROC above "
-            f"{LEAKS:.2f}). A network may learn that in place of disease."
+            f"{told['leaks_above']:.2f}). A network may learn that in place of disease."
         )
     if "bad_file" in counted:
         yield "some files cannot be read: mend them, or pass data.on_bad_file=skip."

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -38,8 +39,9 @@ def describe_environment(seed: int, command: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         "started" (ISO 8601, UTC), "command", "seed", "git" (as `git_state` tells it), "python",
-        "platform", "cpu" ("model" and the "cores" at this process's disposal), "gpus" (names), and
-        "packages" (versions; None for one that is not installed).
+        "platform", "cpu" ("model" and the "cores" at this process's disposal), "gpus" (names;
+        None where torch is not in use), and "packages" (versions; None for one that is not
+        installed).
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -107,7 +109,9 @@ def _core_count() -> int | None:
     return len(affinity(0)) if affinity else os.cpu_count()
 
 
-def _gpu_names() -> list[str]:
-    import torch
-
+def _gpu_names() -> list[str] | None:
+    # What did not import it needs no GPU, and importing it takes seconds.
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
     return [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]

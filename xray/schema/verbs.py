@@ -100,6 +100,7 @@ class Audit(Strict):
     paths: Paths
     seed: Seed
     tag: Tag
+    fresh: Flag
 
 
 class Gradcam(Strict):
