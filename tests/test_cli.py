@@ -22,7 +22,7 @@ from xray.cli.command import read_command, read_flags
 from xray.cli.compose import MAX_JOBS, Composer, job_lines
 from xray.cli.job import guarded
 from xray.cli.launch import claim
-from xray.cli.resume_sweep import held
+from xray.cli.lock import held
 from xray.config import load_run_config
 from xray.errors import DataError, RunError
 
@@ -609,11 +609,18 @@ def test_a_job_that_was_resumed_alone_is_read_back(run: Verb, cut: Path) -> None
 def test_a_sweep_that_still_runs_is_not_resumed(
     run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xray.cli.resume_sweep.PATIENCE", 0)
+    monkeypatch.setattr("xray.cli.lock.PATIENCE", 0)
     with held(cut):
         outcome = run("-m", f"resume={cut}", task=never)
     assert outcome.err.startswith(f"error: {cut} belongs to a sweep that still runs.")
     assert (cut / "2" / "half.txt").exists()
+
+
+def test_a_place_that_cannot_be_held_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = r"cannot write to .*/file/x .*paths\.outputs=<folder>"
+    with pytest.raises(RunError, match=said), held(tmp_path / "file" / "x"):
+        raise AssertionError
 
 
 # --- help, and other verbs

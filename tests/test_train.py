@@ -61,7 +61,8 @@ def run_verb(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", [verb.__name__, f"paths.outputs={outputs}", *arguments])
             verb.main()
-        return max(outputs.glob("train/*"), key=lambda path: path.stat().st_mtime_ns)
+        runs = outputs.glob("train/*")
+        return max(runs, key=lambda path: path.stat().st_mtime_ns, default=None)
 
     return call
 
@@ -357,6 +358,33 @@ def test_three_classes(run_verb, tmp_path, capsys):
     assert metrics["test"]["operating_points"] == []
     assert metrics["test"]["classes"] == ["normal", "pneumonia", "covid"]
     assert len(metrics["test"]["confusion_matrix"]) == 3
+
+
+def test_a_sweep_that_was_cut_off_goes_on(run_verb, root, tmp_path):
+    options = [*TINY, f"data.root={root}", "trainer.max_epochs=1", "~callbacks.gradcam"]
+    command = ["-m", *options, "seed=0,1", "optim.lr=1e-2,1e-4", f"paths.outputs={tmp_path}"]
+
+    def written(*parts):
+        found = [path for part in parts for path in (sweep / part).rglob("*") if path.is_file()]
+        return {path: path.stat().st_mtime_ns for path in found}
+
+    run_verb(train, *command)
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    compared = (sweep / "compare.json").read_bytes()
+    assert len(json.loads(compared)["pairs"]) == 6
+    assert [len(group["runs"]) for group in json.loads(compared)["repeats"]] == [2, 2]
+    whole = [state(sweep / "2"), state(sweep / "3")]
+    # What a kill in the third job's test leaves.
+    for name in ("metrics.json", "report.html", "report.md"):
+        (sweep / "2" / name).unlink()
+    shutil.rmtree(sweep / "3")
+    (sweep / "compare.json").unlink()
+    finished, killed = written("0", "1"), written("2")
+    run_verb(train, *command, "resume=true")
+    assert written("0", "1") == finished
+    assert not set(written("2").items()) & set(killed.items())
+    assert (sweep / "compare.json").read_bytes() == compared
+    assert all(same(state(sweep / str(n)), whole[n - 2]) for n in (2, 3))
 
 
 def test_a_missing_folder_says_what_to_do(run_verb, tmp_path, capsys):

@@ -129,7 +129,7 @@ def _held(plan: "Plan") -> Iterator[None]:
     if not plan.multirun or plan.directory is None:
         yield
         return
-    from xray.cli.resume_sweep import held
+    from xray.cli.lock import held
 
     with held(plan.directory):
         yield

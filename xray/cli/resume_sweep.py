@@ -1,8 +1,7 @@
 """`-m ... resume=true`: a sweep that was cut off goes on in its own directory."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,6 @@ from xray.config import SAVED, USER_PATHS
 from xray.errors import ConfigError, RunError
 from xray.results.sweep import FINISHED, read_sweep
 from xray.schema.report import dotted_keys, shown
-
-LOCK = ".sweep.lock"
-"""Held by the process that a sweep runs in, in its directory."""
-
-PATIENCE = 15
-"""Seconds: the loader processes of a killed sweep hold its lock for some more."""
 
 
 def resolve_sweep(command: Command, asked: object) -> tuple[Command, Started]:
@@ -87,8 +80,7 @@ def read_back(command: Command, plan: Plan) -> dict[int, Done]:
             now.
     """
     assert plan.directory is not None
-    if plan.monitor is None:
-        return {}
+    assert plan.monitor is not None
     composer = Composer(command)
     jobs = _numbered(composer, command, plan)
     done = {
@@ -125,35 +117,6 @@ def clear_unfinished(directory: Path, done: Mapping[int, Done]) -> None:
                 shutil.rmtree(path)
             except OSError as error:
                 raise RunError(f"{path} cannot be deleted ({error.strerror}).") from error
-
-
-@contextmanager
-def held(directory: Path) -> Iterator[None]:
-    """Keep a sweep's directory to this process.
-
-    Raises:
-        RunError: Another process holds it, or it cannot be written to.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(directory / LOCK)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=PATIENCE)
-    except Timeout as error:
-        raise RunError(
-            f"{directory} belongs to a sweep that still runs. Wait for its end, or stop it."
-        ) from error
-    except OSError as error:
-        raise RunError(
-            f"cannot write to {directory} ({error.strerror}). Choose another place: "
-            "paths.outputs=<folder>"
-        ) from error
-    try:
-        yield
-    finally:
-        (directory / LOCK).unlink(missing_ok=True)
-        lock.release()
 
 
 def _newest(composer: Composer, typed: Sequence[Override], own: Sequence[Override]) -> Started:
