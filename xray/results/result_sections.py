@@ -8,6 +8,7 @@ from xray.results.failures import worst_failures
 from xray.results.limitations import remarks
 from xray.results.page import Block, Facts, Grid, Picture, Pictures, Section, Text
 from xray.results.run_files import RunFiles, read_mapping
+from xray.results.source_grid import source_grid
 from xray.results.table import estimate_text
 
 _MEANINGS = {
@@ -67,8 +68,9 @@ def results_section(run: RunFiles) -> Section:
         reason = "There is no metrics.json: the run was not tested (test=false), or was cut off."
         return Section("Results", [Text(reason), *_figures(run, "test")])
     entry = run.metrics[split]
-    blocks = [_metrics(run.metrics), *_classes(entry), *_labels(entry), *_points(entry)]
-    return Section("Results", [*blocks, *_calibration(entry), *_figures(run, split)])
+    blocks = [_metrics(run.metrics), *_classes(entry), *_labels(entry), *source_grid(entry)]
+    blocks += [*_points(entry), *_calibration(entry)]
+    return Section("Results", [*blocks, *_figures(run, split)])
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Grid:

@@ -8,6 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from xray.results.by_source import SCORES
+
 _UNDEFINED = "-"
 _DECISIONS = ("sensitivity", "specificity", "ppv", "npv")
 
@@ -74,6 +76,23 @@ def operating_table(points: Sequence[Mapping[str, Any]], split: str) -> Table:
             estimate_text(point[name]) if name in point else _UNDEFINED for name in _DECISIONS
         ]
         table.add_row(point["rule"], _number(point["threshold"]), *measured)
+    return table
+
+
+def source_table(sources: Mapping[str, Mapping[str, Any]], split: str) -> Table:
+    """Lay out what each source's images gave: a row each.
+
+    Args:
+        sources: What `xray.results.by_source.per_source` gives.
+        split: Where they are.
+    """
+    table = Table(title=f"By source, on {split}", title_justify="left")
+    table.add_column("source", overflow="fold")
+    for name in ("images", *SCORES):
+        table.add_column(name, justify="right")
+    for name, entry in sources.items():
+        estimates = (estimate_text(entry[score]) for score in SCORES)
+        table.add_row(Text(name), f"{entry['n']:,}", *estimates)
     return table
 
 
