@@ -33,7 +33,8 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         predictions: Of N images and K classes.
 
     Returns:
-        "n", "patients", "verdict" (what the split is worth), "classes", "threshold" (of the second
+        "n", "patients", "verdict" (what the split is worth), "classes", "absent" (those without
+        an image, which leave metrics undefined; where there are any), "threshold" (of the second
         class's probability; None with more than two), each metric of `all_scores` as {"value",
         "low", "high"}, "confusion_matrix" (K rows of truth, K columns of prediction), with more
         than two classes "per_class" (each against the rest), and "per_label": for each folder the
@@ -47,6 +48,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         "patients": len(set(predictions.patients)),
         "verdict": predictions.verdict,
         "classes": list(predictions.classes),
+        **({"absent": absent} if (absent := _absent(predictions)) else {}),
         "threshold": plain(predictions.threshold) if binary else None,
         **metrics,
         "confusion_matrix": _confusion_matrix(predictions).tolist(),
@@ -90,6 +92,11 @@ def _metrics(predictions: Predictions) -> tuple[dict[str, Entry], dict[str, dict
             for k in several
         },
     )
+
+
+def _absent(predictions: Predictions) -> list[str]:
+    counts = np.bincount(predictions.targets, minlength=len(predictions.classes))
+    return [name for name, n in zip(predictions.classes, counts, strict=True) if not n]
 
 
 def _confusion_matrix(predictions: Predictions) -> npt.NDArray[np.int64]:

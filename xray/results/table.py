@@ -154,9 +154,17 @@ def _number(value: float | None) -> str:
 
 def _caption(summary: Mapping[str, Any]) -> Text:
     *_, positive = summary["classes"]
-    intervals = f"95 % intervals: bootstrap over patients; split: {summary['verdict']}"
+    lines = [f"95 % intervals: bootstrap over patients; split: {summary['verdict']}"]
     if summary["threshold"] is None:
-        means = "each class against the rest, unweighted mean; accuracy: over images"
-        return Text(f"{means}\n{intervals}")
-    threshold = f"positive: {positive}, above a probability of {summary['threshold']:.4g}"
-    return Text(f"{threshold}\n{intervals}")
+        lines.insert(0, "each class against the rest, unweighted mean; accuracy: over images")
+    else:
+        above = f"above a probability of {summary['threshold']:.4g}"
+        lines.insert(0, f"positive: {positive}, {above}")
+    if summary.get("absent"):
+        lines.append(absence(summary["absent"]))
+    return Text("\n".join(lines))
+
+
+def absence(names: Sequence[str]) -> str:
+    """Say why metrics are undefined where classes have no image."""
+    return f"no image of {', '.join(names)}, which leaves undefined what shows a dash"

@@ -26,7 +26,7 @@ def gap_interval(gaps: Sequence[Resampled]) -> Interval | None:
 
     - 300 images: 94.4 % on average, from 89 to 98 %; where calibrated, 94 to 98 %.
     - 600 images: 95.1 %, from 93 to 97 %; where calibrated, 95 to 97 %.
-    - 600 images of 200 patients, three alike: 93.8 %, from 86 to 97 %; where calibrated, 92 to 97 %.
+    - 600 images of 200 patients, three alike: 93.8 %, from 86 to 97 %; calibrated, 92 to 97 %.
 
     It fails most where nearly all probabilities are beyond 0.9 or below 0.1 and too cautious: such
     sets hold few mistakes to learn from.
