@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from xray.cli import launch
 from xray.cli.command import read_command, read_flags
 from xray.cli.compose import MAX_JOBS, Composer, job_lines
+from xray.cli.job import guarded
 from xray.cli.launch import claim
+from xray.cli.lock import held
 from xray.config import load_run_config
 from xray.errors import DataError, RunError
 
@@ -271,7 +274,7 @@ DDP = (
             "resume=nowhere",
             ["there is no run directory {root}/nowhere. Give one that a training run printed."],
         ),
-        ("-m resume=nowhere", ["resume goes on with one run: leave out -m"]),
+        ("resume=true", ["resume=true goes on with a sweep: add -m"]),
     ],
 )
 def test_errors_on_the_command_line(run: Verb, root: Path, typed: str, said: list[str]) -> None:
@@ -370,7 +373,7 @@ def test_a_sweep_goes_on_after_a_failed_job_and_ends_with_its_table(run: Verb, r
     assert outcome.out.splitlines()[-2:] == [f"sweep: {sweep}", f"best: {best}"]
 
 
-def test_a_sweep_that_breaks_off_shows_what_it_has(run: Verb) -> None:
+def test_a_sweep_that_breaks_off_shows_what_it_has(run: Verb, root: Path) -> None:
     def stopped(cfg: DictConfig) -> float:
         if cfg.seed == 1:
             raise KeyboardInterrupt
@@ -379,7 +382,11 @@ def test_a_sweep_that_breaks_off_shows_what_it_has(run: Verb) -> None:
     outcome = run("-m", "seed=0,1,2", task=stopped)
     assert outcome.status == 130
     assert "1 of 2 jobs finished" in outcome.out
-    assert outcome.out.splitlines()[-1] == "best: python -m xray.train seed=0"
+    sweep = only(root / "outputs" / "multirun")
+    assert outcome.out.splitlines()[-2:] == [
+        "best: python -m xray.train seed=0",
+        f"go on: python -m xray.train -m resume={sweep}",
+    ]
 
 
 def test_a_failed_job_under_a_debugger(run: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,6 +463,164 @@ def test_a_resumed_run_is_checked(run: Verb, finished: Path) -> None:
 def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
     assert run("resume=null").status == 0
     assert run("resume=[", task=never).err.startswith("error: cannot read 'resume=['")
+
+
+# --- resuming a sweep
+
+
+@pytest.fixture
+def cut(run: Verb, root: Path) -> Path:
+    """A sweep of four jobs: the first is done, the second failed, the third was killed."""
+
+    def killed(cfg: DictConfig) -> float:
+        if (cfg.seed, cfg.optim.lr) == (0, 0.25):
+            raise DataError("no images in x. Look there.")
+        if cfg.seed == 1:
+            (Path(cfg.paths.run) / "half.txt").touch()
+            raise KeyboardInterrupt
+        return work(cfg)
+
+    assert run("-m", "seed=0,1", "optim.lr=0.125,0.25", "tag=a", task=killed).status == 130
+    return only(root / "outputs" / "multirun")
+
+
+def files(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_resumed_sweep_runs_only_what_is_missing(
+    run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, ran, given = files(cut / "0"), [], []
+
+    def watched(*arguments: Any) -> Callable[[DictConfig], Any]:
+        job = guarded(*arguments)
+
+        def told(cfg: DictConfig) -> Any:
+            given.append(job(cfg))
+            return given[-1]
+
+        return told
+
+    def noted(cfg: DictConfig) -> float:
+        ran.append((cfg.seed, cfg.optim.lr))
+        return work(cfg)
+
+    monkeypatch.setattr("xray.cli.job.guarded", watched)
+    outcome = run("-m", "optim.lr=25e-2,125e-3", "resume=true", "tag=a", "seed=1,0", task=noted)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"resuming {cut}; finished jobs: 0\n")
+    assert ran == [(0, 0.25), (1, 0.125), (1, 0.25)]
+    assert given == [0.875, 0.75, 0.875, 0.75]
+    assert files(cut / "0") == before
+    assert not (cut / "1" / "error.txt").exists()
+    assert not (cut / "2" / "half.txt").exists()
+    assert OmegaConf.load(cut / "3" / ".hydra" / "overrides.yaml") == [
+        "seed=1", "optim.lr=0.25", "tag=a",
+    ]  # fmt: skip
+    assert "4 of 4 jobs finished" in outcome.out
+    outcome = run("-m", f"resume={cut}", task=never)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "finished jobs: 0, 1, 2, 3" in outcome.out
+    assert files(cut / "0") == before
+
+
+def test_relative_paths_of_a_resumed_sweep_are_those_of_its_start(
+    run: Verb, cut: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "elsewhere").mkdir()
+    monkeypatch.chdir(root / "elsewhere")
+    seen = set()
+
+    def noted(cfg: DictConfig) -> float:
+        seen.add(Path.cwd())
+        return work(cfg)
+
+    assert run("-m", f"resume=../outputs/multirun/{cut.name}", task=noted).status == 0
+    assert seen == {root}
+    assert Path.cwd() == root / "elsewhere"
+
+
+def test_the_newest_sweep_of_the_same_overrides_is_resumed(run: Verb, cut: Path) -> None:
+    (cut.parent / "damaged").mkdir()
+    (cut.parent / "damaged" / "multirun.yaml").write_text("[")
+    assert run("-m", "seed=0,1", "model=glob(vgg*)", "tag=other").status == 0
+    gone = shutil.copytree(cut, cut.parent / "gone")
+    record = gone / "multirun.yaml"
+    record.write_text(record.read_text().replace("- seed=0,1", "- model=lenet"))
+    outcome = run("-m", "seed=0,1", "optim.lr=0.125,0.25", "tag=a", "resume=true")
+    assert outcome.out.startswith(f"resuming {cut}; ")
+    outcome = run("-m", "seed=0,1,2", "resume=true", task=never)
+    said = outcome.err.splitlines()
+    assert said[0].endswith("was started with seed=0,1,2. There are, newest first:")
+    assert f"error:   {cut}: seed=0,1 optim.lr=0.125,0.25 tag=a" in said
+    assert len(said) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("seed=2,3 resume={cut}", "was started with other overrides: seed=0,1 optim.lr=0.125,0.25"),
+        ("resume={cut}/0", "{cut}/0 is no sweep: it has no multirun.yaml. Give the directory of"),
+        ("resume={cut} hydra/sweeper=basic", "{cut} cannot be resumed as a search"),
+        ("resume=true hydra.sweep.dir=x seed=0,1", "leave out hydra.sweep.dir, or pass resume="),
+        (
+            "resume=true seed=0,1 paths.outputs=none",
+            "was started with seed=0,1 paths.outputs=none.",
+        ),
+        ("resume=true seed=0,1 optim.lrr=1", "there is no key 'optim.lrr'"),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused(run: Verb, cut: Path, arguments: str, said: str) -> None:
+    before = files(cut)
+    outcome = run("-m", *arguments.format(cut=cut).split(), task=never)
+    assert outcome.status == 1
+    assert said.format(cut=cut) in outcome.err
+    assert files(cut) == before
+
+
+def test_a_search_is_not_resumed(run: Verb, cut: Path) -> None:
+    record = cut / "multirun.yaml"
+    record.write_text(record.read_text().replace("BasicSweeper", "OptunaSweeper"))
+    assert "cannot be resumed as a search" in run("-m", f"resume={cut}", task=never).err
+
+
+def test_a_job_that_would_be_another_is_not_read_back(run: Verb, cut: Path) -> None:
+    config = cut / "0" / ".hydra" / "config.yaml"
+    config.write_text(config.read_text().replace("weight_decay: ", "weight_decay: 1"))
+    outcome = run("-m", f"resume={cut}", task=never)
+    assert "error: optim.weight_decay was 1" in outcome.err
+    assert "the configuration changed since" in outcome.err
+    (cut / "0" / ".hydra" / "overrides.yaml").write_text("[seed=5]")
+    outcome = run("-m", f"resume={cut}", task=never)
+    assert "ran with seed=5, but would be seed=0 optim.lr=0.125 tag=a now" in outcome.err
+    (cut / "0").rename(cut / "7")
+    assert "but would be none now" in run("-m", f"resume={cut}", task=never).err
+    assert (cut / "2" / "half.txt").exists()
+
+
+def test_a_job_that_was_resumed_alone_is_read_back(run: Verb, cut: Path) -> None:
+    assert run(f"resume={cut / '0'}").status == 0
+    outcome = run("-m", f"resume={cut}")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "finished jobs: 0\n" in outcome.out
+
+
+def test_a_sweep_that_still_runs_is_not_resumed(
+    run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xray.cli.lock.PATIENCE", 0)
+    with held(cut):
+        outcome = run("-m", f"resume={cut}", task=never)
+    assert outcome.err.startswith(f"error: {cut} belongs to a sweep that still runs.")
+    assert (cut / "2" / "half.txt").exists()
+
+
+def test_a_place_that_cannot_be_held_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = r"cannot write to .*/file/x .*paths\.outputs=<folder>"
+    with pytest.raises(RunError, match=said), held(tmp_path / "file" / "x"):
+        raise AssertionError
 
 
 # --- help, and other verbs

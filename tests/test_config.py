@@ -380,7 +380,9 @@ def test_a_directory_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a run directory"):
         load_run_config(tmp_path)
     save(tmp_path / "sweep" / "0", SAVED)
-    with pytest.raises(RunError, match=r"It is a sweep; give one of its jobs: .*/sweep/0\."):
+    with pytest.raises(
+        RunError, match=r"It is a sweep: .* -m, or give one of its jobs: .*/sweep/0\."
+    ):
         load_run_config(tmp_path / "sweep")
 
 

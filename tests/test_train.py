@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 import yaml
 from conftest import write_image
 
-from xray import evaluate, gradcam, train
+from xray import evaluate, gradcam, report, train
 from xray.model.classifier import XrayClassifier
 
 TREE = {
@@ -61,7 +62,8 @@ def run_verb(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", [verb.__name__, f"paths.outputs={outputs}", *arguments])
             verb.main()
-        return max(outputs.glob("train/*"), key=lambda path: path.stat().st_mtime_ns)
+        runs = outputs.glob("train/*")
+        return max(runs, key=lambda path: path.stat().st_mtime_ns, default=None)
 
     return call
 
@@ -346,6 +348,40 @@ def test_evaluation_where_illness_is_rarer(run, run_verb, capsys):
     assert "prior=em gives others another prior" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (["Normal", "Pnuemonia", "Zebra"], "'Pnuemonia' (nearest: 'pneumonia'), 'Zebra'"),
+        (["Covid", "Pneumonia"], "has images of pneumonia only, and none of normal"),
+    ],
+)
+def test_a_folder_of_other_classes_is_refused(run, run_verb, tmp_path, capsys, folders, said):
+    for folder in folders:
+        write_image(tmp_path / "school" / folder / "a.png")
+    with pytest.raises(SystemExit) as stop:
+        run_verb(evaluate, f"run={run}", f"root={tmp_path / 'school'}", "gpus=0")
+    assert stop.value.code == 1
+    assert said in (error := capsys.readouterr().err)
+    assert "Traceback" not in error
+    assert not list((run / "external").glob("school_*"))
+
+
+def test_a_folder_of_three_classes_goes_by_the_networks_two(run, run_verb, tmp_path):
+    for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
+        for i in range(2):
+            write_image(tmp_path / "ward" / label / f"{i}.png", level=60 + 60 * k, seed=9 * k + i)
+    run_verb(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
+    (folder,) = (run / "external").glob("ward_*")
+    test = json.loads((folder / "metrics.json").read_text())["test"]
+    assert [sum(row) for row in test["confusion_matrix"]] == [2, 4]
+    assert {label: entry["n"] for label, entry in test["per_label"].items()} == {
+        "Covid": 2,
+        "Normal": 2,
+        "Viral Pneumonia": 2,
+    }
+    assert "absent" not in test
+
+
 def test_three_classes(run_verb, tmp_path, capsys):
     for split, count in (("train", 6), ("val", 3), ("test", 3)):
         for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
@@ -371,6 +407,54 @@ def test_three_classes(run_verb, tmp_path, capsys):
     assert metrics["test"]["operating_points"] == []
     assert metrics["test"]["classes"] == ["normal", "pneumonia", "covid"]
     assert len(metrics["test"]["confusion_matrix"]) == 3
+    # Another hospital has no COVID-19.
+    for label in ("Normal", "Viral Pneumonia"):
+        shutil.copytree(tmp_path / "test" / label, tmp_path / "ward" / label)
+    capsys.readouterr()
+    run_verb(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
+    shown = " ".join("".join(capsys.readouterr()).split())
+    assert "ward has no image of covid: what needs them stays undefined" in shown
+    assert "no image of covid, which leaves undefined what shows a dash" in shown
+    (folder,) = (run / "external").glob("ward_*")
+    test = json.loads((folder / "metrics.json").read_text())["test"]
+    assert test["absent"] == ["covid"]
+    assert test["auroc"] == test["balanced_accuracy"] == dict.fromkeys(("value", "low", "high"))
+    right = sum(test["confusion_matrix"][k][k] for k in range(3))
+    assert test["accuracy"]["value"] == pytest.approx(right / 6)
+    assert test["per_class"]["normal"]["auroc"]["value"] is not None
+    assert test["per_class"]["covid"]["recall"]["value"] is None
+    run_verb(report, f"run={run}")
+    page = (run / "report.md").read_text()
+    assert "no image of covid" in page
+    for text in (shown, page, (folder / "metrics.json").read_text()):
+        assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+
+
+def test_a_sweep_that_was_cut_off_goes_on(run_verb, root, tmp_path):
+    options = [*TINY, f"data.root={root}", "trainer.max_epochs=1", "~callbacks.gradcam"]
+    command = ["-m", *options, "seed=0,1", "optim.lr=1e-2,1e-4", f"paths.outputs={tmp_path}"]
+
+    def written(*parts):
+        found = [path for part in parts for path in (sweep / part).rglob("*") if path.is_file()]
+        return {path: path.stat().st_mtime_ns for path in found}
+
+    run_verb(train, *command)
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    compared = (sweep / "compare.json").read_bytes()
+    assert len(json.loads(compared)["pairs"]) == 6
+    assert [len(group["runs"]) for group in json.loads(compared)["repeats"]] == [2, 2]
+    whole = [state(sweep / "2"), state(sweep / "3")]
+    # What a kill in the third job's test leaves.
+    for name in ("metrics.json", "report.html", "report.md"):
+        (sweep / "2" / name).unlink()
+    shutil.rmtree(sweep / "3")
+    (sweep / "compare.json").unlink()
+    finished, killed = written("0", "1"), written("2")
+    run_verb(train, *command, "resume=true")
+    assert written("0", "1") == finished
+    assert not set(written("2").items()) & set(killed.items())
+    assert (sweep / "compare.json").read_bytes() == compared
+    assert all(same(state(sweep / str(n)), whole[n - 2]) for n in (2, 3))
 
 
 def test_a_missing_folder_says_what_to_do(run_verb, tmp_path, capsys):

@@ -106,7 +106,7 @@ def _saved_config(run: Path) -> Path:
     if not path.is_file():
         jobs = sorted(p.parent.parent.name for p in run.glob(f"*/{SAVED}"))
         advice = (
-            f"It is a sweep; give one of its jobs: {run / jobs[0]}."
+            f"It is a sweep: go on with all of it by -m, or give one of its jobs: {run / jobs[0]}."
             if jobs
             else "Give a run directory, such as outputs/train/<time>_<tag>."
         )

@@ -142,13 +142,3 @@ def test_description_counts_and_hashes(make_tree, transforms):
     changed = module(root, transforms, min_val=4).describe()["splits"]
     assert changed["test"]["files_sha256"] != test["files_sha256"]
     assert changed["train"] == told["splits"]["train"]
-
-
-def test_external_folder_flat_or_split(make_tree, transforms, tmp_path):
-    data = module(make_tree(OFFICIAL), transforms)
-    flat = make_tree({"Normal": 2, "Covid": 4}, tmp_path / "flat")
-    assert len(data.external(flat)) == 6
-    split = make_tree({"train/Normal": 2, "test/Covid": 4}, tmp_path / "split")
-    assert [s.target for s in data.external(split).samples] == [1] * 4
-    with pytest.raises(DataError, match="no val/"):
-        data.external(split, "val")

@@ -7,6 +7,7 @@ from xray.errors import RunError
 from xray.results.predictions import Predictions
 
 HEADER = "path,patient,label,target,predicted,p_normal,p_pneumonia"
+"""Of before sources were written, which is still read."""
 
 
 def predictions() -> Predictions:
@@ -17,6 +18,7 @@ def predictions() -> Predictions:
         targets=np.array([0, 1, 1]),
         probabilities=np.array([[0.1 + 0.2, 1 - (0.1 + 0.2)], [0.5, 0.5], [1e-300, 1.0]]),
         classes=("normal", "pneumonia"),
+        sources=["kermany", "", "covid19_image"],
     )
 
 
@@ -28,8 +30,8 @@ def test_predicted_is_the_most_probable_class_and_of_equals_the_first():
 def test_csv_holds_names_and_full_floats(tmp_path):
     predictions().to_csv(tmp_path / "new" / "test.csv")
     lines = (tmp_path / "new" / "test.csv").read_text().splitlines()
-    assert lines[0] == HEADER
-    assert lines[1] == "a.png,p1,NORMAL,normal,pneumonia,0.30000000000000004,0.7"
+    assert lines[0] == HEADER.replace("label,", "label,source,")
+    assert lines[1] == "a.png,p1,NORMAL,kermany,normal,pneumonia,0.30000000000000004,0.7"
 
 
 def test_csv_round_trip_is_exact(tmp_path):
@@ -39,6 +41,7 @@ def test_csv_round_trip_is_exact(tmp_path):
     assert after.paths == before.paths
     assert after.patients == before.patients
     assert after.labels == before.labels
+    assert after.sources == before.sources
     assert after.classes == before.classes
     assert after.targets.dtype == np.int64
     np.testing.assert_array_equal(after.targets, before.targets)
@@ -58,6 +61,16 @@ def test_csv_without_images(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text(HEADER + "\n")
     assert Predictions.from_csv(path).probabilities.shape == (0, 2)
+
+
+def test_an_older_csv_tells_no_sources(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{HEADER}\na.png,p,l,normal,pneumonia,0.25,0.75\n")
+    found = Predictions.from_csv(path)
+    assert (found.paths, found.patients, found.labels) == (["a.png"], ["p"], ["l"])
+    assert (found.targets.tolist(), list(found.sources)) == ([0], [])
+    found.to_csv(path)
+    assert path.read_text().splitlines()[1] == "a.png,p,l,,normal,pneumonia,0.25,0.75"
 
 
 def test_lists_of_other_lengths_are_not_cut(tmp_path):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from made_runs import made, make_run
 
 from xray.results.sweep import best_command, read_sweep, show_sweep, write_sweep_csv
 
@@ -98,6 +99,9 @@ def test_a_job_that_was_not_tested_goes_by_its_curve(
     rows = "epoch,val/loss\n0,0.5\n1,\n2,nan\n3,0.25\n4,0.4\n"
     (directory / "metrics.csv").write_text(rows)
     [found] = read_sweep(tmp_path, "val/loss", mode)
+    assert (found.state, found.value) == ("unfinished", None)
+    (directory / "report.html").touch()
+    [found] = read_sweep(tmp_path, "val/loss", mode)
     assert (found.state, found.value, found.test) == ("finished", value, {})
     [found] = read_sweep(tmp_path, "val/f1", mode)
     assert found.value is None
@@ -115,3 +119,53 @@ def test_a_job_directory_without_a_configuration_is_unfinished(tmp_path: Path) -
     (tmp_path / "0").mkdir()
     [found] = read_sweep(tmp_path, "val/auroc", "max")
     assert (found.state, found.overrides) == ("unfinished", ())
+
+
+def test_a_sweep_leaves_a_comparison_and_shows_the_pairs_with_the_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, val in enumerate((0.6, 0.9, 0.7, 0.5)):
+        make_run(tmp_path / str(number), made(60, sharpness=1 + number), config={"seed": number})
+        metrics = json.loads((tmp_path / str(number) / "metrics.json").read_text())
+        metrics["val"] = {"auroc": {"value": val}}
+        (tmp_path / str(number) / "metrics.json").write_text(json.dumps(metrics))
+    # It was not tested.
+    result(job(tmp_path, 4, ["seed=4"]), 0.99, 0.5)
+    assert show_sweep(tmp_path, "val/auroc", "max", PROGRAM) == []
+    found = json.loads((tmp_path / "compare.json").read_text())
+    assert [run["name"] for run in found["runs"]] == ["1", "2", "0", "3"]
+    assert len(found["pairs"]) == 6
+    assert found["repeats"][0]["runs"] == ["1", "2", "0", "3"]
+    assert len((tmp_path / "compare.csv").read_text().splitlines()) == 5
+    assert len((tmp_path / "pairs.csv").read_text().splitlines()) == 7
+    shown = capsys.readouterr().out
+    assert all(f"1 - {other}" in shown for other in "203")
+    assert "2 - 0" not in shown
+    assert "with the best, 1, of 6 pairs" in shown
+    assert shown.splitlines()[-2:][0] == f"sweep: {tmp_path}"
+
+
+def test_what_cannot_be_compared_does_not_end_a_sweep(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_sweep(sweep, "val/auroc", "max", PROGRAM)
+    assert "no comparison: 0 jobs were tested, and two are needed." in capsys.readouterr().out
+    for number in ("0", "10"):
+        (sweep / number / "predictions").mkdir()
+        (sweep / number / "predictions" / "test.csv").write_text("damaged")
+    show_sweep(sweep, "val/auroc", "max", PROGRAM)
+    assert "no comparison: " in (shown := capsys.readouterr().out)
+    assert "test.csv, line 1" in shown
+    show_sweep(sweep, "val/auroc", "max", PROGRAM, compared=False)
+    assert "comparison" not in capsys.readouterr().out
+
+
+def test_many_runs_that_are_no_pairs_take_few_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(6):
+        make_run(tmp_path / str(number), made(20 + number))
+    show_sweep(tmp_path, "val/auroc", "max", PROGRAM)
+    lines = [x for x in capsys.readouterr().out.splitlines() if x.startswith("not paired")]
+    assert len(lines) == 4
+    assert lines[-1] == "not paired: 2 more, see compare.json"

@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from xray.cli.preflight import check_values
+from xray.cli.readback import Done
 from xray.errors import ConfigError, XrayError
 
 
@@ -21,7 +22,10 @@ class JobFailed(CompactHydraException):
 
 
 def guarded(
-    verb: str, task: Callable[[DictConfig], Any], failed: list[str]
+    verb: str,
+    task: Callable[[DictConfig], Any],
+    failed: list[str],
+    done: Mapping[int, Done],
 ) -> Callable[[DictConfig], Any]:
     """Wrap a verb's function for Hydra.
 
@@ -29,6 +33,7 @@ def guarded(
         verb: Its name.
         task: Its function.
         failed: Receives the message of an `XrayError` that ended a single run.
+        done: The jobs of a sweep, by number, that are read back.
 
     Returns:
         A function that raises `JobFailed` where the job of a sweep ends with an `XrayError`, and
@@ -40,6 +45,12 @@ def guarded(
     def run(cfg: DictConfig) -> Any:
         # What was typed: the further processes of a distributed run start with it.
         sys.argv = typed
+        settings = HydraConfig.get()
+        multirun = settings.mode == RunMode.MULTIRUN
+        if multirun and settings.job.num in done:
+            finished = done[settings.job.num]
+            finished.restore()
+            return finished.value
         try:
             _note("")
             problems = check_values(verb, cfg)
@@ -51,7 +62,7 @@ def guarded(
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise
             print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
+            if multirun:
                 raise JobFailed(str(error)) from None
             failed.append(str(error))
             return None

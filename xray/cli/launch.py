@@ -1,8 +1,10 @@
 """From the command line to the verb's function, once or once a job."""
 
 import os
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from xray.cli.command import Command
     from xray.cli.preflight import Plan
+    from xray.cli.readback import Done
 
 # Hydra is imported inside the functions: --help does without.
 
@@ -81,9 +84,9 @@ def claim(directory: Path) -> Path:
 
 
 def _launch(verb: str, task: Task, argv: Sequence[str]) -> None:
-    from xray.cli.command import quoted, read_command, read_flags
+    from xray.cli.command import read_command, read_flags
     from xray.cli.preflight import check, check_composes
-    from xray.cli.resume import resolve_resume
+    from xray.cli.resume import asked_for, resolve_resume
 
     flags = read_flags(argv)
     command = read_command(verb, flags)
@@ -92,34 +95,78 @@ def _launch(verb: str, task: Task, argv: Sequence[str]) -> None:
             check_composes(command)
         _run_hydra(command, task, argv)
         return
+    asked = asked_for(command)
+    if asked is not None and command.multirun:
+        _resume_sweep(command, task, asked)
+        return
     command = resolve_resume(command)
     plan = check(command)
     if plan.directory is not None:
-        directory = plan.directory if plan.chosen else claim(plan.directory)
-        plan = replace(plan, directory=directory)
-        key = "hydra.sweep.dir" if plan.multirun else "hydra.run.dir"
-        command = command.adding(
-            f"{key}={quoted(str(directory))}",
-            f"++hydra.job.env_set.XRAY_ROOT={quoted(os.environ['XRAY_ROOT'])}",
-        )
-    _run(command, plan, task)
+        plan = replace(plan, directory=plan.directory if plan.chosen else claim(plan.directory))
+    with _held(plan):
+        _run(command, plan, task, {})
 
 
-def _run(command: "Command", plan: "Plan", task: Task) -> None:
+def _resume_sweep(command: "Command", task: Task, asked: object) -> None:
+    from xray.cli.preflight import check
+    from xray.cli.resume_sweep import clear_unfinished, read_back, resolve_sweep
+
+    command, sweep = resolve_sweep(command, asked)
+    # Relative paths mean what they meant then.
+    with chdir(sweep.cwd if sweep.cwd.is_dir() else "."):
+        plan = check(command)
+        with _held(plan):
+            done = read_back(command, plan)
+            clear_unfinished(sweep.directory, done)
+            found = ", ".join(map(str, sorted(done))) or "none"
+            print(f"resuming {sweep.directory}; finished jobs: {found}", flush=True)  # noqa: T201
+            _run(command, plan, task, done)
+
+
+@contextmanager
+def _held(plan: "Plan") -> Iterator[None]:
+    """Keep a sweep's directory to this process; a run's own is new, or asked for by name."""
+    if not plan.multirun or plan.directory is None:
+        yield
+        return
+    from xray.cli.lock import held
+
+    with held(plan.directory):
+        yield
+
+
+def _run(command: "Command", plan: "Plan", task: Task, done: "Mapping[int, Done]") -> None:
+    from xray.cli.command import quoted
     from xray.cli.job import JobFailed, guarded
 
+    if plan.directory is not None:
+        key = "hydra.sweep.dir" if plan.multirun else "hydra.run.dir"
+        command = command.adding(
+            f"{key}={quoted(str(plan.directory))}",
+            f"++hydra.job.env_set.XRAY_ROOT={quoted(os.environ['XRAY_ROOT'])}",
+        )
     failed: list[str] = []
+    ended = False
     try:
-        _run_hydra(command, guarded(command.verb, task, failed), command.argv())
+        _run_hydra(command, guarded(command.verb, task, failed, done), command.argv())
+        ended = True
     except JobFailed as error:
         # Under a debugger Hydra prints nothing and passes it on.
         failed.append(str(error))
+        ended = True
+    except SystemExit as stop:
+        # Hydra's own after jobs that failed; a job that is told to stop has another status.
+        ended = stop.code == 1
+        raise
     finally:
         if plan.multirun and plan.directory and plan.monitor:
             from xray.results.sweep import show_sweep
 
             program = ["python", "-m", f"xray.{command.verb}"]
-            failed += show_sweep(plan.directory, *plan.monitor, program)
+            failed += show_sweep(plan.directory, *plan.monitor, program, compared=ended)
+            if not ended:
+                go_on = shlex.join([*program, "-m", f"resume={plan.directory}"])
+                print(f"go on: {go_on}", flush=True)  # noqa: T201
     if failed:
         sys.exit(1)
 

@@ -28,12 +28,14 @@ class Plan:
         directory: Where the run or the sweep writes; None where the verb has no place of its own.
         chosen: Whether the command line names that directory.
         monitor: Metric and mode that jobs are compared by, if the verb has them.
+        searched: The sweeps that a configuration file asks for.
     """
 
     multirun: bool
     directory: Path | None
     chosen: bool
     monitor: tuple[str, str] | None
+    searched: tuple[str, ...] = ()
 
 
 def check(command: Command) -> Plan:
@@ -185,4 +187,5 @@ def _plan(whole: DictConfig, multirun: bool, keys: list[str]) -> Plan:
         directory=Path(OmegaConf.select(whole, key)).resolve() if own else None,
         chosen=key in keys,
         monitor=(monitor.metric, monitor.mode) if monitor else None,
+        searched=_searched(whole),
     )

@@ -41,14 +41,17 @@ def resolve_resume(command: Command) -> Command:
         The same command where nothing is to be resumed.
 
     Raises:
-        ConfigError: Together with -m, or with another option of a group.
+        ConfigError: Together with another option of a group, or with what cannot change.
         RunError: The directory is missing, or has nothing to go on from.
     """
-    run = _asked_for(command)
-    if run is None:
+    asked = asked_for(command)
+    if asked is None:
         return command
-    if command.multirun:
-        raise ConfigError("resume goes on with one run: leave out -m")
+    if asked is True:
+        raise ConfigError(
+            "resume=true goes on with a sweep: add -m. To go on with one run, give its directory"
+        )
+    run = Path(str(asked)).resolve()
     groups = [text for text in command.overrides if (CONF_DIR / _key(text)).is_dir()]
     if groups:
         raise ConfigError(
@@ -89,17 +92,17 @@ def resolve_resume(command: Command) -> Command:
     )
 
 
-def _asked_for(command: Command) -> Path | None:
+def asked_for(command: Command) -> object:
+    """Give the value of `resume`, True or a directory; None where nothing is to be resumed."""
     primary = command.config_path / f"{command.config_name}.yaml"
     if not primary.is_file() or "resume" not in OmegaConf.load(primary):
         return None
     for text in command.overrides:
         if _key(text) == "resume":
             try:
-                value = OverridesParser.create().parse_override(text).value()
+                return OverridesParser.create().parse_override(text).value()
             except HydraException:
                 return None
-            return Path(str(value)).resolve() if value is not None else None
     return None
 
 

@@ -67,7 +67,7 @@ def collect(root: Path, groups: Groups, patient: re.Pattern[str]) -> Collection:
     layout = find_layout(root)
     for split, folder in layout.items():
         records = XrayFolder(folder, groups, patient).records
-        samples += [_described(sample, root, manifest) for sample in records]
+        samples += [described(sample, root, manifest) for sample in records]
         splits += [split] * len(records)
     return Collection(root, samples, splits, frozenset(layout))
 
@@ -82,7 +82,8 @@ def counts(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _described(sample: Sample, root: Path, manifest: Mapping[str, Row]) -> Sample:
+def described(sample: Sample, root: Path, manifest: Mapping[str, Row]) -> Sample:
+    """Add to an image below `root` what the manifest there says of it."""
     row = manifest.get(sample.path.relative_to(root).as_posix())
     if row is None:
         return sample

@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 from xray.data.certificate import Certificate
 from xray.data.collection import collect, counts
 from xray.data.dataset import SplitDataset
-from xray.data.folder import XrayFolder, compile_patient_pattern
+from xray.data.external import read_external
+from xray.data.folder import compile_patient_pattern
 from xray.data.groups import Groups
-from xray.data.layout import find_layout
 from xray.data.partition import Rules, partition
 from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
@@ -170,20 +170,13 @@ class XrayDataModule(pl.LightningDataModule):
         """Read another folder with this module's classes, patient rule and evaluation transform.
 
         Args:
-            root: Holds `<split>/<class>/...`, or `<class>/...`, of which then every image is taken.
-            split: Which folder of the first layout.
+            root: See `xray.data.external.read_external`.
+            split: Which folder, where `root` has one of each split.
 
         Raises:
-            DataError: When the folder is missing, has splits but not this one, or other classes.
+            DataError: Its classes are not the network's, as `read_external` says.
         """
-        layout = find_layout(root)
-        path = layout.get("train" if layout.get("train") == root else split)
-        if path is None:
-            raise DataError(
-                f"{root} holds {', '.join(layout)}, but no {split}/. Pass "
-                f"split={next(iter(layout))}."
-            )
-        return self._split_of(XrayFolder(path, self.groups, self.patient).records, root)
+        return self._split_of(read_external(root, split, self.groups, self.patient), root)
 
     def loader(self, source: Split | SplitDataset, **kwargs: Any) -> DataLoader[Batch]:
         """Load a split, or a dataset of `external`, in order unless `kwargs` say otherwise."""

@@ -75,14 +75,18 @@ class Groups:
         found, name = self.find(folder.name), fold_name(folder.name)
         if found is not None:
             return found
-        near = difflib.get_close_matches(name, self._index, n=1)
-        hint = f" (the nearest known name is '{near[0]}')" if near else ""
+        near = self.nearest(name)
+        hint = f" (the nearest known name is '{near}')" if near else ""
         last = self.classes[-1]
         folders = ", ".join([*self._folders(len(self.classes) - 1), name])
         raise DataError(
             f"{folder} is a folder that no class claims{hint}. Known: {self.describe()}. "
             f"Rename it, move it away, or add its name to a class: 'data.groups.{last}=[{folders}]'"
         )
+
+    def nearest(self, name: str) -> str | None:
+        """Find the known folder name that is most like another; None where none is."""
+        return next(iter(difflib.get_close_matches(fold_name(name), self._index, n=1)), None)
 
     def describe(self) -> str:
         """Write the mapping as a line: "normal (healthy, normal), pneumonia (covid, ...)"."""

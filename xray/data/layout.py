@@ -13,17 +13,18 @@ NAMES: dict[Split, tuple[str, ...]] = {
 }
 
 
-def find_layout(root: Path) -> dict[Split, Path]:
+def find_layout(root: Path, *, needs_train: bool = True) -> dict[Split, Path]:
     """Find the split folders of a dataset.
 
     Args:
         root: Holds `train/ [val/] [test/]`, or class folders to be split.
+        needs_train: Whether a root that holds val/ or test/ must hold train/ too.
 
     Returns:
         The folder of each split that exists; a flat root is all "train".
 
     Raises:
-        DataError: When `root` is missing, empty, or holds val/ or test/ but no train/.
+        DataError: When `root` is missing, empty, or lacks a train/ that it needs.
     """
     if not root.is_dir():
         raise DataError(_missing(root))
@@ -31,7 +32,7 @@ def find_layout(root: Path) -> dict[Split, Path]:
     if not folders:
         raise DataError(f"{root} holds no folders. {_EXPECTED}")
     found = {split: folders[n] for split, names in NAMES.items() for n in names if n in folders}
-    if found and "train" not in found:
+    if needs_train and found and "train" not in found:
         raise DataError(
             f"{root} holds {', '.join(f.name for f in found.values())}/ but no train/. {_EXPECTED}"
         )

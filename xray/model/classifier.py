@@ -1,5 +1,6 @@
 """The LightningModule: a torchvision backbone, our head, and what is frozen of them."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from torchmetrics import MetricCollection
 from xray.errors import RunError, TrainingError
 from xray.model.backbone import build_backbone, frozen_blocks
 from xray.model.head import Head
-from xray.model.metrics import build_metrics, metric_inputs
+from xray.model.metrics import ABSENT, build_metrics, metric_inputs
 from xray.model.normalize import GreyToRGB
 from xray.model.optimizer import build_optimizer, build_schedule
 from xray.model.weights import load_backbone
@@ -224,7 +225,10 @@ class XrayClassifier(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        self._log_metrics("test")
+        with warnings.catch_warnings():
+            # The results name the classes without an image, and leave undefined what needs them.
+            warnings.filterwarnings("ignore", ABSENT, UserWarning)
+            self._log_metrics("test")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser over all that is trained at any epoch, and its schedule."""

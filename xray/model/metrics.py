@@ -21,6 +21,9 @@ from torchmetrics.classification import (
 
 BINARY = 2
 
+ABSENT = r"Average precision score for one or more classes was|No (positive|negative) samples"
+"""Begins what torchmetrics warns of where a class has no image."""
+
 
 def build_metrics(num_classes: int) -> MetricCollection:
     """Accuracy, precision, recall, F1, specificity, AUROC and AUPRC.

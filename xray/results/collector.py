@@ -58,4 +58,5 @@ class PredictionCollector(pl.Callback):
             probabilities=joined["probabilities"].double().numpy().astype(np.float64),
             classes=classes,
             verdict=verdict,
+            sources=[sample.source for sample in seen],
         )

@@ -9,7 +9,7 @@ import numpy as np
 from xray.integrity.verdict import UNAUDITED
 from xray.results.estimate import entry, plain
 from xray.results.runs import FinishedRun, difference_of_sets, repeats
-from xray.results.summary import scores_of
+from xray.results.scored import scores_of
 from xray.stats.bootstrap import Resampled, resample
 from xray.stats.delong import delong_test
 from xray.stats.paired import holm, mcnemar

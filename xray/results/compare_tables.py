@@ -17,28 +17,43 @@ SHOWN = ("auroc", "accuracy", "recall", "specificity", "f1")
 _ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
 
-def write_comparison(directory: Path, comparison: Mapping[str, Any], console: Console) -> None:
+MOST_UNPAIRED = 3
+"""Lines on the terminal that say why two runs are no pair."""
+
+
+def write_comparison(
+    directory: Path,
+    comparison: Mapping[str, Any],
+    console: Console,
+    *,
+    best_first: bool = False,
+) -> None:
     """Write compare.json, compare.csv (a row a run) and pairs.csv, and show their tables.
 
     Args:
         directory: Where they go.
         comparison: What `xray.results.compare.compare` gives.
         console: Where the tables go.
+        best_first: Whether the first run is the best, and only pairs with it are shown; the files
+            hold all.
     """
     store.write_json(directory / "compare.json", dict(comparison))
     write_csv(directory / "compare.csv", [_run_row(run) for run in comparison["runs"]])
     write_csv(directory / "pairs.csv", [_pair_row(pair) for pair in comparison["pairs"]])
-    for table in comparison_tables(comparison):
+    best = comparison["runs"][0]["name"] if best_first else None
+    for table in comparison_tables(comparison, best):
         console.print(table)
-    for pair in comparison["unpaired"]:
-        said = f"not paired: {pair['a']} and {pair['b']}: {pair['why']}"
+    for said in (*_not_paired(comparison, best), f"comparison: {directory}"):
         console.print(said, soft_wrap=True, markup=False, highlight=False)
-    said = f"comparison: {directory}"
-    console.print(said, soft_wrap=True, markup=False, highlight=False)
 
 
-def comparison_tables(comparison: Mapping[str, Any]) -> Iterator[Table]:
-    """Lay out runs, pairs and repeats; a table without a row is left out."""
+def comparison_tables(comparison: Mapping[str, Any], best: str | None = None) -> Iterator[Table]:
+    """Lay out runs, pairs and repeats; a table without a row is left out.
+
+    Args:
+        comparison: What `xray.results.compare.compare` gives.
+        best: The run whose pairs alone are shown; None: all are.
+    """
     runs = [
         [run["name"], f"{run['n']:,}", run["verdict"], *_estimates(run["metrics"], SHOWN)]
         for run in comparison["runs"]
@@ -47,18 +62,32 @@ def comparison_tables(comparison: Mapping[str, Any]) -> Iterator[Table]:
     pairs = [
         [f"{pair['a']} - {pair['b']}", *_estimates(pair, COMPARED), *_tests(pair)]
         for pair in comparison["pairs"]
+        if best in (None, pair["a"], pair["b"])
     ]
     if pairs:
         columns = ["difference", *COMPARED, *(f"{test} p (Holm)" for test in TESTS)]
         clustered = any(run["patients"] < run["n"] for run in comparison["runs"])
-        caption = "the tests take images for independent: rely on the intervals, which do not"
-        yield _table("Pairs on the same images", columns, pairs, caption if clustered else None)
+        notes = []
+        if clustered:
+            notes.append("the tests take images for independent: rely on the intervals")
+        if len(pairs) < len(comparison["pairs"]):
+            all_pairs = len(comparison["pairs"])
+            notes.append(f"with the best, {best}, of {all_pairs} pairs; pairs.csv holds all")
+        yield _table("Pairs on the same images", columns, pairs, "\n".join(notes) or None)
     rows = [
         [", ".join(group["runs"]), *_spreads(group["metrics"])] for group in comparison["repeats"]
     ]
     if rows:
         title = "Runs that differ in seed or fold only: mean ± standard deviation"
         yield _table(title, ["runs", *SHOWN], rows)
+
+
+def _not_paired(comparison: Mapping[str, Any], best: str | None) -> Iterator[str]:
+    unpaired = [p for p in comparison["unpaired"] if best in (None, p["a"], p["b"])]
+    for pair in unpaired[:MOST_UNPAIRED]:
+        yield f"not paired: {pair['a']} and {pair['b']}: {pair['why']}"
+    if len(unpaired) > MOST_UNPAIRED:
+        yield f"not paired: {len(unpaired) - MOST_UNPAIRED} more, see compare.json"
 
 
 def _table(

@@ -15,7 +15,10 @@ from xray.integrity.verdict import UNAUDITED
 EVEN = 0.5
 """Above this probability the second of two classes is the more probable one."""
 
-_FIXED = ("path", "patient", "label", "target", "predicted")
+_FIXED = ("path", "patient", "label", "source", "target", "predicted")
+_OLDER = tuple(name for name in _FIXED if name != "source")
+"""Of before sources were written."""
+
 _PREFIX = "p_"
 _MIN_CLASSES = 2
 
@@ -34,6 +37,8 @@ class Predictions:
         classes: K names, in the order of the network's outputs.
         verdict: What the split is worth, see `xray.integrity.verdict`; no part of the CSV.
         threshold: With two classes, above which probability the second is predicted.
+        sources: N names of the datasets that the images were taken from, "" where nothing tells;
+            or none at all.
     """
 
     paths: list[str]
@@ -44,6 +49,7 @@ class Predictions:
     classes: tuple[str, ...]
     verdict: str = UNAUDITED
     threshold: float = EVEN
+    sources: Sequence[str] = ()
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
@@ -54,7 +60,7 @@ class Predictions:
         return predicted
 
     def to_csv(self, path: Path) -> None:
-        """Write one line an image: path, patient, label, target, predicted, p_<class>...
+        """Write one line an image: path, patient, label, source, target, predicted, p_<class>...
 
         Floats are written in full, so that `from_csv` gives back the same numbers; the threshold
         is not written.
@@ -64,6 +70,7 @@ class Predictions:
             self.paths,
             self.patients,
             self.labels,
+            self.sources or [""] * len(self.paths),
             [self.classes[k] for k in self.targets],
             [self.classes[k] for k in self.predicted],
             self.probabilities.tolist(),
@@ -84,22 +91,23 @@ class Predictions:
         try:
             with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
                 reader = csv.reader(file, strict=True)
-                classes = _read_header(next(reader, []), path)
-                rows = [_read_row(row, classes, path, reader.line_num) for row in reader]
+                fixed, classes = _read_header(next(reader, []), path)
+                rows = [_read_row(row, fixed, classes, path, reader.line_num) for row in reader]
         except OSError as error:
             reason = f"{path} cannot be opened ({error.strerror})"
             raise RunError(f"{reason}. Write it with `python -m xray.evaluate`.") from error
         except csv.Error as error:
             raise _malformed(path, reader.line_num, str(error)) from error
         return cls(
-            paths=[fixed[0] for fixed, _ in rows],
-            patients=[fixed[1] for fixed, _ in rows],
-            labels=[fixed[2] for fixed, _ in rows],
-            targets=np.array([classes.index(fixed[3]) for fixed, _ in rows], dtype=np.int64),
+            paths=[cells["path"] for cells, _ in rows],
+            patients=[cells["patient"] for cells, _ in rows],
+            labels=[cells["label"] for cells, _ in rows],
+            targets=np.array([classes.index(cells["target"]) for cells, _ in rows], dtype=np.int64),
             probabilities=np.array([p for _, p in rows], dtype=np.float64).reshape(
                 -1, len(classes)
             ),
             classes=classes,
+            sources=[cells["source"] for cells, _ in rows] if "source" in fixed else (),
         )
 
 
@@ -108,26 +116,28 @@ def _malformed(path: Path, line: int, problem: str) -> RunError:
     return RunError(f"{path}, line {line}: {problem}. {advice}")
 
 
-def _read_header(header: Sequence[str], path: Path) -> tuple[str, ...]:
-    columns = tuple(header[len(_FIXED) :])
-    sound = tuple(header[: len(_FIXED)]) == _FIXED and len(columns) >= _MIN_CLASSES
+def _read_header(header: Sequence[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    fixed = _FIXED if "source" in header[: len(_FIXED)] else _OLDER
+    columns = tuple(header[len(fixed) :])
+    sound = tuple(header[: len(fixed)]) == fixed and len(columns) >= _MIN_CLASSES
     if not sound or not all(column.startswith(_PREFIX) for column in columns):
         expected = f"{','.join(_FIXED)},{_PREFIX}<class>,{_PREFIX}<class>..."
         raise _malformed(path, 1, f"the columns are {','.join(header)!r}, not {expected}")
-    return tuple(column.removeprefix(_PREFIX) for column in columns)
+    return fixed, tuple(column.removeprefix(_PREFIX) for column in columns)
 
 
 def _read_row(
-    row: Sequence[str], classes: tuple[str, ...], path: Path, line: int
-) -> tuple[Sequence[str], list[float]]:
-    fixed, numbers = row[: len(_FIXED)], row[len(_FIXED) :]
+    row: Sequence[str], fixed: tuple[str, ...], classes: tuple[str, ...], path: Path, line: int
+) -> tuple[dict[str, str], list[float]]:
+    numbers = row[len(fixed) :]
     if len(numbers) != len(classes):
-        expected = len(_FIXED) + len(classes)
+        expected = len(fixed) + len(classes)
         raise _malformed(path, line, f"{len(row)} fields where {expected} are expected")
-    for name in fixed[3:]:
+    cells = dict(zip(fixed, row, strict=False))
+    for name in (cells["target"], cells["predicted"]):
         if name not in classes:
             raise _malformed(path, line, f"{name!r} is none of the classes {', '.join(classes)}")
-    return fixed, [_read_probability(text, path, line) for text in numbers]
+    return cells, [_read_probability(text, path, line) for text in numbers]
 
 
 def _read_probability(text: str, path: Path, line: int) -> float:

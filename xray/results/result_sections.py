@@ -6,24 +6,12 @@ from typing import Any
 
 from xray.results.failures import worst_failures
 from xray.results.limitations import remarks
+from xray.results.metric_grid import metric_grid
 from xray.results.page import Block, Facts, Grid, Picture, Pictures, Section, Text
 from xray.results.run_files import RunFiles, read_mapping
+from xray.results.source_grid import source_grid
 from xray.results.table import estimate_text
 
-_MEANINGS = {
-    "auroc": "how well the groups are told apart over all thresholds: 0.5 is chance",
-    "accuracy": "share of images called rightly",
-    "recall": "sensitivity: share of the ill that are found",
-    "specificity": "share of the healthy that are left alone",
-    "precision": "share of alarms that are right",
-    "f1": "precision and recall in one",
-    "auprc": "area under the precision-recall curve",
-    "balanced_accuracy": "mean of sensitivity and specificity",
-    "mcc": "correlation of call and truth: 0 is chance",
-    "brier": "squared error of the probabilities: less is better",
-    "log_loss": "punishes sure mistakes: less is better",
-    "ece": "how far probabilities are off on average: less is better",
-}
 _FIGURES = {
     "curves": "Loss, validation scores and learning rate by epoch",
     "{split}_roc": "ROC: sensitivity against false alarms, over all thresholds",
@@ -33,10 +21,6 @@ _FIGURES = {
 }
 _DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 _WORST = 12
-_NOTE = (
-    "In brackets: the 95 % interval, by resampling patients. The result could lie anywhere in it, "
-    "had other patients of the same kind been tested."
-)
 
 
 def headline(run: RunFiles) -> str:
@@ -67,18 +51,9 @@ def results_section(run: RunFiles) -> Section:
         reason = "There is no metrics.json: the run was not tested (test=false), or was cut off."
         return Section("Results", [Text(reason), *_figures(run, "test")])
     entry = run.metrics[split]
-    blocks = [_metrics(run.metrics), *_classes(entry), *_labels(entry), *_points(entry)]
-    return Section("Results", [*blocks, *_calibration(entry), *_figures(run, split)])
-
-
-def _metrics(metrics: Mapping[str, Any]) -> Grid:
-    splits = [split for split in ("test", "val") if metrics.get(split)]
-    rows = [
-        [f"{name}: {meaning}", *(_estimate(metrics[split], name) for split in splits)]
-        for name, meaning in _MEANINGS.items()
-        if any(name in metrics[split] for split in splits)
-    ]
-    return Grid("Metrics", ["", *splits], rows, _NOTE)
+    blocks = [metric_grid(run.metrics), *_classes(entry), *_labels(entry), *source_grid(entry)]
+    blocks += [*_points(entry), *_calibration(entry)]
+    return Section("Results", [*blocks, *_figures(run, split)])
 
 
 def _classes(entry: Mapping[str, Any]) -> Iterator[Grid]:
@@ -193,12 +168,12 @@ def errors_section(run: RunFiles) -> Section:
 
 def further_sections(run: RunFiles) -> Iterator[Section]:
     """Show results on other images, and what was measured of the heatmaps, where there are any."""
-    grids: list[Block] = [
-        Grid(name, _metrics({"test": e}).columns, _metrics({"test": e}).rows, f"{split} images")
-        for name, metrics in run.external.items()
-        for split, e in metrics.items()
-        if isinstance(e, Mapping)
-    ]
+    grids: list[Block] = []
+    for name, metrics in run.external.items():
+        for split, entry in metrics.items():
+            if isinstance(entry, Mapping):
+                grids.append(metric_grid({"test": entry}, name, f"{split} images."))
+                grids.extend(source_grid(entry))
     if grids:
         yield Section("On other images", grids)
     paths = sorted({*run.directory.rglob("scorecard.json"), *run.directory.rglob("shortcuts.json")})

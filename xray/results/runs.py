@@ -126,6 +126,7 @@ def _by_path(predictions: Predictions) -> Predictions:
         paths=[predictions.paths[k] for k in order],
         patients=[predictions.patients[k] for k in order],
         labels=[predictions.labels[k] for k in order],
+        sources=[predictions.sources[k] for k in order] if predictions.sources else (),
         targets=predictions.targets[places],
         probabilities=predictions.probabilities[places],
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from xray.results.estimate import entry
 from xray.results.predictions import Predictions
-from xray.results.summary import scores_of
+from xray.results.scored import scores_of
 from xray.stats.bootstrap import Resampled, resample
 from xray.stats.scores import Floats
 

@@ -1,18 +1,25 @@
 """The figures that a split is summed up in: metrics.json's entry for it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from xray.results.by_source import per_source
 from xray.results.estimate import Entry, entry, plain
 from xray.results.predictions import Predictions
-from xray.stats.bootstrap import Resampled, resample
-from xray.stats.scores import BINARY, Bools, Floats, all_scores, class_scores
+from xray.results.scored import scores_of, shares_of
+from xray.stats.bootstrap import resample
+from xray.stats.gap_interval import gap_interval
+from xray.stats.scores import (
+    BINARY,
+    Floats,
+    calibration_gaps,
+    class_scores,
+)
 
-WITHOUT_INTERVAL = "ece"
-"""Resamples are less well calibrated than their set: its interval would miss the truth mostly."""
+_GAP = "gap/"
+"""Begins the names of the bins' gaps, which the interval of the calibration error is made of."""
 
 
 def summarise(predictions: Predictions) -> dict[str, Any]:
@@ -26,12 +33,13 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         predictions: Of N images and K classes.
 
     Returns:
-        "n", "patients", "verdict" (what the split is worth), "classes", "threshold" (of the second
+        "n", "patients", "verdict" (what the split is worth), "classes", "absent" (those without
+        an image, which leave metrics undefined; where there are any), "threshold" (of the second
         class's probability; None with more than two), each metric of `all_scores` as {"value",
         "low", "high"}, "confusion_matrix" (K rows of truth, K columns of prediction), with more
         than two classes "per_class" (each against the rest), and "per_label": for each folder the
         images came from its "n" and its "recall", the share of its images that were given the right
-        class.
+        class. Where the images are of several datasets, "per_source" (see `per_source`).
     """
     binary = len(predictions.classes) == BINARY
     metrics, per_class = _metrics(predictions)
@@ -40,25 +48,14 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         "patients": len(set(predictions.patients)),
         "verdict": predictions.verdict,
         "classes": list(predictions.classes),
+        **({"absent": absent} if (absent := _absent(predictions)) else {}),
         "threshold": plain(predictions.threshold) if binary else None,
         **metrics,
         "confusion_matrix": _confusion_matrix(predictions).tolist(),
         **({} if binary else {"per_class": per_class}),
         "per_label": _per_label(predictions),
+        **({"per_source": sources} if (sources := per_source(predictions)) else {}),
     }
-
-
-def scores_of(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
-    """Score reweighted images: those of `all_scores`, NaN where a probability is no number.
-
-    Args:
-        predictions: Of N images.
-        weights: (B, N).
-    """
-    sound = bool(np.isfinite(predictions.probabilities).all())
-    probabilities = np.nan_to_num(predictions.probabilities).clip(0.0, 1.0)
-    found = all_scores(predictions.targets, probabilities, predictions.predicted, weights)
-    return found if sound else {name: np.full_like(value, np.nan) for name, value in found.items()}
 
 
 def _metrics(predictions: Predictions) -> tuple[dict[str, Entry], dict[str, dict[str, Entry]]]:
@@ -67,15 +64,23 @@ def _metrics(predictions: Predictions) -> tuple[dict[str, Entry], dict[str, dict
 
     def score(weights: Floats) -> dict[str, Floats]:
         found = scores_of(predictions, weights)
-        probabilities = np.nan_to_num(predictions.probabilities)
+        probabilities = np.nan_to_num(predictions.probabilities).clip(0.0, 1.0)
         for k in several:
             own = class_scores(targets, probabilities, predicted, k, weights)
             found |= {f"{k}/{name}": value for name, value in own.items()}
-        return found
+        gaps = calibration_gaps(targets, probabilities, weights)
+        return found | {f"{_GAP}{i}": column for i, column in enumerate(gaps.T)}
 
     resampled = resample(score, predictions.patients)
-    shares = _shares(predictions)
-    entries = {name: _entry(name, r, shares) for name, r in resampled.items()}
+    shares = shares_of(predictions)
+    entries = {
+        name: entry(r.value, r.interval(share_of=shares.get(name, 0)))
+        for name, r in resampled.items()
+        if name != "ece" and not name.startswith(_GAP)
+    }
+    error = resampled["ece"].value
+    gaps = [r for name, r in resampled.items() if name.startswith(_GAP)]
+    entries["ece"] = entry(error, gap_interval(gaps) if np.isfinite(error) else None)
     return (
         {name: value for name, value in entries.items() if "/" not in name},
         {
@@ -89,26 +94,9 @@ def _metrics(predictions: Predictions) -> tuple[dict[str, Entry], dict[str, dict
     )
 
 
-def _entry(name: str, resampled: Resampled, shares: dict[str, int]) -> Entry:
-    without = name == WITHOUT_INTERVAL
-    interval = None if without else resampled.interval(share_of=shares.get(name, 0))
-    return entry(resampled.value, interval)
-
-
-def _shares(predictions: Predictions) -> dict[str, int]:
-    """Count the patients whose images each share is of."""
-    k = len(predictions.classes)
-    prefixes = {1: ""} if k == BINARY else {i: f"{i}/" for i in range(k)}
-    found = {"accuracy": len(set(predictions.patients))}
-    for i, prefix in prefixes.items():
-        truth, called = predictions.targets == i, predictions.predicted == i
-        for name, of in (("recall", truth), ("specificity", ~truth), ("precision", called)):
-            found[prefix + name] = _patients(predictions.patients, of)
-    return found
-
-
-def _patients(patients: Sequence[str], of: Bools) -> int:
-    return len({patient for patient, counts in zip(patients, of, strict=True) if counts})
+def _absent(predictions: Predictions) -> list[str]:
+    counts = np.bincount(predictions.targets, minlength=len(predictions.classes))
+    return [name for name, n in zip(predictions.classes, counts, strict=True) if not n]
 
 
 def _confusion_matrix(predictions: Predictions) -> npt.NDArray[np.int64]:

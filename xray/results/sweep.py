@@ -12,11 +12,15 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from xray.errors import RunError
 from xray.integrity.verdict import LEAKING
 from xray.results.table import SweepRow, sweep_table
 
 ERROR_FILE = "error.txt"
 """What stopped a job, in its directory."""
+
+REPORT = "report.html"
+FEWEST_COMPARED = 2
 
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
 
@@ -102,14 +106,17 @@ def write_sweep_csv(path: Path, jobs: Sequence[Job], metric: str) -> None:
             )
 
 
-def show_sweep(directory: Path, metric: str, mode: str, program: Sequence[str]) -> list[str]:
-    """Print the table of a sweep and its best command line, and write sweep.csv.
+def show_sweep(
+    directory: Path, metric: str, mode: str, program: Sequence[str], *, compared: bool = True
+) -> list[str]:
+    """Print the table of a sweep, its comparison and its best command line; write sweep.csv.
 
     Args:
         directory: Of the sweep.
         metric: What its jobs are compared by: "val/auroc".
         mode: "min" or "max".
         program: What the overrides of the best command line follow.
+        compared: Whether its tested jobs are compared, see `compare_jobs`.
 
     Returns:
         The errors of the jobs that failed; empty when all went well.
@@ -120,10 +127,42 @@ def show_sweep(directory: Path, metric: str, mode: str, program: Sequence[str]) 
     console = Console()
     console.print(sweep_table([_row(job, jobs, metric) for job in jobs], metric, mode))
     write_sweep_csv(directory / "sweep.csv", jobs, metric)
+    if compared and len(jobs) > 1:
+        compare_jobs(directory, jobs, console)
     best = best_command(jobs, program)
     for line in (f"sweep: {directory}", *([f"best: {best}"] if best else [])):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     return [job.error for job in jobs if job.state == FAILED]
+
+
+def compare_jobs(directory: Path, jobs: Sequence[Job], console: Console) -> None:
+    """Compare the tested jobs of a sweep: all pairs in files, those with the best shown.
+
+    Where fewer than two were tested, or one cannot be read, a line says so: the sweep is worth its
+    table all the same.
+
+    Args:
+        directory: Of the sweep; takes compare.json, compare.csv and pairs.csv.
+        jobs: As `read_sweep` gives them.
+        console: Where the tables go.
+    """
+    # scipy, which the table does without.
+    from xray.results.compare import compare
+    from xray.results.compare_tables import write_comparison
+    from xray.results.runs import PREDICTIONS, read_runs
+
+    tested = [
+        job.directory
+        for job in jobs
+        if job.state == FINISHED and (job.directory / PREDICTIONS).is_file()
+    ]
+    try:
+        if len(tested) < FEWEST_COMPARED:
+            raise RunError(f"{len(tested)} jobs were tested, and two are needed.")
+        write_comparison(directory, compare(read_runs(tested)), console, best_first=True)
+    except RunError as error:
+        said = f"no comparison: {error}"
+        console.print(said, soft_wrap=True, markup=False, highlight=False)
 
 
 def _row(job: Job, jobs: Sequence[Job], metric: str) -> SweepRow:
@@ -151,7 +190,9 @@ def _read_job(directory: Path, metric: str, mode: str) -> Job:
     metrics = _json(directory / "metrics.json")
     note = directory / ERROR_FILE
     error = note.read_text(encoding="utf-8").strip().partition("\n")[0] if note.is_file() else ""
-    finished = bool(metrics) or not config.get("test", True)
+    # A run that is not tested ends with its report.
+    untested = not config.get("test", True) and (directory / REPORT).is_file()
+    finished = bool(metrics) or untested
     state = FAILED if error else FINISHED if finished else UNFINISHED
     split, _, name = metric.partition("/")
     value = _values(metrics.get(split)).get(name)

@@ -8,6 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from xray.results.by_source import SCORES
+
 _UNDEFINED = "-"
 _DECISIONS = ("sensitivity", "specificity", "ppv", "npv")
 
@@ -77,6 +79,23 @@ def operating_table(points: Sequence[Mapping[str, Any]], split: str) -> Table:
     return table
 
 
+def source_table(sources: Mapping[str, Mapping[str, Any]], split: str) -> Table:
+    """Lay out what each source's images gave: a row each.
+
+    Args:
+        sources: What `xray.results.by_source.per_source` gives.
+        split: Where they are.
+    """
+    table = Table(title=f"By source, on {split}", title_justify="left")
+    table.add_column("source", overflow="fold")
+    for name in ("images", *SCORES):
+        table.add_column(name, justify="right")
+    for name, entry in sources.items():
+        estimates = (estimate_text(entry[score]) for score in SCORES)
+        table.add_row(Text(name), f"{entry['n']:,}", *estimates)
+    return table
+
+
 def ranked(rows: Sequence[SweepRow], mode: str) -> list[SweepRow]:
     """Sort jobs, best first and failed last.
 
@@ -135,9 +154,17 @@ def _number(value: float | None) -> str:
 
 def _caption(summary: Mapping[str, Any]) -> Text:
     *_, positive = summary["classes"]
-    intervals = f"95 % intervals: bootstrap over patients; split: {summary['verdict']}"
+    lines = [f"95 % intervals: bootstrap over patients; split: {summary['verdict']}"]
     if summary["threshold"] is None:
-        means = "each class against the rest, unweighted mean; accuracy: over images"
-        return Text(f"{means}\n{intervals}")
-    threshold = f"positive: {positive}, above a probability of {summary['threshold']:.4g}"
-    return Text(f"{threshold}\n{intervals}")
+        lines.insert(0, "each class against the rest, unweighted mean; accuracy: over images")
+    else:
+        above = f"above a probability of {summary['threshold']:.4g}"
+        lines.insert(0, f"positive: {positive}, {above}")
+    if summary.get("absent"):
+        lines.append(absence(summary["absent"]))
+    return Text("\n".join(lines))
+
+
+def absence(names: Sequence[str]) -> str:
+    """Say why metrics are undefined where classes have no image."""
+    return f"no image of {', '.join(names)}, which leaves undefined what shows a dash"

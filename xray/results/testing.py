@@ -15,9 +15,12 @@ from xray.results.collector import PredictionCollector
 from xray.results.decisions import calibration, decide, operating_points, shifted
 from xray.results.predictions import Predictions
 from xray.results.summary import summarise
-from xray.results.table import metrics_table, operating_table
+from xray.results.table import metrics_table, operating_table, source_table
 from xray.stats.rule import HEADLINE, REPORTED, Rule
 from xray.types import Split
+
+MOST_SOURCES = 6
+"""That are shown on the terminal."""
 
 
 def test_best(
@@ -82,6 +85,9 @@ def write_results(
     for name, entry in metrics.items():
         if entry.get("operating_points"):
             console.print(operating_table(entry["operating_points"], name))
+        # More stand in the report.
+        if 0 < len(entry.get("per_source", {})) <= MOST_SOURCES:
+            console.print(source_table(entry["per_source"], name))
     console.print(f"run directory: {run}", soft_wrap=True)
     if (run / "gradcam").is_dir():
         console.print(f"overlays:      {run / 'gradcam'}", soft_wrap=True)

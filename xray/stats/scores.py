@@ -167,9 +167,15 @@ def calibration_error(targets: Ints, probabilities: Floats, weights: Floats) -> 
     Ten bins of equal width (Guo et al. 2017). With two classes the probability is the second
     one's; with more, it is the most probable class's, and observed is how often that is right.
     """
+    return np.asarray(np.abs(calibration_gaps(targets, probabilities, weights)).sum(axis=1))
+
+
+def calibration_gaps(targets: Ints, probabilities: Floats, weights: Floats) -> Floats:
+    """Give of each bin its share of the images times predicted - observed: (B, BINS)."""
     score, truth = confidence(targets, probabilities)
     gaps = (score - truth)[:, None] * np.eye(BINS)[bin_of(score)]
-    return ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
+    total = weights.sum(axis=1, keepdims=True)
+    return ratio(weights @ gaps, np.broadcast_to(total, (len(weights), BINS)))
 
 
 def confidence(targets: Ints, probabilities: Floats) -> tuple[Floats, Bools]:

@@ -1,0 +1,99 @@
+import logging
+import re
+
+import pytest
+from conftest import write_image
+
+from xray.data.external import read_external
+from xray.data.folder import compile_patient_pattern
+from xray.data.groups import Groups
+from xray.data.manifest import Row, write_manifest
+from xray.errors import DataError
+
+TWO = Groups({"normal": ["healthy"], "pneumonia": ["covid 19", "viral pneumonia"]})
+THREE = Groups({"normal": ["healthy"], "pneumonia": ["viral pneumonia"], "covid": ["covid 19"]})
+
+
+def read(root, groups=TWO, split="test"):
+    return read_external(root, split, groups, compile_patient_pattern(None))
+
+
+def row(path, label, class_name, patient="p1"):
+    return Row(path, "clinic", label, class_name, patient, *[None] * 6, None)
+
+
+def test_flat_or_split(make_tree, tmp_path):
+    assert len(read(make_tree({"Normal": 2, "Covid-19": 4}, tmp_path / "flat"))) == 6
+    # No train/ is needed for a test.
+    split = make_tree({"val/Normal": 2, "test/Normal": 1, "test/Covid-19": 4}, tmp_path / "split")
+    assert [sample.target for sample in read(split)] == [1] * 4 + [0]
+    with pytest.raises(DataError, match=r"holds val, test, but no train/\. Pass split=val"):
+        read(split, split="train")
+
+
+def test_folders_of_other_names_are_all_named(make_tree):
+    root = make_tree({"Normal": 1, "helthy": 1, "Viral-Pnuemonia": 1, "Zebra": 1})
+    with pytest.raises(DataError) as caught:
+        read(root)
+    said = str(caught.value)
+    assert "'Viral-Pnuemonia' (nearest: 'viral pneumonia'), 'Zebra', 'helthy' (nearest: 'h" in said
+    assert "'Normal'" not in said
+    assert "Known: normal (healthy, normal), pneumonia (covid 19, pneumonia, viral" in said
+    assert "data.groups" not in said
+
+
+@pytest.mark.parametrize("groups", [TWO, THREE])
+def test_one_class_alone_is_refused(make_tree, groups):
+    with pytest.raises(DataError, match=r"has images of normal only, and none of pneumonia") as no:
+        read(make_tree({"Normal": 2}), groups)
+    assert "pneumonia: " in str(no.value)
+    assert ("covid: covid, covid 19" in str(no.value)) == (groups is THREE)
+
+
+def test_an_absent_third_class_is_told(make_tree, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = read(make_tree({"Normal": 2, "Viral Pneumonia": 1}), THREE)
+        assert "has no image of covid: what needs them stays undefined" in caplog.text
+        assert [sample.target for sample in found] == [0, 0, 1]
+        caplog.clear()
+        assert len(read(make_tree({"Normal": 2, "Covid 19": 1}, tmp_path / "two"))) == 3
+    assert caplog.text == ""
+
+
+def test_a_tree_of_three_classes_goes_by_the_groups_of_two(make_tree):
+    root = make_tree({"normal": 1, "pneumonia": 1, "covid": 1})
+    groups = Groups({"normal": [], "pneumonia": ["covid"]})
+    assert sorted(sample.target for sample in read(root, groups)) == [0, 1, 1]
+
+
+def test_a_manifest_tells_patients_and_sources(tmp_path):
+    for name in ("test/normal/a.png", "test/pneumonia/b.png"):
+        write_image(tmp_path / name)
+    write_manifest(
+        tmp_path,
+        [
+            row("test/normal/a.png", "No Finding", "normal"),
+            row("test/pneumonia/b.png", "COVID 19", "pneumonia"),
+        ],
+    )
+    found = read(tmp_path)
+    assert [(s.patient, s.source, s.label) for s in found] == [
+        ("p1", "clinic", "No Finding"),
+        ("p1", "clinic", "COVID 19"),
+    ]
+    # To a network of three classes, that is no pneumonia.
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, THREE)
+    said = re.escape("manifest.csv disagrees with the folders on 1 images: it calls ")
+    said += r"test.pneumonia.b\.png 'COVID 19', which is 'covid' to this network, but the folder "
+    assert re.search(said + "'pneumonia' is 'pneumonia'", str(caught.value))
+
+
+def test_a_manifest_of_other_classes_than_the_folders_is_refused(tmp_path):
+    for name in ("normal/a.png", "pneumonia/b.png"):
+        write_image(tmp_path / name)
+    write_manifest(tmp_path, [row("normal/a.png", "x", "pneumonia")])
+    with pytest.raises(
+        DataError, match=r"it calls normal.a\.png 'pneumonia', which is 'pneumonia'"
+    ):
+        read(tmp_path)

@@ -1,0 +1,53 @@
+"""The table of a report that holds the metrics, and what each means."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xray.results.page import Grid
+from xray.results.table import absence, estimate_text
+
+_MEANINGS = {
+    "auroc": "how well the groups are told apart over all thresholds: 0.5 is chance",
+    "accuracy": "share of images called rightly",
+    "recall": "sensitivity: share of the ill that are found",
+    "specificity": "share of the healthy that are left alone",
+    "precision": "share of alarms that are right",
+    "f1": "precision and recall in one",
+    "auprc": "area under the precision-recall curve",
+    "balanced_accuracy": "mean of sensitivity and specificity",
+    "mcc": "correlation of call and truth: 0 is chance",
+    "brier": "squared error of the probabilities: less is better",
+    "log_loss": "punishes sure mistakes: less is better",
+    "ece": "how far probabilities are off on average: less is better",
+}
+_NOTE = (
+    "In brackets: the 95 % interval, by resampling patients. The result could lie anywhere in it, "
+    "had other patients of the same kind been tested."
+)
+
+
+def metric_grid(metrics: Mapping[str, Any], title: str = "Metrics", note: str = _NOTE) -> Grid:
+    """Lay out metrics: a row each, a column for test and for val, where these are there.
+
+    Args:
+        metrics: As metrics.json holds them, by split.
+        title: Of the table.
+        note: Stands below it; that a class is absent is said behind it.
+    """
+    splits = [split for split in ("test", "val") if metrics.get(split)]
+    rows = [
+        [f"{name}: {meaning}", *(_estimate(metrics[split].get(name)) for split in splits)]
+        for name, meaning in _MEANINGS.items()
+        if any(name in metrics[split] for split in splits)
+    ]
+    said = [
+        (f"{split}: " if len(splits) > 1 else "") + f"{absence(metrics[split]['absent'])}."
+        for split in splits
+        if metrics[split].get("absent")
+    ]
+    return Grid(title, ["", *splits], rows, " ".join([note, *said]))
+
+
+def _estimate(found: Any) -> str:
+    # Older runs hold numbers without an interval.
+    return estimate_text(found if isinstance(found, Mapping) else {"value": found})
