@@ -599,6 +599,25 @@ def test_a_job_that_would_be_another_is_not_read_back(run: Verb, cut: Path) -> N
     assert (cut / "2" / "half.txt").exists()
 
 
+def test_a_job_that_can_no_more_be_composed_is_named(run: Verb, cut: Path, root: Path) -> None:
+    for path in (cut / "multirun.yaml", cut / "0" / ".hydra" / "overrides.yaml"):
+        path.write_text(path.read_text().replace("tag=a", "tagg=a"))
+    outcome = run("-m", f"resume={cut}", task=never)
+    assert outcome.err == "error: there is no key 'tagg'. Did you mean 'tag'?\n"
+    assert (cut / "2" / "half.txt").exists()
+
+
+def test_a_job_that_cannot_be_deleted_is_named(
+    run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("shutil.rmtree", refused)
+    outcome = run("-m", f"resume={cut}", task=never)
+    assert "cannot be deleted (Permission denied). Delete it, and resume again." in outcome.err
+
+
 def test_a_job_that_was_resumed_alone_is_read_back(run: Verb, cut: Path) -> None:
     assert run(f"resume={cut / '0'}").status == 0
     outcome = run("-m", f"resume={cut}")

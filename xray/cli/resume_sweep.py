@@ -116,7 +116,8 @@ def clear_unfinished(directory: Path, done: Mapping[int, Done]) -> None:
             try:
                 shutil.rmtree(path)
             except OSError as error:
-                raise RunError(f"{path} cannot be deleted ({error.strerror}).") from error
+                reason = f"{path} cannot be deleted ({error.strerror})"
+                raise RunError(f"{reason}. Delete it, and resume again.") from error
 
 
 def _newest(composer: Composer, typed: Sequence[Override], own: Sequence[Override]) -> Started:
