@@ -40,7 +40,9 @@ def evaluate(cfg: "DictConfig") -> None:
         build.check_data(run, data.describe())
         dataset, folder = data.dataset(cfg.split), run
         verdict = data.certificate().verdict
-    trainer, collector = build.build_tester(run_cfg, cfg.gpus)
+    compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
+    compute.apply(model)
+    trainer, collector = build.build_tester(cfg.gpus, compute)
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
     predictions = {cfg.split: collector.predictions(dataset.samples, model.classes, verdict)}

@@ -1,6 +1,5 @@
 """The LightningDataModule: a folder of chest X-rays, split, grouped and augmented."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -24,6 +23,7 @@ from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
 from xray.integrity.screen import screen, unscreened
+from xray.machine import core_count
 from xray.types import SPLITS, Batch, Sample, Split
 
 
@@ -77,7 +77,7 @@ class XrayDataModule(pl.LightningDataModule):
         self.train = SeededTransform(transforms["train"], size, seed)
         self.evaluate = SeededTransform(transforms["eval"], size, seed)
         self.batch_size = batch_size
-        self.workers = min(4, os.cpu_count() or 1) if workers == "auto" else workers
+        self.workers = min(4, core_count()) if workers == "auto" else workers
         self.patient = compile_patient_pattern(patient_pattern)
         self.balance = balance
         self.audit = audit
