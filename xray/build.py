@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ from xray.training.threads import SmallStepThreads
 from xray.training.trainer import build_trainer as make_trainer
 from xray.training.trainer import choose_device
 from xray.training.unfreeze import StagedUnfreezing
+from xray.training.workers import choose_workers
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +162,17 @@ def build_tester(
         callbacks=[pl.callbacks.RichProgressBar(), collector],
     )
     return trainer, collector
+
+
+def pace_workers(data: XrayDataModule, model: XrayClassifier, trainer: pl.Trainer) -> None:
+    """Let `data` read as fast as `trainer` computes, where data.workers is "auto"."""
+    data.choose_workers = partial(
+        choose_workers,
+        model=model,
+        device=trainer.strategy.root_device,
+        context=trainer.precision_plugin.forward_context,
+        processes=trainer.world_size,
+    )
 
 
 def _own_callbacks(cfg: DictConfig) -> list[pl.Callback]:

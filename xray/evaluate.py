@@ -43,6 +43,7 @@ def evaluate(cfg: "DictConfig") -> None:
     compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
     trainer, collector = build.build_tester(cfg.gpus, compute)
+    build.pace_workers(data, model, trainer)
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
     predictions = {cfg.split: collector.predictions(dataset.samples, model.classes, verdict)}

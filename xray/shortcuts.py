@@ -40,6 +40,7 @@ def shortcuts(cfg: "DictConfig") -> None:
     compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
     trainer, collector = build.build_tester(cfg.gpus, compute)
+    build.pace_workers(data, model, trainer)
     data.batch_size = cfg.batch_size
     predictions = {}
     for name, images in {AS_IS: dataset, **occluded}.items():

@@ -42,6 +42,7 @@ def train(cfg: "DictConfig") -> float:
     compute.apply(model)
     store.note_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
     trainer, collector = build.build_trainer(cfg, compute)
+    build.pace_workers(data, model, trainer)
     if trainer.is_global_zero:
         console.print(data_table(description), model_table(model, cfg.data.size))
     splits = SPLITS if cfg.test else SPLITS[:2]
