@@ -1,7 +1,8 @@
 """Tiny images made on the spot; nothing here needs a download."""
 
+import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import albumentations as A
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 from PIL import Image
+
+from xray.training import compute
 
 Tree = Mapping[str, int]
 
@@ -30,6 +33,14 @@ def write_image(path: Path, *, level: int = 128, size: int = 40, seed: int = 0) 
     noise = np.random.default_rng(seed).integers(-20, 20, (size, size))
     Image.fromarray((level + noise).clip(0, 255).astype(np.uint8)).save(path)
     return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def measured_once() -> Iterator[None]:
+    """Measure the machine at most once, not once for every folder that a test trains into."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compute, "measure", functools.cache(compute.measure))
+        yield
 
 
 @pytest.fixture

@@ -59,6 +59,10 @@ def test_the_defaults_are_right(defaults: dict[str, Any]) -> None:
         ("trainer.gpus", 0),
         ("trainer.gpus", "auto"),
         ("trainer.precision", "bf16-mixed"),
+        ("trainer.channels_last", False),
+        ("trainer.channels_last", "auto"),
+        ("trainer.threads", 1),
+        ("trainer.compile", True),
         ("trainer.limit_train_batches", 3),
         ("trainer.limit_train_batches", 0.5),
         ("trainer.deterministic", "warn"),
@@ -98,6 +102,12 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
             "sens@2",
             "threshold is 'sens@2', but must be a number between 0 and 1 (0.5), youden, sens@0.95 "
             "or spec@0.90",
+        ),
+        ("trainer.threads", 0, "trainer.threads is 0, but must be a whole number, 1 or greater, or auto"),
+        (
+            "trainer.channels_last",
+            "no",
+            "trainer.channels_last is 'no', but must be true, false or auto",
         ),
         ("optim.lrr", 1, "there is no key 'optim.lrr'. Did you mean 'optim.lr'?"),
         ("model.dropout", 0.1, "there is no key 'model.dropout'. Did you mean 'model.head.dropout'?"),

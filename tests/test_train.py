@@ -14,6 +14,8 @@ from conftest import write_image
 
 from xray import evaluate, gradcam, report, train
 from xray.model.classifier import XrayClassifier
+from xray.training import compute
+from xray.training.measure import machine_name
 
 TREE = {
     "train/Normal": 12,
@@ -309,6 +311,29 @@ def test_the_test_entry_holds_intervals_operating_points_and_calibration(run):
     assert rules == ["0.5", "youden", "sens@0.95", "spec@0.90"]
     assert "temperature" in metrics["test"]["calibration"]
     assert "operating_points" not in metrics["val"]
+
+
+def test_a_run_records_how_it_was_computed(run_verb, root):
+    options = [*TINY, f"data.root={root}", "logger=none", "~callbacks.gradcam", "tag=plain"]
+    asked = ["trainer.precision=32-true", "trainer.channels_last=false", "trainer.threads=1"]
+    run = run_verb(train, *options, *asked, "trainer.max_epochs=1")
+    recorded = json.loads((run / "environment.json").read_text())["compute"]
+    assert recorded == {
+        "precision": "32-true",
+        "channels_last": False,
+        "threads": 1,
+        "compile": False,
+        "machine": machine_name(torch.device("cpu")),
+    }
+
+
+def test_a_finished_run_is_evaluated_as_it_was_computed(run, run_verb, monkeypatch):
+    recorded = json.loads((run / "environment.json").read_text())["compute"]
+    assert "auto" not in recorded.values()
+    (run.parents[1] / "cache" / "machine.json").unlink()
+    monkeypatch.setattr(compute, "measure", lambda device: pytest.fail("measured again"))
+    run_verb(evaluate, f"run={run}", "gpus=0")
+    assert recorded["precision"] in (run / "train.log").read_text()
 
 
 def test_evaluation_with_a_threshold_chosen_on_validation(run, run_verb):

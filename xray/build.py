@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,14 +23,23 @@ from xray.features.cache import FeatureCache
 from xray.features.pixels import PixelCache
 from xray.model.classifier import XrayClassifier
 from xray.results.collector import PredictionCollector
-from xray.results.store import read_json
+from xray.results.store import read_json, recorded_compute
+from xray.training.compute import Compute, choose_compute
 from xray.training.first_step import FirstStep
 from xray.training.step_seed import StepSeed
 from xray.training.threads import SmallStepThreads
 from xray.training.trainer import build_trainer as make_trainer
+from xray.training.trainer import choose_device
 from xray.training.unfreeze import StagedUnfreezing
+from xray.training.workers import choose_workers
 
 log = logging.getLogger(__name__)
+
+COMPUTE = ("precision", "channels_last", "threads", "compile")
+"""Keys of `trainer` that say how the network is computed."""
+
+MEMORY = Path("machine.json")
+"""What was measured on this machine, below `paths.cache`."""
 
 
 def build_data(cfg: DictConfig) -> XrayDataModule:
@@ -100,7 +110,24 @@ def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClass
     return model
 
 
-def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
+def build_compute(
+    cfg: DictConfig, gpus: int | Literal["auto"], *, run: Path, memory: Path
+) -> Compute:
+    """Settle precision, layout and threads, and say them.
+
+    Args:
+        cfg: The run's configuration.
+        gpus: As for the Trainer that will be built.
+        run: The run directory, whose record comes first.
+        memory: The folder that keeps what was measured on this machine.
+    """
+    # Runs of before there was a choice name none of the others.
+    asked = {key: cfg.trainer[key] for key in COMPUTE if key in cfg.trainer}
+    device = choose_device(_gpus(gpus))
+    return choose_compute(Compute(**asked), device, memory / MEMORY, recorded_compute(run))
+
+
+def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, PredictionCollector]:
     """Build the Trainer with the configured callbacks and loggers, and our own."""
     collector = PredictionCollector()
     loggers = [instantiate(logger, _convert_="all") for logger in cfg.logger.values()]
@@ -108,7 +135,8 @@ def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
     if not loggers:
         callbacks = [c for c in callbacks if not isinstance(c, LearningRateMonitor)]
     trainer: pl.Trainer = instantiate(
-        cfg.trainer,
+        {key: value for key, value in cfg.trainer.items() if key not in COMPUTE},
+        precision=compute.precision,
         gpus=_gpus(cfg.trainer.gpus),
         callbacks=[*_own_callbacks(cfg), *callbacks, collector],
         logger=loggers,
@@ -119,22 +147,33 @@ def build_trainer(cfg: DictConfig) -> tuple[pl.Trainer, PredictionCollector]:
 
 
 def build_tester(
-    cfg: DictConfig, gpus: int | Literal["auto"]
+    gpus: int | Literal["auto"], compute: Compute
 ) -> tuple[pl.Trainer, PredictionCollector]:
-    """Build a Trainer that predicts at a run's precision, in one process.
+    """Build a Trainer that predicts, in one process.
 
     Args:
-        cfg: The run's configuration.
         gpus: As for training; more than one is one, since each process would write the results.
+        compute: The run's precision.
     """
     collector = PredictionCollector()
     trainer = make_trainer(
         gpus=min(1, torch.cuda.device_count()) if gpus == "auto" else min(1, gpus),
         require_gpu=False,
-        precision=cfg.trainer.precision,
+        precision=compute.precision,
         callbacks=[pl.callbacks.RichProgressBar(), collector],
     )
     return trainer, collector
+
+
+def pace_workers(data: XrayDataModule, model: XrayClassifier, trainer: pl.Trainer) -> None:
+    """Let `data` read as fast as `trainer` computes, where data.workers is "auto"."""
+    data.choose_workers = partial(
+        choose_workers,
+        model=model,
+        device=trainer.strategy.root_device,
+        context=trainer.precision_plugin.forward_context,
+        processes=trainer.world_size,
+    )
 
 
 def _own_callbacks(cfg: DictConfig) -> list[pl.Callback]:

@@ -41,7 +41,10 @@ def evaluate(cfg: "DictConfig") -> None:
         build.build_pixels(run_cfg).attach(data, [cfg.split])
         dataset, folder = data.dataset(cfg.split), run
         verdict = data.certificate().verdict
-    trainer, collector = build.build_tester(run_cfg, cfg.gpus)
+    compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
+    compute.apply(model)
+    trainer, collector = build.build_tester(cfg.gpus, compute)
+    build.pace_workers(data, model, trainer)
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
     predicted, console = collector.predictions(dataset.samples, model.classes, verdict), Console()

@@ -1,11 +1,12 @@
 """The same work on many items, on all cores, with a progress bar."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from rich.progress import track
+
+from xray.machine import core_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,7 +32,7 @@ def in_threads(
         quiet: So many items, or fewer, take less than about two seconds and get no bar.
         workers: Threads; None: one a core.
     """
-    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    pool = ThreadPoolExecutor(workers or core_count())
     try:
         yield from track(
             pool.map(function, items),

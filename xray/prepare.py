@@ -18,12 +18,11 @@ UNRECORDED = ("paths", "path", "out", "workers", "certify")
 def prepare(cfg: "DictConfig") -> None:
     """Lay the sources out as a tree of images, and say what it holds and under which terms."""
     # Imported here, so that --help and a mistyped key answer at once.
-    import os
-
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
     from rich.console import Console
 
+    from xray.machine import core_count
     from xray.sources.note import facts, findings, table
     from xray.sources.tree import Plan, prepare_tree
     from xray.sources.write import Treatment
@@ -40,7 +39,7 @@ def prepare(cfg: "DictConfig") -> None:
         limit=cfg.limit,
         seed=cfg.seed,
         treatment=Treatment(cfg.size, cfg.keep_aspect, cfg.upscale, cfg.verify, cfg.link),
-        workers=(os.cpu_count() or 1) if cfg.workers == "auto" else cfg.workers,
+        workers=core_count() if cfg.workers == "auto" else cfg.workers,
     )
     report = prepare_tree(
         out.resolve(),

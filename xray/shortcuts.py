@@ -38,7 +38,10 @@ def shortcuts(cfg: "DictConfig") -> None:
         # Of a box it would be the same in every image.
         if masked or name != "silhouette"
     }
-    trainer, collector = build.build_tester(run_cfg, cfg.gpus)
+    compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
+    compute.apply(model)
+    trainer, collector = build.build_tester(cfg.gpus, compute)
+    build.pace_workers(data, model, trainer)
     data.batch_size = cfg.batch_size
     predictions = {}
     for name, images in {AS_IS: dataset, **occluded}.items():

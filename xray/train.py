@@ -38,8 +38,11 @@ def train(cfg: "DictConfig") -> float:
         store.write_json(run / "data.json", description)
         write_findings(run / "audit" / "findings.csv", data.certificate().findings)
     model = build.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
-    store.note_weights(run, model.hparams["weights_source"])
-    trainer, collector = build.build_trainer(cfg)
+    compute = build.build_compute(cfg, cfg.trainer.gpus, run=run, memory=Path(cfg.paths.cache))
+    compute.apply(model)
+    store.note_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
+    trainer, collector = build.build_trainer(cfg, compute)
+    build.pace_workers(data, model, trainer)
     if trainer.is_global_zero:
         console.print(data_table(description), model_table(model, cfg.data.size))
     splits = SPLITS if cfg.test else SPLITS[:2]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from xray import machine
 from xray.results import environment
 from xray.results.environment import describe_environment, git_state
 
@@ -72,12 +73,12 @@ def test_a_package_that_is_not_installed(monkeypatch):
 def test_cpu_model(tmp_path, monkeypatch):
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nmodel name\t: Fast: One\n")
-    monkeypatch.setattr(environment, "_CPU_INFO", info)
+    monkeypatch.setattr(machine, "_CPU_INFO", info)
     assert describe_environment(0, [])["cpu"]["model"] == "Fast: One"
 
 
 def test_machine_that_is_not_linux(tmp_path, monkeypatch):
-    monkeypatch.setattr(environment, "_CPU_INFO", tmp_path / "none")
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "none")
     monkeypatch.setattr(platform, "processor", lambda: "arm")
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
@@ -86,6 +87,6 @@ def test_machine_that_is_not_linux(tmp_path, monkeypatch):
 
 def test_cpu_without_a_model_name(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text("processor: 0\n")
-    monkeypatch.setattr(environment, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(platform, "processor", lambda: "")
     assert describe_environment(0, [])["cpu"]["model"] is None

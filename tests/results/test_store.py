@@ -95,7 +95,7 @@ def test_environment_is_written(tmp_path):
 def test_weights_are_noted_beside_the_rest(tmp_path):
     store.write_environment(tmp_path, 7, ["python"])
     before = store.read_json(tmp_path / "environment.json")
-    store.note_weights(tmp_path, "random")
+    store.note_facts(tmp_path, weights="random")
     assert store.read_json(tmp_path / "environment.json") == {**before, "weights": "random"}
 
 

@@ -2,15 +2,14 @@ import pytest
 import torch
 
 from xray.errors import TrainingError
-from xray.training.trainer import build_trainer, choose_gpus, choose_precision
+from xray.training.trainer import build_trainer, choose_device, choose_gpus
 
 
 @pytest.fixture
 def gpus(monkeypatch):
-    def see(count, capability=9):
+    def see(count):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (capability, 0))
 
     return see
 
@@ -45,17 +44,12 @@ def test_a_required_gpu_that_is_missing_is_an_error(gpus):
         choose_gpus("auto", require_gpu=True)
 
 
-def test_precision_follows_the_hardware(gpus, monkeypatch):
-    assert choose_precision("16-mixed", on_gpu=True) == "16-mixed"
-    gpus(1, capability=7)
-    assert choose_precision("auto", on_gpu=True) == "32-true"
-    gpus(1, capability=8)
-    assert choose_precision("auto", on_gpu=True) == "bf16-mixed"
-    for supported, expected in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr(
-            torch.cpu, "_is_avx512_bf16_supported", lambda s=supported: s, raising=False
-        )
-        assert choose_precision("auto", on_gpu=False) == expected
+@pytest.mark.parametrize(
+    ("visible", "asked", "device"), [(0, "auto", "cpu"), (2, "auto", "cuda"), (2, 0, "cpu")]
+)
+def test_the_device_is_known_before_there_is_a_trainer(gpus, visible, asked, device):
+    gpus(visible)
+    assert choose_device(asked).type == device
 
 
 def test_trainer_writes_checkpoints_through_our_io(tmp_path):

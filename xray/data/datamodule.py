@@ -1,8 +1,7 @@
 """The LightningDataModule: a folder of chest X-rays, split, grouped and augmented."""
 
-import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +23,12 @@ from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
 from xray.integrity.screen import screen, unscreened
+from xray.machine import core_count
 from xray.types import SPLITS, Batch, Sample, Split
+
+
+def _one_a_core(_: SplitDataset) -> int:
+    return min(4, core_count())
 
 
 class XrayDataModule(pl.LightningDataModule):
@@ -39,7 +43,7 @@ class XrayDataModule(pl.LightningDataModule):
         transforms: albumentations of training images ("train") and of all others ("eval").
         size: Side of the square that the transforms end at, pixels.
         batch_size: Images a batch.
-        workers: Loader processes; "auto" is one a core, four at most.
+        workers: Loader processes; "auto" is what `choose_workers` says when they are first needed.
         patient_pattern: See `xray.data.folder.compile_patient_pattern`.
         balance: How class imbalance is met: "loss" (weights, see `class_weights`), "sampler" or
             "none".
@@ -51,6 +55,8 @@ class XrayDataModule(pl.LightningDataModule):
 
     Attributes:
         classes: Class names, in the order of the network's outputs.
+        choose_workers: From the training images to a number of loader processes; by default one a
+            core, four at most.
         features: Datasets of cached activations that stand in for the pixels of a split.
     """
 
@@ -77,7 +83,8 @@ class XrayDataModule(pl.LightningDataModule):
         self.train = SeededTransform(transforms["train"], size, seed)
         self.evaluate = SeededTransform(transforms["eval"], size, seed)
         self.batch_size = batch_size
-        self.workers = min(4, os.cpu_count() or 1) if workers == "auto" else workers
+        self.choose_workers: Callable[[SplitDataset], int] = _one_a_core
+        self._workers = workers
         self.patient = compile_patient_pattern(patient_pattern)
         self.balance = balance
         self.audit = audit
@@ -87,6 +94,13 @@ class XrayDataModule(pl.LightningDataModule):
         self.features: dict[Split, Dataset[Batch]] = {}
         self._splits: dict[Split, SplitDataset] = {}
         self._certificate: Certificate | None = None
+
+    @cached_property
+    def workers(self) -> int:
+        """Loader processes, as they were given or chosen."""
+        if self._workers == "auto":
+            return self.choose_workers(self.dataset("train"))
+        return self._workers
 
     def setup(self, stage: str | None = None) -> None:
         """Find the images, audit and split them, once.

@@ -71,7 +71,8 @@ class XrayClassifier(pl.LightningModule):
         self.trainable, self.unfreezing = trainable, unfreeze
         self.cut = min(self.frozen_at(0), self.frozen_at(unfreeze["epoch"] if unfreeze else 0))
         self.normalize = GreyToRGB(mean, std)
-        self.backbone = build_backbone(backbone).to(memory_format=torch.channels_last)
+        self.backbone = build_backbone(backbone)
+        self.lay_out(channels_last=True)
         self.head = Head(self.backbone.channels, len(classes), **head)
         weights = torch.tensor(class_weights) if class_weights is not None else None
         self.register_buffer("class_weights", weights, persistent=False)
@@ -113,6 +114,12 @@ class XrayClassifier(pl.LightningModule):
         model.backbone.load_state_dict(loaded.state_dict())
         return model
 
+    def lay_out(self, *, channels_last: bool) -> None:
+        """Choose how weights, images and activations lie in memory; their values stay the same."""
+        form = torch.channels_last if channels_last else torch.contiguous_format
+        self.backbone.to(memory_format=form)
+        self.normalize.memory_format = form
+
     def frozen_at(self, epoch: int) -> int:
         """Tell how many blocks, from the input on, are frozen in `epoch`."""
         if self.unfreezing is not None and epoch >= self.unfreezing["epoch"]:
@@ -146,8 +153,8 @@ class XrayClassifier(pl.LightningModule):
         if features.ndim == 2:  # noqa: PLR2004
             pooled: Tensor = self.head(features)
             return pooled
-        channels_last = features.contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.head(self.backbone.suffix(self.cut)(channels_last))
+        features = features.contiguous(memory_format=self.normalize.memory_format)
+        logits: Tensor = self.head(self.backbone.suffix(self.cut)(features))
         return logits
 
     def forward(self, image: Tensor) -> Tensor:

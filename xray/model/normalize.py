@@ -15,6 +15,9 @@ class GreyToRGB(nn.Module):
     Args:
         mean: Of each channel, on a scale of [0, 1].
         std: Of each channel, on a scale of [0, 1].
+
+    Attributes:
+        memory_format: How the output lies in memory.
     """
 
     mean: Tensor
@@ -22,6 +25,7 @@ class GreyToRGB(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
+        self.memory_format = torch.channels_last
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
 
@@ -32,8 +36,8 @@ class GreyToRGB(nn.Module):
             image: (B, 1, H, W), uint8 in [0, 255] or float in [0, 1].
 
         Returns:
-            (B, 3, H, W) float32, channels last in memory.
+            (B, 3, H, W) float32.
         """
         grey = image.float() / 255 if image.dtype == torch.uint8 else image
         # The subtraction broadcasts the one channel to three.
-        return ((grey - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return ((grey - self.mean) / self.std).contiguous(memory_format=self.memory_format)

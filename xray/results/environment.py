@@ -1,6 +1,5 @@
 """What a run was made with: versions, source, machine, seed, command line."""
 
-import os
 import platform
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import xray
+from xray.machine import core_count, cpu_model
 
 _PACKAGES = (
     "xray",
@@ -26,7 +26,6 @@ _PACKAGES = (
     "pillow",
     "scikit-learn",
 )
-_CPU_INFO = Path("/proc/cpuinfo")
 _GIT_SECONDS = 10
 
 
@@ -50,7 +49,7 @@ def describe_environment(seed: int, command: Sequence[str]) -> dict[str, Any]:
         "git": git_state(Path(xray.__file__).parents[1]),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": {"model": _cpu_model(), "cores": _core_count()},
+        "cpu": {"model": cpu_model(), "cores": core_count()},
         "gpus": _gpu_names(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
@@ -93,20 +92,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _cpu_model() -> str | None:
-    if _CPU_INFO.is_file():
-        for line in _CPU_INFO.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or None
-
-
-def _core_count() -> int | None:
-    # Only Linux knows which cores a process may use.
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count()
 
 
 def _gpu_names() -> list[str] | None:

@@ -70,10 +70,22 @@ def write_environment(run_dir: Path, seed: int, command: Sequence[str] | None = 
     write_json(run_dir / "environment.json", described)
 
 
-def note_weights(run_dir: Path, source: str) -> None:
-    """Add to environment.json what the network really started from: `auto` may mean either."""
+def note_facts(run_dir: Path, **facts: Any) -> None:
+    """Add to environment.json what `auto` really was.
+
+    Args:
+        run_dir: The run directory.
+        **facts: "weights": what the network started from; "compute": as `Compute.record` tells it.
+    """
     path = run_dir / "environment.json"
-    write_json(path, {**read_json(path), "weights": source})
+    write_json(path, {**read_json(path), **facts})
+
+
+def recorded_compute(run_dir: Path) -> dict[str, Any]:
+    """Read how a run was computed; empty where that is not on record."""
+    path = run_dir / "environment.json"
+    recorded = read_json(path).get("compute") if path.is_file() else None
+    return dict(recorded or {})
 
 
 def find_run(outputs: Path, run: str | None) -> Path:

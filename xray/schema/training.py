@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 from xray.schema.fields import (
     CamMethod,
     Count,
+    CountOrAuto,
     Flag,
+    FlagOrAuto,
     Mode,
     Natural,
     NaturalOrAuto,
@@ -64,6 +66,10 @@ class Trainer(Target):
     gpus: NaturalOrAuto
     require_gpu: Flag
     precision: Precision
+    # Defaults, for the runs of before these were there: they can be resumed.
+    channels_last: FlagOrAuto = "auto"
+    threads: CountOrAuto = "auto"
+    compile: Flag = False
     max_epochs: Count
     accumulate_grad_batches: Count
     gradient_clip_val: Positive | None

@@ -29,7 +29,7 @@ def build_trainer(
     Args:
         gpus: At most this many; "auto" takes all that are visible; 0 is the CPU.
         require_gpu: Whether it is an error when none is visible.
-        precision: Lightning's name, or "auto": bf16-mixed where the hardware is faster with it.
+        precision: Lightning's name.
         callbacks: Passed on.
         logger: Passed on; none means no logging.
         **options: Any other argument of `pl.Trainer`.
@@ -42,7 +42,7 @@ def build_trainer(
     return pl.Trainer(
         accelerator="gpu" if devices else "cpu",
         devices=devices or 1,
-        precision=choose_precision(precision, on_gpu=devices > 0),  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
         callbacks=list(callbacks),
         logger=list(logger) or False,
         plugins=[AtomicCheckpointIO()],
@@ -79,19 +79,9 @@ def choose_gpus(gpus: int | Literal["auto"], require_gpu: bool) -> int:
     return min(gpus, visible)
 
 
-def choose_precision(precision: str, *, on_gpu: bool) -> str:
-    """Resolve "auto": bf16-mixed where the hardware is faster with it, else 32-true.
-
-    That is a GPU of compute capability 8, and a CPU with bf16 instructions.
-    """
-    if precision != "auto":
-        return precision
-    if on_gpu:
-        fast = torch.cuda.get_device_capability()[0] >= 8  # noqa: PLR2004
-    else:
-        # Public in newer releases than the oldest we support.
-        fast = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
-    return "bf16-mixed" if fast else "32-true"
+def choose_device(gpus: int | Literal["auto"]) -> torch.device:
+    """Tell where the Trainer will compute, before there is one."""
+    return torch.device("cuda" if gpus != 0 and torch.cuda.is_available() else "cpu")
 
 
 def _silence() -> None:
