@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.composed import configuration
 from benchmarks.setting import Setting
-from xray.build import build_cache, build_data, build_model, build_trainer
+from xray.build import build_cache, build_compute, build_data, build_model, build_trainer
 from xray.features.store import FeatureDataset
 
 
@@ -24,7 +24,9 @@ def fill_speed(setting: Setting) -> float:
         data = build_data(cfg)
         images = len(data.dataset("train"))
         model = build_model(cfg, data)
-        cache = build_cache(cfg, build_trainer(cfg)[0])
+        compute = build_compute(cfg, cfg.trainer.gpus, run=Path(folder), memory=Path(folder))
+        compute.apply(model)
+        cache = build_cache(cfg, build_trainer(cfg, compute)[0])
         begin = time.perf_counter()
         cache.attach(model, data, ("train",))
         return images / (time.perf_counter() - begin)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -12,7 +13,7 @@ from benchmarks.cache_speed import fill_speed, read_speed
 from benchmarks.flops import forward_flops
 from benchmarks.setting import BATCH, Setting
 from xray.model.backbone import build_backbone
-from xray.training.trainer import choose_precision
+from xray.training.measure import fastest, measure
 
 Row = dict[str, Any]
 COPIED = 64 * 2**20
@@ -88,9 +89,10 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@cache
 def _dtype(device: torch.device) -> torch.dtype:
     """What the framework computes the frozen part in, here."""
-    mixed = choose_precision("auto", on_gpu=device.type == "cuda") == "bf16-mixed"
+    mixed = fastest(measure(device)).precision == "bf16-mixed"
     return torch.bfloat16 if mixed else torch.float32
 
 
