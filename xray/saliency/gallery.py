@@ -23,7 +23,18 @@ from xray.types import Sample
 
 BATCH = 8
 PATIENCE = 16  # With more pictures than this, a progress bar is shown.
-COLUMNS = ("file", "path", "label", "truth", "predicted", "probability", "explained", "method")
+COLUMNS = (
+    "file",
+    "path",
+    "label",
+    "truth",
+    "predicted",
+    "probability",
+    "explained",
+    "method",
+    "magnitude",
+    "mean_magnitude",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +45,15 @@ class Explained:
         sample: The image.
         caption: What the picture says of it.
         picture: (H, W, 3) uint8, RGB: the panel.
+        magnitude: The map's greatest value before it was rescaled to [0, 1].
+        mean_magnitude: Likewise its mean.
     """
 
     sample: Sample
     caption: Caption
     picture: Picture
+    magnitude: float
+    mean_magnitude: float
 
 
 def choose(
@@ -127,14 +142,15 @@ def explain(
         some = [samples[i] for i in chosen]
         images = torch.stack([pixels(i) for i in chosen])
         wanted = _targets(some, model.classes, target)
-        maps, probabilities = saliency_maps(body, tail, images.to(device), wanted, method)
-        explained = probabilities.argmax(axis=1) if wanted is None else wanted
-        for sample, image, heat, shares, k in zip(
-            some, images, maps, probabilities, explained, strict=True
+        found = saliency_maps(body, tail, images.to(device), wanted, method)
+        explained = found.probabilities.argmax(axis=1) if wanted is None else wanted
+        for sample, image, k, heat, shares, peak, mean in zip(
+            some, images, explained, *found, strict=True
         ):
             caption = _caption(sample, model.classes, shares, int(k), method)
             lesion = _fitted(mask(sample) if mask else None, heat.shape)
-            yield Explained(sample, caption, panel(image[0].numpy(), heat, caption, lesion))
+            picture = panel(image[0].numpy(), heat, caption, lesion)
+            yield Explained(sample, caption, picture, float(peak), float(mean))
 
 
 def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) -> Path:
@@ -253,4 +269,6 @@ def _row(file: str, item: Explained) -> tuple[str, ...]:
         f"{said.probability:.6f}",
         said.explained,
         said.method,
+        f"{item.magnitude:.6g}",
+        f"{item.mean_magnitude:.6g}",
     )

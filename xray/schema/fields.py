@@ -117,4 +117,7 @@ CamMethod = Literal[
     "elementwise",
     "eigencam",
     "eigengradcam",
+    "segeigencam",
+    "shapleycam",
+    "finercam",
 ]
