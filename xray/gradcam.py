@@ -21,7 +21,8 @@ def gradcam(cfg: "DictConfig") -> None:
     from xray.model.randomise import randomised
     from xray.results.rows import write_rows
     from xray.results.store import find_run
-    from xray.saliency.gallery import choose, explain, lesion_mask, write_gallery
+    from xray.saliency.choice import choose
+    from xray.saliency.gallery import explain, lesion_mask, write_gallery
     from xray.saliency.scorecard import NOTE, score_maps
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from xray.plain import write_csv
 from xray.results import store
 from xray.results.compare import COMPARED, TESTS
-from xray.results.rows import write_csv
 from xray.results.table import estimate_text
 
 SHOWN = ("auroc", "accuracy", "recall", "specificity", "f1")

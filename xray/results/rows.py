@@ -1,6 +1,5 @@
-"""Rows of measured values: in JSON, in CSV and on the terminal."""
+"""Rows of measured values: in files and on the terminal."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from xray.results.store import write_json
+from xray.plain import save_rows
 from xray.results.table import estimate_text
 
 
@@ -25,8 +24,7 @@ def write_rows(
         rows: Flat; a value's interval is in "low" and "high", "difference_low" and so on.
         console: Where the table goes.
     """
-    write_json(path, {"title": title, "note": note, "rows": [dict(row) for row in rows]})
-    columns = write_csv(path.with_suffix(".csv"), rows)
+    columns = save_rows(path, title, note, rows)
     table = Table(title=Text(title), caption=Text(note), title_justify="left")
     shown = [name for name in columns if not name.endswith(("low", "high"))]
     for name in shown:
@@ -35,16 +33,6 @@ def write_rows(
         table.add_row(*(Text(_cell(row, name)) for name in shown))
     console.print(table)
     console.print(f"written: {path}", soft_wrap=True, markup=False, highlight=False)
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Write flat rows, a column a name, in the order in which names first occur; give the names."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    return columns
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

@@ -1,45 +1,20 @@
 """The run directory: what is written into it, and how it is found again."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xray.atomic import replacing
 from xray.errors import RunError
+
+# Part of what is done to a run directory.
+from xray.plain import write_json as write_json  # noqa: PLC0414
 from xray.results.environment import describe_environment
 
 CONFIG = Path(".hydra") / "config.yaml"
 BEST = Path("checkpoints") / "best.ckpt"
 METRICS = Path("metrics.json")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write plain values as JSON, whole or not at all: a reader never meets half a file.
-
-    Args:
-        path: The file; its directory is made where it is missing.
-        value: Plain values; keys are kept in their order.
-
-    Raises:
-        RunError: The file cannot be written.
-        ValueError: A float in it is not finite.
-    """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    try:
-        with (
-            replacing(path) as part,
-            part.open("w", encoding="utf-8", errors="surrogateescape") as file,
-        ):
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        reason = f"{path} cannot be written ({error.strerror})"
-        advice = "Make room there, or name another directory with paths.outputs=<directory>."
-        raise RunError(f"{reason}. {advice}") from error
 
 
 def read_json(path: Path) -> Any:

@@ -10,7 +10,8 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.trainer.states import TrainerFn
 
 from xray.errors import ConfigError
-from xray.saliency.gallery import Explained, choose, explain, lesion_mask, write_gallery
+from xray.saliency.choice import choose
+from xray.saliency.gallery import Explained, explain, lesion_mask, write_gallery
 from xray.saliency.gradcam import Explainable, check_method
 from xray.types import Split
 

@@ -1,11 +1,9 @@
-"""A gallery: which images to explain, their pictures, and a folder of them with an index."""
+"""A gallery: images explained, their pictures, and a folder of them with an index."""
 
 import csv
-import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from xray.atomic import replacing
-from xray.errors import ConfigError, DataError
+from xray.errors import ConfigError
+from xray.saliency.choice import plain
 from xray.saliency.gradcam import CLASS_AGNOSTIC, Explainable, saliency_maps
 from xray.saliency.masks import read_mask
 from xray.saliency.overlay import Caption, Mask, Picture, panel
@@ -23,7 +22,18 @@ from xray.types import Sample
 
 BATCH = 8
 PATIENCE = 16  # With more pictures than this, a progress bar is shown.
-COLUMNS = ("file", "path", "label", "truth", "predicted", "probability", "explained", "method")
+COLUMNS = (
+    "file",
+    "path",
+    "label",
+    "truth",
+    "predicted",
+    "probability",
+    "explained",
+    "method",
+    "magnitude",
+    "mean_magnitude",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,59 +44,15 @@ class Explained:
         sample: The image.
         caption: What the picture says of it.
         picture: (H, W, 3) uint8, RGB: the panel.
+        magnitude: The map's greatest value before it was rescaled to [0, 1].
+        mean_magnitude: Likewise its mean.
     """
 
     sample: Sample
     caption: Caption
     picture: Picture
-
-
-def choose(
-    samples: Sequence[Sample],
-    n: int,
-    seed: int,
-    *,
-    classes: Sequence[str],
-    first: str | None = "covid",
-    only: str | None = None,
-) -> list[int]:
-    """Choose images by seed: those of one label first, then an equal share of each other label.
-
-    The first ones take half of the places, rounded up, and more only when the others run out. Names
-    are compared by their beginning, without regard to case, spaces, hyphens and underscores:
-    "covid" means "COVID-19" too.
-
-    Args:
-        samples: What to choose from.
-        n: How many, at most.
-        seed: Same seed, same samples: same choice.
-        classes: Class names, in the order of `Sample.target`.
-        first: Label (`Sample.label`) that comes first; None: all labels alike.
-        only: Label or class outside of which nothing is chosen.
-
-    Returns:
-        Positions in `samples`, without repetition, in the order in which they are to be shown.
-
-    Raises:
-        DataError: Nothing is of the label or class `only`.
-    """
-    shuffled = random.Random(seed).sample(range(len(samples)), len(samples))
-    if only is not None:
-        shuffled = [i for i in shuffled if _is_of(samples[i], classes, only)]
-        if not shuffled:
-            labels = ", ".join(sorted({sample.label for sample in samples}))
-            raise DataError(
-                f"only={only}: no image has this label or class. "
-                f"Labels here: {labels}. Classes: {', '.join(classes)}."
-            )
-    leading = [i for i in shuffled if first and _begins(samples[i].label, first)]
-    groups: dict[str, list[int]] = {label: [] for label in sorted({s.label for s in samples})}
-    for i in shuffled:
-        if not (first and _begins(samples[i].label, first)):
-            groups[samples[i].label].append(i)
-    rest = [i for i in chain.from_iterable(zip_longest(*groups.values())) if i is not None]
-    leaders = leading[: max((n + 1) // 2, n - len(rest))]
-    return leaders + rest[: n - len(leaders)]
+    magnitude: float
+    mean_magnitude: float
 
 
 def explain(
@@ -127,14 +93,15 @@ def explain(
         some = [samples[i] for i in chosen]
         images = torch.stack([pixels(i) for i in chosen])
         wanted = _targets(some, model.classes, target)
-        maps, probabilities = saliency_maps(body, tail, images.to(device), wanted, method)
-        explained = probabilities.argmax(axis=1) if wanted is None else wanted
-        for sample, image, heat, shares, k in zip(
-            some, images, maps, probabilities, explained, strict=True
+        found = saliency_maps(body, tail, images.to(device), wanted, method)
+        explained = found.probabilities.argmax(axis=1) if wanted is None else wanted
+        for sample, image, k, heat, shares, peak, mean in zip(
+            some, images, explained, *found, strict=True
         ):
             caption = _caption(sample, model.classes, shares, int(k), method)
             lesion = _fitted(mask(sample) if mask else None, heat.shape)
-            yield Explained(sample, caption, panel(image[0].numpy(), heat, caption, lesion))
+            picture = panel(image[0].numpy(), heat, caption, lesion)
+            yield Explained(sample, caption, picture, float(peak), float(mean))
 
 
 def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) -> Path:
@@ -184,18 +151,6 @@ def lesion_mask(sample: Sample, root: Path) -> Mask | None:
     return read_mask(sample, root, "lesion")
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).casefold()
-
-
-def _begins(name: str, beginning: str) -> bool:
-    return _plain(name).startswith(_plain(beginning))
-
-
-def _is_of(sample: Sample, classes: Sequence[str], name: str) -> bool:
-    return _begins(sample.label, name) or _begins(classes[sample.target], name)
-
-
 def _targets(samples: Sequence[Sample], classes: Sequence[str], target: str) -> list[int] | None:
     """Class indices for `saliency_maps`."""
     if target == "predicted":
@@ -217,7 +172,7 @@ def _caption(
     return Caption(
         title=sample.path.name,
         truth=truth,
-        label="" if _plain(sample.label) == _plain(truth) else sample.label,
+        label="" if plain(sample.label) == plain(truth) else sample.label,
         predicted=classes[predicted],
         probability=float(probabilities[predicted]),
         explained="" if method in CLASS_AGNOSTIC else classes[explained],
@@ -253,4 +208,6 @@ def _row(file: str, item: Explained) -> tuple[str, ...]:
         f"{said.probability:.6f}",
         said.explained,
         said.method,
+        f"{item.magnitude:.6g}",
+        f"{item.mean_magnitude:.6g}",
     )

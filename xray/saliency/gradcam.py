@@ -8,16 +8,15 @@ network, at a fraction of its time and memory, and it makes no difference which 
 import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from xray.errors import ConfigError
+from xray.saliency.tail import ordinary, weigh
 
 METHODS: dict[str, str] = {
     "gradcam": "GradCAM",
@@ -28,11 +27,35 @@ METHODS: dict[str, str] = {
     "elementwise": "GradCAMElementWise",
     "eigencam": "EigenCAM",
     "eigengradcam": "EigenGradCAM",
+    "segeigencam": "SegEigenCAM",
+    "shapleycam": "ShapleyCAM",
+    "finercam": "FinerCAM",
 }
-"""Name in the configuration -> class in `pytorch_grad_cam`."""
+"""Name in the configuration -> class in `pytorch_grad_cam`.
+
+Of the package's gradient methods these are all that look at one layer. FullGrad adds up the biases
+of every layer and RefineCAM multiplies the maps of several, so a tail is not enough for them.
+"""
 
 CLASS_AGNOSTIC = frozenset({"eigencam"})
 """Methods that look at the activations alone: their map is the same whatever class is asked for."""
+
+
+class Saliency(NamedTuple):
+    """What `saliency_maps` gives of B images.
+
+    Attributes:
+        maps: (B, H, W) float32 in [0, 1]: each rescaled to its own least and greatest value.
+        probabilities: (B, K) float32, softmax of the logits.
+        peaks: (B,) float32, 0 or greater: the greatest value of each map before it was rescaled,
+            without what speaks against the class. Its unit is the method's.
+        means: (B,) float32: likewise the mean over the (h, w) cells.
+    """
+
+    maps: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    peaks: NDArray[np.float32]
+    means: NDArray[np.float32]
 
 
 class Explainable(Protocol):
@@ -70,14 +93,14 @@ def saliency_maps(
     images: Tensor,
     targets: Sequence[int] | None = None,
     method: str = "gradcam",
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> Saliency:
     """Explain a batch: one map an image.
 
     Works under `torch.no_grad`, `torch.inference_mode` and autocast (which is off inside: float32),
     and leaves the network as it was: modes, `requires_grad`, gradients and hooks.
 
-    Each map is rescaled to its own least and greatest value, so magnitudes cannot be compared
-    between images. A map without any positive evidence is zero everywhere.
+    A map without any positive evidence is zero everywhere. Maps are rescaled, so only their `peaks`
+    and `means` can be compared between images.
 
     Args:
         body: See `Explainable.saliency_parts`.
@@ -85,10 +108,6 @@ def saliency_maps(
         images: (B, 1, H, W), as `body` takes them and on its device, B >= 1.
         targets: B class indices whose evidence is sought; None: of each image the predicted class.
         method: A key of `METHODS`.
-
-    Returns:
-        maps: (B, H, W) float32 in [0, 1].
-        probabilities: (B, K) float32, softmax of the logits.
 
     Raises:
         ConfigError: `method` is unknown.
@@ -98,47 +117,13 @@ def saliency_maps(
     autocast_off = torch.autocast(images.device.type, enabled=False)
     with _eval_mode(body, tail), torch.inference_mode(False), autocast_off:
         with torch.no_grad():
-            activations = _ordinary(body(_ordinary(images))).float()
+            activations = ordinary(body(ordinary(images))).float()
         with torch.enable_grad():
-            coarse, logits = _weigh(activations, tail, targets, method)
-    return _enlarge(coarse, images.shape[-2:]), logits.softmax(dim=1).cpu().numpy()
-
-
-class _Tail(nn.Module):
-    """The tail behind a layer for the package to hook; its parameters collect no gradients."""
-
-    def __init__(self, tail: nn.Module, device: torch.device) -> None:
-        super().__init__()
-        state = dict(tail.named_parameters()) | dict(tail.named_buffers())
-        # A partial is no submodule: the package, which clears the gradients of the model it is
-        # given and sets its mode, never reaches the network.
-        self.call = partial(functional_call, tail, {k: _ordinary(v) for k, v in state.items()})
-        self.target = nn.Identity()
-        # The package reads the device off the first parameter.
-        self.anchor = nn.Parameter(torch.empty(0, device=device), requires_grad=False)
-
-    def forward(self, activations: Tensor) -> Tensor:
-        # The copy protects the recorded activations from a first layer that works in place.
-        logits: Tensor = self.call(self.target(activations).clone())
-        return logits.float()
-
-
-def _weigh(
-    activations: Tensor, tail: nn.Module, targets: Sequence[int] | None, method: str
-) -> tuple[NDArray[np.float32], Tensor]:
-    """Run the package's method on the tail: (B, h, w) maps in [0, 1] and (B, K) logits."""
-    # Six seconds, which only those who ask for maps should wait.
-    import pytorch_grad_cam
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-
-    if targets is not None and min(targets) < 0:
-        raise IndexError(f"a target is negative: {list(targets)}")
-    model = _Tail(tail, activations.device)
-    cam: Any = getattr(pytorch_grad_cam, METHODS[method])(model, [model.target])
-    wanted = None if targets is None else [ClassifierOutputTarget(int(t)) for t in targets]
-    # Not `with cam:`, which would swallow an IndexError; the hooks go with `model`.
-    maps = cam(activations.requires_grad_(), wanted)
-    return maps, cam.outputs.detach()
+            coarse, raw, logits = weigh(activations, tail, targets, METHODS[method])
+    maps = _enlarge(coarse, images.shape[-2:])
+    positive = np.maximum(raw, 0)
+    peaks, means = positive.max(axis=(1, 2)), positive.mean(axis=(1, 2))
+    return Saliency(maps, logits.softmax(dim=1).cpu().numpy(), peaks, means)
 
 
 def _enlarge(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float32]:
@@ -148,12 +133,6 @@ def _enlarge(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float
     height, width = size
     enlarged: NDArray[np.float32] = scale_cam_image(scale_cam_image(maps, (width, height)))
     return enlarged
-
-
-def _ordinary(tensor: Tensor) -> Tensor:
-    """A float32 tensor without history that autograd accepts; integers keep their type."""
-    plain = tensor.clone() if tensor.is_inference() else tensor.detach()
-    return plain.float() if plain.is_floating_point() else plain
 
 
 @contextmanager

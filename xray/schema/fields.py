@@ -121,4 +121,7 @@ CamMethod = Literal[
     "elementwise",
     "eigencam",
     "eigengradcam",
+    "segeigencam",
+    "shapleycam",
+    "finercam",
 ]
