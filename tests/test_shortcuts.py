@@ -25,7 +25,8 @@ TINY = [
     "optim.lr=3e-3",
     "callbacks.early_stopping.patience=50",
     "~callbacks.progress",
-    "~callbacks.gradcam",
+    "callbacks.gradcam.n=0",
+    "callbacks.gradcam.scorecard=6",
 ]
 PATIENTS = {"train": 24, "val": 8, "test": 24}
 
@@ -62,6 +63,17 @@ def test_the_audit_of_a_run_is_written(clean, capsys):
     with (run / "shortcuts.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(report["rows"]) == 14
     assert report["note"].partition(" Hidden:")[0] in capsys.readouterr().out
+
+
+def test_a_run_ends_with_a_scorecard_of_some_test_images(clean):
+    _, run = clean
+    report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
+    assert report["title"] == "Scorecard of gradcam, test, 6 of 24 images"
+    assert "python -m" not in report["note"]
+    found = {(row["measure"], row["map"]): row for row in report["rows"]}
+    assert found["energy in the lungs", "centre prior"]["n"] == 6
+    page = (run / "report.html").read_text()
+    assert "Scorecard of gradcam, test, 6 of 24 images: is the heat in the lungs?" in page
 
 
 def test_maps_are_scored_beside_controls(clean):
