@@ -706,7 +706,7 @@ def fail(cfg: DictConfig) -> None:
             "gradcam",
             "resume=x",
             "there is no key 'resume'. There are: paths, run, split, method, n, only, target, "
-            "scorecard, seed",
+            "scorecard, faithfulness, faithfulness_n, seed",
         ),
         (
             "evaluate",

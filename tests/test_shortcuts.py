@@ -8,6 +8,8 @@ import pytest
 
 from xray import gradcam, shortcuts, train
 from xray.imaging.phantom_tree import write_phantom_tree
+from xray.saliency.faithfulness import DELETION, INSERTION, ROAD
+from xray.saliency.scorecard import PEAK
 
 TINY = [
     "data=folder",
@@ -23,7 +25,8 @@ TINY = [
     "optim.lr=3e-3",
     "callbacks.early_stopping.patience=50",
     "~callbacks.progress",
-    "~callbacks.gradcam",
+    "callbacks.gradcam.n=0",
+    "callbacks.gradcam.scorecard=6",
 ]
 PATIENTS = {"train": 24, "val": 8, "test": 24}
 
@@ -62,6 +65,17 @@ def test_the_audit_of_a_run_is_written(clean, capsys):
     assert report["note"].partition(" Hidden:")[0] in capsys.readouterr().out
 
 
+def test_a_run_ends_with_a_scorecard_of_some_test_images(clean):
+    _, run = clean
+    report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
+    assert report["title"] == "Scorecard of gradcam, test, 6 of 24 images"
+    assert "python -m" not in report["note"]
+    found = {(row["measure"], row["map"]): row for row in report["rows"]}
+    assert found["energy in the lungs", "centre prior"]["n"] == 6
+    page = (run / "report.html").read_text()
+    assert "Scorecard of gradcam, test, 6 of 24 images: is the heat in the lungs?" in page
+
+
 def test_maps_are_scored_beside_controls(clean):
     folder, run = clean
     call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
@@ -72,6 +86,8 @@ def test_maps_are_scored_beside_controls(clean):
     assert {name for measure, name in found if measure == "energy in the lungs"} == maps
     assert found["energy in the lungs", "centre prior"]["n"] == 24
     assert found["IoU at half the maximum", "centre prior"]["n"] == 12
+    assert {name for measure, name in found if measure == PEAK} == {"map", "randomised weights"}
+    assert {row["group"] for row in report["rows"]} == {"lesion", "lung", "weights"}
     alike = found["rank correlation with randomised weights", "map"]
     assert -1 <= alike["low"] <= alike["value"] <= alike["high"] <= 1
     first = (run / "gradcam" / "test" / "scorecard.csv").read_text()
@@ -85,11 +101,14 @@ def test_without_masks_a_box_stands_for_the_lungs(clean):
     masks.rename(folder / "kept")
     try:
         call(shortcuts, folder, f"run={run}", "gpus=0")
-        call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+        call(gradcam, folder, f"run={run}", "n=1", "scorecard=true", "faithfulness_n=2")
     finally:
         (folder / "kept").rename(masks)
     report = json.loads((run / "shortcuts.json").read_text())
     assert "no masks: a plain box" in report["note"]
     assert "silhouette" not in auroc(report)
     rows = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())["rows"]
-    assert [row["measure"] for row in rows] == ["rank correlation with randomised weights"]
+    assert {row["group"] for row in rows} == {"faithfulness", "weights"}
+    faithful = [row for row in rows if row["group"] == "faithfulness"]
+    assert {row["measure"] for row in faithful} == {ROAD, DELETION, INSERTION}
+    assert {row["n"] for row in faithful if row["map"] == "map"} == {2}

@@ -103,6 +103,8 @@ def test_the_run_directory_is_complete(run):
         "predictions/test.csv",
         "gradcam/val/epoch_001/index.csv",
         "gradcam/test/index.csv",
+        "gradcam/test/scorecard.json",
+        "gradcam/test/scorecard.csv",
         "figures/test_roc.png",
         "report.html",
         "report.md",
@@ -136,6 +138,14 @@ def test_overlays_begin_with_covid(run):
     with (run / "gradcam" / "test" / "index.csv").open() as file:
         labels = [row["label"] for row in csv.DictReader(file)]
     assert labels == ["COVID-19"] * 4 + ["Normal"] * 4
+
+
+def test_without_masks_the_scorecard_says_what_is_left_to_do(run):
+    scorecard = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
+    assert scorecard["title"] == "Scorecard of gradcam, test"
+    assert "python -m xray.gradcam scorecard=true" in scorecard["note"]
+    assert {row["group"] for row in scorecard["rows"]} == {"weights"}
+    assert {row["n"] for row in scorecard["rows"]} == {8}
 
 
 def test_the_checkpoint_is_plain_and_knows_its_classes(run):

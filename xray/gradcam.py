@@ -23,7 +23,14 @@ def gradcam(cfg: "DictConfig") -> None:
     from xray.results.store import find_run
     from xray.saliency.choice import choose
     from xray.saliency.gallery import explain, lesion_mask, write_gallery
-    from xray.saliency.scorecard import NOTE, score_maps
+    from xray.saliency.scorecard import (
+        NOTE,
+        pick,
+        score_faithfulness,
+        score_maps,
+        titled,
+        without_masks,
+    )
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = build.restore(run)
@@ -47,9 +54,13 @@ def gradcam(cfg: "DictConfig") -> None:
     folder = write_gallery(run / "gradcam" / cfg.split, drawn, len(chosen))
     Console().print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)
     if cfg.scorecard:
-        other = randomised(model, cfg.seed)
-        rows = score_maps(model, other, dataset, method=cfg.method, device=device)
-        title = f"Scorecard of {cfg.method}, {cfg.split}"
+        other, n = randomised(model, cfg.seed), len(dataset)
+        options = {"method": cfg.method, "device": device}
+        rows = score_maps(model, other, dataset, range(n), **options)
+        if without_masks(rows) if cfg.faithfulness == "auto" else cfg.faithfulness:
+            some = pick(n, cfg.faithfulness_n, cfg.seed)
+            rows += score_faithfulness(model, other, dataset, some, seed=cfg.seed, **options)
+        title = titled(cfg.method, cfg.split, n, n)
         write_rows(folder / "scorecard.json", title, NOTE, rows, Console())
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import albumentations as A
+import numpy as np
 import pytest
 import torch
 from conftest import write_image
@@ -21,6 +22,7 @@ from xray.data import dataset as dataset_module
 from xray.features.entry import list_entries
 from xray.features.folder import CacheFolder
 from xray.features.pixels import PixelCache
+from xray.saliency.masks import mask_of
 from xray.saliency.occlusion import OccludedDataset
 from xray.types import SPLITS
 
@@ -136,6 +138,28 @@ def test_occluded_images_come_from_the_map(tmp_path, make_tree, transforms, read
     inverted = OccludedDataset(data.dataset("test"), lambda image, _: 255 - image, masked=False)
     assert torch.equal(inverted.pixels(2), 255 - data.dataset("test").pixels(2))
     assert not reads
+
+
+def test_masks_are_brought_to_the_images_of_the_map(tmp_path, make_tree, transforms):
+    root = make_tree(TREE)
+    path = next((root / "test").rglob("*.png"))
+    mask = root / "masks" / "lung" / path.relative_to(root)
+    mask.parent.mkdir(parents=True)
+    # As large as the file, whose left half it marks; the map is smaller.
+    Image.fromarray(np.repeat([[255, 0]], 40, axis=0).repeat(20, axis=1).astype(np.uint8)).save(
+        mask
+    )
+    data = build(root, transforms)
+    pixel_cache(tmp_path / "cache").attach(data, ["test"])
+    dataset = data.dataset("test")
+    index = [sample.path for sample in dataset.samples].index(path)
+    plain = OccludedDataset(dataset, lambda image, lungs: image * lungs, masked=True)
+    for split in (dataset, plain):
+        lungs = mask_of(split, index, "lung")
+        assert lungs.shape == (32, 32)
+        assert lungs[:, :16].all()
+        assert not lungs[:, 16:].any()
+    assert not plain.pixels(index)[0, :, 16:].any()
 
 
 def test_a_changed_file_is_read_anew(tmp_path, make_tree, transforms, reads):

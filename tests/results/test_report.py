@@ -65,7 +65,7 @@ def a_run(directory, overlays=2, k=2):
 def test_everything_is_there_and_nothing_from_elsewhere(tmp_path):
     run = a_run(tmp_path / "run")
     (run / "gradcam" / "test" / "scorecard.json").write_text(
-        json.dumps({"rows": [{"method": "layercam", "share": 0.12345}, {"method": "b", "x": None}]})
+        json.dumps({"rows": [{"method": "layercam", "value": 0.12345}, {"method": "b"}]})
     )
     (run / "external" / "clinic").mkdir(parents=True)
     (run / "external" / "clinic" / "metrics.json").write_text((run / "metrics.json").read_text())

@@ -199,6 +199,12 @@ def test_draws_nothing(tmp_path: Path, changes: dict[str, Any], n: int) -> None:
     assert (tmp_path / "gradcam" / "val" / "epoch_001" / "index.csv").is_file()
 
 
+def test_another_process_scores_nothing(tmp_path: Path) -> None:
+    callback = GradCAMCallback("gradcam", 0, 2, 0, tmp_path / "gradcam", scorecard=4)
+    callback.on_test_end(stand_in(datamodule=Data(tmp_path), is_global_zero=False), Net())
+    assert not (tmp_path / "gradcam").exists()
+
+
 def test_without_a_data_module(tmp_path: Path) -> None:
     callback = GradCAMCallback("gradcam", 4, 2, 0, tmp_path)
     with pytest.raises(ConfigError, match="give the trainer one"):
@@ -210,6 +216,7 @@ def test_without_a_data_module(tmp_path: Path) -> None:
     [
         ({"method": "gradcm"}, r"method=gradcm .* Did you mean gradcam\?"),
         ({"n": -1}, r"callbacks\.gradcam\.n=-1"),
+        ({"scorecard": -1}, r"callbacks\.gradcam\.scorecard=-1"),
         ({"every_n_epochs": 0}, r"callbacks\.gradcam\.every_n_epochs=0"),
     ],
 )

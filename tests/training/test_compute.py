@@ -192,14 +192,14 @@ def test_a_compiled_network_keeps_its_names_and_can_be_explained(threads, monkey
     monkeypatch.setattr(nn.Module, "compile", compile_quickly)
     model, image = classifier(), torch.full((2, 1, 32, 32), 128, dtype=torch.uint8)
     names = list(model.state_dict())
-    alike, _ = saliency_maps(*model.saliency_parts(), image, [1, 1])
+    alike, *_ = saliency_maps(*model.saliency_parts(), image, [1, 1])
     with torch.no_grad():
         expected = model(image)
         Compute("32-true", True, 1, compile=True).apply(model)
         assert compiled == list(model.backbone.children())
         assert torch.allclose(model(image), expected, atol=1e-5)
     assert list(model.state_dict()) == names
-    maps, _ = saliency_maps(*model.saliency_parts(), image, [1, 1])
+    maps, *_ = saliency_maps(*model.saliency_parts(), image, [1, 1])
     assert maps == pytest.approx(alike, abs=1e-4)
 
 

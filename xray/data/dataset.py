@@ -48,6 +48,7 @@ class SplitDataset(Dataset[Batch]):
         self.train = train
         self.evaluate = evaluate
         self.stored = stored
+        self.whole = evaluate
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -81,6 +82,14 @@ class SplitDataset(Dataset[Batch]):
     def pixels(self, index: int) -> Tensor:
         """Load image `index` as it is for evaluation, (1, size, size) uint8."""
         return self.evaluate(self.image(index))
+
+    def fitted(self, mask: NDArray[np.uint8]) -> Tensor:
+        """Bring what was drawn beside an image to where `pixels` has it, (1, size, size) uint8.
+
+        Args:
+            mask: (H, W), as large as a file's image, even where images are stored.
+        """
+        return self.whole(mask)
 
     def augmented(self, index: int, epoch: int) -> Tensor:
         """Load image `index` as training sees it in `epoch`, (1, size, size) uint8."""

@@ -15,15 +15,15 @@ def randomised(model: XrayClassifier, seed: int) -> XrayClassifier:
 
     Args:
         model: Stays as it is.
-        seed: Of the weights.
+        seed: Of the weights, which are the same on every device.
     """
-    copy = deepcopy(model)
+    copy = deepcopy(model).cpu()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         for part in (copy.backbone.suffix(copy.cut), copy.head):
             for module in part.modules():
                 _reset(module)
-    return copy
+    return copy.to(model.device)
 
 
 def _reset(module: nn.Module) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from xray.results.failures import worst_failures
 from xray.results.limitations import remarks
+from xray.results.measured_grids import measured_grids
 from xray.results.metric_grid import metric_grid
 from xray.results.page import Block, Facts, Grid, Picture, Pictures, Section, Text
-from xray.results.run_files import RunFiles, read_mapping
+from xray.results.run_files import RunFiles
 from xray.results.source_grid import source_grid
 from xray.results.table import estimate_text
 
@@ -177,7 +178,7 @@ def further_sections(run: RunFiles) -> Iterator[Section]:
     if grids:
         yield Section("On other images", grids)
     paths = sorted({*run.directory.rglob("scorecard.json"), *run.directory.rglob("shortcuts.json")})
-    tables = [grid for path in paths for grid in _lists(path)]
+    tables = [grid for path in paths for grid in measured_grids(path)]
     if tables:
         yield Section("Heatmaps and shortcuts, measured", tables)
 
@@ -187,24 +188,6 @@ def limitations_section(run: RunFiles) -> Section:
     found = remarks(run.config, run.data, run.metrics)
     pairs = [(remark.limit, remark.advice) for remark in found]
     return Section("Limitations and what to try next", [Facts(pairs)])
-
-
-def _lists(path: Path) -> Iterator[Grid]:
-    """Lay out every list of flat mappings that a file holds."""
-    content = read_mapping(path)
-    for key, rows in content.items():
-        if isinstance(rows, list) and rows and all(isinstance(row, Mapping) for row in rows):
-            columns = list(dict.fromkeys(str(name) for row in rows for name in row))
-            cells = [[_cell(row.get(name)) for name in columns] for row in rows]
-            title = f"{path.stem}: {path.parent.name}" + ("" if key == "rows" else f", {key}")
-            title = str(content.get("title", title))
-            yield Grid(title, columns, cells, str(content.get("note", "")))
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, Mapping) and "value" in value:
-        return estimate_text(value)
-    return _number(value) if isinstance(value, float) or value is None else str(value)
 
 
 def _overlay(directory: Path, split: str, row: Mapping[str, str]) -> Picture:

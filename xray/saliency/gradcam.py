@@ -114,13 +114,35 @@ def saliency_maps(
         IndexError: A target is not a class of the network.
     """
     check_method(method)
-    autocast_off = torch.autocast(images.device.type, enabled=False)
-    with _eval_mode(body, tail), torch.inference_mode(False), autocast_off:
-        with torch.no_grad():
-            activations = ordinary(body(ordinary(images))).float()
-        with torch.enable_grad():
-            coarse, raw, logits = weigh(activations, tail, targets, METHODS[method])
-    maps = _enlarge(coarse, images.shape[-2:])
+    activations = activate(body, images)
+    return maps_of(activations, tail, images.shape[-2:], targets, method)
+
+
+def activate(body: nn.Module, images: Tensor) -> Tensor:
+    """Run the body alone: (B, C, h, w) float32 activations without history."""
+    with as_is(body, device=images.device), torch.no_grad():
+        return ordinary(body(ordinary(images))).float()
+
+
+def maps_of(
+    activations: Tensor,
+    tail: nn.Module,
+    size: Sequence[int],
+    targets: Sequence[int] | None = None,
+    method: str = "gradcam",
+) -> Saliency:
+    """Explain what `activate` gives, as `saliency_maps` does.
+
+    Args:
+        activations: (B, C, h, w) float32; several tails may be given the same.
+        tail: See `Explainable.saliency_parts`.
+        size: (H, W) of the images.
+        targets: As for `saliency_maps`.
+        method: A key of `METHODS`.
+    """
+    with as_is(tail, device=activations.device), torch.enable_grad():
+        coarse, raw, logits = weigh(activations.detach(), tail, targets, METHODS[method])
+    maps = _enlarge(coarse, size)
     positive = np.maximum(raw, 0)
     peaks, means = positive.max(axis=(1, 2)), positive.mean(axis=(1, 2))
     return Saliency(maps, logits.softmax(dim=1).cpu().numpy(), peaks, means)
@@ -136,13 +158,14 @@ def _enlarge(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float
 
 
 @contextmanager
-def _eval_mode(*modules: nn.Module) -> Iterator[None]:
-    """Switch to eval mode, and give each submodule its own mode back."""
+def as_is(*modules: nn.Module, device: torch.device) -> Iterator[None]:
+    """Switch to eval mode and full precision; each submodule gets its own mode back."""
     modes = [(part, part.training) for module in modules for part in module.modules()]
     try:
         for module in modules:
             module.eval()
-        yield
+        with torch.inference_mode(False), torch.autocast(device.type, enabled=False):
+            yield
     finally:
         for part, training in modes:
             part.training = training

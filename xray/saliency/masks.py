@@ -39,5 +39,5 @@ def mask_of(dataset: SplitDataset, index: int, kind: MaskKind) -> Mask | None:
     mask = read_mask(dataset.samples[index], dataset.root, kind)
     if mask is None:
         return None
-    pixels = dataset.evaluate(mask.astype(np.uint8) * 255)
+    pixels = dataset.fitted(mask.astype(np.uint8) * 255)
     return np.asarray(pixels[0].numpy() > _HALF)

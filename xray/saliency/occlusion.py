@@ -95,6 +95,7 @@ class OccludedDataset(SplitDataset):
             evaluate=source.evaluate,
             stored=source.stored,
         )
+        self.whole = source.whole
         self.occlude = occlude
         self.masked = masked
 

@@ -1,163 +1,172 @@
-"""Whether maps find the lesions, beside maps that know less: a centre, a mean, random weights."""
+"""Whether maps find what they should, beside maps that know less; a row a measure and a map."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from rich.progress import track
 from scipy.stats import spearmanr
 
 from xray.data.dataset import SplitDataset
 from xray.errors import DataError
-from xray.saliency.gradcam import Explainable, saliency_maps
+from xray.saliency.controls import MAP, MAPS, Drawn, draw_maps
+from xray.saliency.faithfulness import measure_faithfulness
+from xray.saliency.gradcam import Explainable
 from xray.saliency.masks import mask_of
-from xray.saliency.measures import (
-    Heat,
-    best_iou,
-    centre_prior,
-    energy,
-    iou,
-    mean_of_others,
-    pointing,
-)
+from xray.saliency.measures import Heat, best_iou, energy, iou, pointing
 from xray.saliency.overlay import Mask
 from xray.stats.bootstrap import resample
 from xray.stats.scores import Floats, ratio
 
-BATCH = 8
-LESION = {
+LESION, LUNG, WEIGHTS, FAITHFULNESS = "lesion", "lung", "weights", "faithfulness"
+"""Groups of measures."""
+IN_LESION = {
     "pointing game": pointing,
     "energy in the lesion": energy,
     "IoU at half the maximum": iou,
     "IoU at the best level": best_iou,
 }
-LUNG = "energy in the lungs"
+IN_LUNGS = "energy in the lungs"
 LIKENESS = "rank correlation with randomised weights"
+PEAK = "greatest value before rescaling, in thousandths"
 NOTE = (
     "Mean over images; 95 % intervals by a bootstrap over patients. Of the predicted class. A map "
     "that is no better than its controls, or keeps its ranks on randomised weights, explains "
     "nothing."
 )
+NO_MASKS = (
+    "There are no masks beside the images. Whether the answer hangs on what the maps show is "
+    "measured by python -m xray.gradcam scorecard=true, in some minutes."
+)
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Maps:
-    """The maps of N images, in a file: trained and randomised, (N, H, W) float32."""
-
-    trained: NDArray[np.float32]
-    randomised: NDArray[np.float32]
-    explained: NDArray[np.int64]
+Values = Mapping[tuple[str, str, str], Floats]
+"""(group, measure, map) -> (N,), NaN where an image has no such measure."""
 
 
 def score_maps(
     model: Explainable,
     randomised: Explainable,
     dataset: SplitDataset,
+    indices: Sequence[int],
     *,
     method: str,
     device: torch.device | str = "cpu",
+    bar: bool = True,
 ) -> list[Row]:
-    """Score the maps of a split's images, and three controls, against the masks beside them.
+    """Score maps, and three controls, against the masks beside the images.
 
     Lesions are looked at on images of every class but the first that have any; lungs on all that
-    have a lung mask. The class explained is the one the network predicts, for all maps. Maps lie
-    in a temporary file, so memory does not grow with the images.
+    have a lung mask. The class explained is the one the network predicts, for all maps.
 
     Args:
         model: The classifier, on `device`.
         randomised: The same network with other weights, on `device`.
-        dataset: The images.
+        dataset: The split.
+        indices: Which of its images.
         method: A key of `gradcam.METHODS`.
         device: Where the models lie.
+        bar: Whether a progress bar is shown.
 
     Returns:
-        A row a measure and a map: "measure", "map", "value" (the mean over images), "low" and
-        "high" (95 %, bootstrap over patients; None where there can be none), "n".
+        A row a measure and a map: "group", "measure", "map", "value" (the mean over images), "low"
+        and "high" (95 %, bootstrap over patients; None where there can be none), "n".
 
     Raises:
         DataError: There is no image.
     """
-    if not len(dataset):
-        raise DataError("scorecard=true: the split has no image. Choose another: split=test.")
-    with _drawn(model, randomised, dataset, method, device) as maps:
-        values = _measured(maps, dataset)
-    owners = [sample.owner for sample in dataset.samples]
-    return [_row(measure, name, found, owners) for (measure, name), found in values.items()]
+    _some(indices)
+    with draw_maps(
+        model, randomised, dataset, indices, method=method, device=device, bar=bar
+    ) as drawn:
+        return _rows(_measured(drawn, dataset, indices), dataset, indices)
 
 
-@contextmanager
-def _drawn(
+def score_faithfulness(
     model: Explainable,
     randomised: Explainable,
     dataset: SplitDataset,
+    indices: Sequence[int],
+    *,
     method: str,
-    device: torch.device | str,
-) -> Iterator[_Maps]:
-    """Draw both maps of every image, of the same class."""
-    shape = (len(dataset), *dataset.pixels(0).shape[-2:])
-    with tempfile.TemporaryDirectory() as folder:
-        one, other = (
-            np.lib.format.open_memmap(Path(folder) / name, "w+", np.float32, shape)
-            for name in ("trained.npy", "randomised.npy")
-        )
-        explained = np.zeros(len(dataset), np.int64)
-        for start in track(range(0, len(dataset), BATCH), "Explaining", transient=True):
-            chosen = slice(start, min(start + BATCH, len(dataset)))
-            images = torch.stack([dataset.pixels(i) for i in range(chosen.start, chosen.stop)])
-            images = images.to(device)
-            one[chosen], probabilities = saliency_maps(
-                *model.saliency_parts(), images, None, method
-            )
-            explained[chosen] = probabilities.argmax(axis=1)
-            wanted = explained[chosen].tolist()
-            other[chosen], _ = saliency_maps(*randomised.saliency_parts(), images, wanted, method)
-        yield _Maps(one, other, explained)
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> list[Row]:
+    """Score maps, and three controls, by what becomes of the answer: no masks are needed.
+
+    It costs over a hundred passes an image.
+
+    Args:
+        model: As for `score_maps`, as are the others.
+        randomised: Likewise.
+        dataset: Likewise.
+        indices: Likewise.
+        method: Likewise.
+        seed: Of what `measure_faithfulness` draws.
+        device: Likewise.
+
+    Returns:
+        Rows as of `score_maps`.
+
+    Raises:
+        DataError: There is no image.
+    """
+    _some(indices)
+    with draw_maps(
+        model, randomised, dataset, indices, method=method, device=device, bar=True
+    ) as drawn:
+        found = measure_faithfulness(model, dataset, indices, drawn, device=device, seed=seed)
+    return _rows({(FAITHFULNESS, *key): v for key, v in found.items()}, dataset, indices)
 
 
-def _measured(maps: _Maps, dataset: SplitDataset) -> dict[tuple[str, str], Floats]:
-    """Measure every map: (measure, map) -> (N,), NaN where an image has no such measure."""
-    n = len(dataset)
-    totals = {
-        int(k): np.sum(maps.trained, axis=0, where=(maps.explained == k)[:, None, None])
-        for k in np.unique(maps.explained)
-    }
-    counts = np.bincount(maps.explained)
-    centre = centre_prior(*maps.trained.shape[1:])
-    values: dict[tuple[str, str], Floats] = {}
-    for i in range(n):
-        k = int(maps.explained[i])
-        compared: dict[str, Heat | None] = {
-            "map": maps.trained[i],
-            "centre prior": centre,
-            "mean map of the class": mean_of_others(totals[k], maps.trained[i], int(counts[k])),
-            "randomised weights": maps.randomised[i],
-        }
-        found = {(LIKENESS, "map"): _likeness(maps.trained[i], maps.randomised[i])}
-        for name, heat in compared.items():
-            if heat is not None:
-                found |= {(m, name): v for m, v in _scores(heat, dataset, i).items()}
+def without_masks(rows: Sequence[Row]) -> bool:
+    """Tell whether `score_maps` met no mask."""
+    return not any(row["group"] in {LESION, LUNG} for row in rows)
+
+
+def pick(total: int, n: int, seed: int) -> list[int]:
+    """Pick n of `total` images at random, in order; all where there are no more."""
+    return sorted(random.Random(seed).sample(range(total), min(n, total)))
+
+
+def titled(method: str, split: str, n: int, total: int) -> str:
+    """Head a scorecard."""
+    which = "" if n == total else f", {n:,} of {total:,} images"
+    return f"Scorecard of {method}, {split}{which}"
+
+
+def _some(indices: Sequence[int]) -> None:
+    if not indices:
+        raise DataError("scorecard=true: the split has no image. Choose another: split=test.")
+
+
+def _measured(drawn: Drawn, dataset: SplitDataset, indices: Sequence[int]) -> Values:
+    n = len(indices)
+    values = {(WEIGHTS, PEAK, name): 1000 * peaks for name, peaks in drawn.peaks.items()}
+    for i, index in enumerate(indices):
+        likeness = _likeness(drawn.maps[i], drawn.others[i])
+        found = {(WEIGHTS, LIKENESS, MAP): likeness}
+        masks = _masks(dataset, index)
+        for name, heat in drawn.compared(i).items() if masks else ():
+            found |= {(*key, name): value for key, value in _scores(heat, masks).items()}
         for key, value in found.items():
             values.setdefault(key, np.full(n, np.nan))[i] = value
-    return dict(sorted(values.items(), key=lambda item: item[0][0]))
+    return values
 
 
-def _scores(heat: Heat, dataset: SplitDataset, index: int) -> dict[str, float]:
-    found: dict[str, float] = {}
-    lesion: Mask | None = None
+def _masks(dataset: SplitDataset, index: int) -> dict[str, Mask]:
+    found = {LUNG: mask_of(dataset, index, "lung")}
     if dataset.samples[index].target > 0:
-        lesion = mask_of(dataset, index, "lesion")
-    if lesion is not None and lesion.any():
-        found |= {name: measure(heat, lesion) for name, measure in LESION.items()}
-    lung = mask_of(dataset, index, "lung")
-    if lung is not None and lung.any():
-        found[LUNG] = energy(heat, lung)
+        found[LESION] = mask_of(dataset, index, "lesion")
+    return {group: mask for group, mask in found.items() if mask is not None and mask.any()}
+
+
+def _scores(heat: Heat, masks: Mapping[str, Mask]) -> dict[tuple[str, str], float]:
+    found = {}
+    if LESION in masks:
+        found = {(LESION, m): measure(heat, masks[LESION]) for m, measure in IN_LESION.items()}
+    if LUNG in masks:
+        found[LUNG, IN_LUNGS] = energy(heat, masks[LUNG])
     return found
 
 
@@ -168,7 +177,15 @@ def _likeness(one: Heat, other: Heat) -> float:
     return float(spearmanr(one, other, axis=None).statistic)
 
 
-def _row(measure: str, name: str, values: Floats, owners: Sequence[str]) -> Row:
+def _rows(values: Values, dataset: SplitDataset, indices: Sequence[int]) -> list[Row]:
+    owners = [dataset.samples[i].owner for i in indices]
+    order = (LESION, LUNG, FAITHFULNESS, WEIGHTS)
+    keys = sorted(values, key=lambda key: (order.index(key[0]), key[1], MAPS.index(key[2])))
+    return [_row(key, values[key], owners) for key in keys]
+
+
+def _row(key: tuple[str, str, str], values: Floats, owners: Sequence[str]) -> Row:
+    group, measure, name = key
     known = np.isfinite(values)
     kept = values[known]
     patients = [owner for owner, counts in zip(owners, known, strict=True) if counts]
@@ -180,6 +197,7 @@ def _row(measure: str, name: str, values: Floats, owners: Sequence[str]) -> Row:
     share_of = len(set(patients)) if measure == "pointing game" else 0
     interval = found.interval(share_of)
     return {
+        "group": group,
         "measure": measure,
         "map": name,
         "value": round(found.value, 10) if known.any() else None,

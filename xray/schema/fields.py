@@ -86,6 +86,7 @@ Flag = Annotated[bool, wants("true or false")]
 Text = Annotated[str, Field(min_length=1), wants("text")]
 Pattern = Annotated[str, AfterValidator(_compiles)]
 Auto = Literal["auto"]
+FlagOrAuto = Annotated[bool | Auto, wants("true, false or auto")]
 NaturalOrAuto = Annotated[
     Annotated[int, Field(ge=0)] | Auto, wants("a whole number, 0 or greater, or auto")
 ]

@@ -147,6 +147,8 @@ class GradCAMCallback(Target):
     every_n_epochs: Count
     seed: Seed
     dirpath: Text
+    # A default, for the runs of before it was there: they can be resumed.
+    scorecard: Natural = 0
 
 
 class TensorBoardLogger(Target):

@@ -10,6 +10,7 @@ from xray.schema.fields import (
     CamMethod,
     Count,
     Flag,
+    FlagOrAuto,
     NaturalOrAuto,
     Seed,
     Split,
@@ -113,6 +114,8 @@ class Gradcam(Strict):
     only: Text | None
     target: Text
     scorecard: Flag
+    faithfulness: FlagOrAuto
+    faithfulness_n: Count
     seed: Seed
     paths: Paths
 
