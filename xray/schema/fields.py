@@ -93,7 +93,6 @@ NaturalOrAuto = Annotated[
 CountOrAuto = Annotated[
     Annotated[int, Field(ge=1)] | Auto, wants("a whole number, 1 or greater, or auto")
 ]
-FlagOrAuto = Annotated[bool | Auto, wants("true, false or auto")]
 Side = Annotated[int, Field(ge=32, multiple_of=32), wants("a multiple of 32, 32 or greater")]
 Tag = Annotated[
     Annotated[str, Field(pattern=r"^[^/\\\s.][^/\\\n]*$")] | int | float,
