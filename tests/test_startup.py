@@ -29,7 +29,7 @@ LATER = {
     "xray.results.figures": "draws, after the test",
     "xray.results.report": "writes, at the end",
 }
-"""Module -> when it is needed. Matplotlib is missing: Lightning imports torchmetrics, which does."""
+"""Module -> when it is needed. Not matplotlib: Lightning imports torchmetrics, which imports it."""
 
 
 def test_what_is_needed_later_is_imported_later(make_tree, tmp_path):
