@@ -105,9 +105,10 @@ def choose_compute(
     timings = recall(device, memory)
     best = fastest(timings, **closed)
     chosen = replace(chosen, **{f: getattr(best, f) for f in fields if f not in closed})
+    kept = f"once, kept in {memory}" if memory.is_file() else f"for now: {memory} cannot be written"
     _say(
-        f"machine: {chosen} ({gain(timings, best):.1f}x plain float32), measured once, kept in "
-        f"{memory}; trainer.precision=32-true overrides"
+        f"machine: {chosen} ({gain(timings, best):.1f}x plain float32), measured {kept}; "
+        "trainer.precision=32-true overrides"
     )
     return chosen
 
