@@ -145,7 +145,10 @@ def test_without_masks_the_scorecard_says_what_is_left_to_do(run):
     assert scorecard["title"] == "Scorecard of gradcam, test"
     assert "python -m xray.gradcam scorecard=true" in scorecard["note"]
     assert {row["group"] for row in scorecard["rows"]} == {"weights"}
-    assert {row["n"] for row in scorecard["rows"]} == {8}
+    # Maps without any evidence, which a network so small may give, have no ranks.
+    found = {row["measure"]: row["n"] for row in scorecard["rows"]}
+    assert found.pop("rank correlation with randomised weights") in range(9)
+    assert set(found.values()) == {8}
 
 
 def test_the_checkpoint_is_plain_and_knows_its_classes(run):
