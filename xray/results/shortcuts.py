@@ -16,6 +16,9 @@ KEPT = 0.5
 DROP = 0.02
 """A smaller loss of AUROC is not spoken of."""
 _CHANCE = 0.5
+EXPOSED = "The network uses something other than the lungs"
+CLEARED = "No sign that the network uses anything other than the lungs"
+"""How `conclude` begins."""
 
 
 def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]]:
@@ -60,8 +63,8 @@ def conclude(rows: list[dict[str, Any]]) -> str:
         if high is not None and high < 0 and row["difference"] <= -DROP:
             signs.append(f"with the {name} it falls by {-row['difference']:.3f}")
     if signs:
-        return f"The network uses something other than the lungs: {'; '.join(signs)}."
-    return "No sign that the network uses anything other than the lungs."
+        return f"{EXPOSED}: {'; '.join(signs)}."
+    return f"{CLEARED}."
 
 
 def _resampled(predictions: Predictions) -> dict[str, Resampled]:

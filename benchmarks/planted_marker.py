@@ -1,0 +1,159 @@
+"""Does the shortcut audit expose a letter that goes with the class, and clear a set without one?
+
+For each seed phantoms are drawn twice: as they are, and with a letter in a corner of every image
+of a disease. On both a VGG16 is fine-tuned and audited, each by its command. Kept in
+benchmarks/results/planted_marker.json; what the file has already is not done again.
+
+Arguments, as key=value: seeds=5 (0 to 4), n=160 m=40 t=100 (patients of train, val and test, one
+image each), size=112, epochs=12, trainable=block5, weights=random or a file, again=true.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks.run import machine
+from xray.imaging.phantom_tree import write_phantom_tree
+from xray.results.environment import describe_environment
+from xray.results.shortcuts import AS_IS, CLEARED, EXPOSED
+from xray.types import SPLITS
+
+Row = dict[str, Any]
+
+DEFAULTS = {"seeds": "5", "n": "160", "m": "40", "t": "100", "size": "112", "epochs": "12"}
+DEFAULTS |= {"trainable": "block5", "weights": "random", "again": "false"}
+SETS = ("clean", "planted")
+SHOWN = (AS_IS, "corners hidden", "lungs hidden")
+LETTER = "P"
+HEIGHT, GREY = 0.055, 210
+"""Of the letter: a share of the side, and a grey level; as of the phantoms' own L and R."""
+
+
+def main(arguments: list[str], results: Path = Path(__file__).parent / "results") -> Path:
+    """Train and audit what is asked for and not there yet, and write after every seed."""
+    given = dict(word.split("=", 1) for word in arguments)
+    if unknown := set(given) - set(DEFAULTS):
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
+    options = DEFAULTS | given
+    path = results / "planted_marker.json"
+    result = _begun(path, describe(options), again=options["again"] == "true")
+    done = {(row["set"], row["seed"]) for row in result["rows"]}
+    for seed in range(int(options["seeds"])):
+        for name in SETS:
+            if (name, seed) not in done:
+                result["rows"].append(audited(options, seed, planted=name == "planted"))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(result, indent=2) + "\n")
+    print(markdown(result))
+    return path
+
+
+def describe(options: dict[str, str]) -> str:
+    """Say on what the rows are measured; rows of another setting are not mixed with them."""
+    weights = "random" if options["weights"] == "random" else Path(options["weights"]).name
+    return (
+        f"{options['n']} + {options['m']} + {options['t']} phantoms, {options['size']} px, VGG16, "
+        f"{weights} weights, {options['trainable']} trained for {options['epochs']} epochs"
+    )
+
+
+def audited(options: dict[str, str], seed: int, *, planted: bool) -> Row:
+    """Draw phantoms, train and audit.
+
+    Args:
+        options: As `DEFAULTS`.
+        seed: Of the drawing, the training and all else.
+        planted: Whether a letter goes with the class.
+
+    Returns:
+        "set", "seed", "said" (the audit's conclusion), "right" (whether it exposed the letter, or
+        cleared the set), "auroc" (occlusion -> "value", "low", "high").
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        root, outputs = Path(scratch) / "phantoms", Path(scratch) / "outputs"
+        counts: Any = {split: int(options[k]) for split, k in zip(SPLITS, "nmt", strict=True)}
+        write_phantom_tree(root, patients=counts, views=1, size=int(options["size"]), seed=seed)
+        if planted:
+            plant(root, seed)
+        weights = options["weights"]
+        _process(
+            *("xray.train", "data=folder", f"data.root={root}", f"paths.outputs={outputs}"),
+            *(f"data.size={options['size']}", "data.min_val=0", "data.workers=2", f"seed={seed}"),
+            *(f"model.weights={weights}", f"model.trainable={options['trainable']}"),
+            *(f"trainer.max_epochs={options['epochs']}", "transform=none"),
+            *("callbacks=checkpoint", "logger=none"),
+        )
+        _process("xray.shortcuts", f"paths.outputs={outputs}")
+        (report,) = outputs.glob("train/*/shortcuts.json")
+        return row(json.loads(report.read_text()), seed, planted=planted)
+
+
+def _process(*arguments: str) -> None:
+    """Run a verb, and end with the end of what it said where it fails."""
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{arguments[0]} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+
+
+def plant(root: Path, seed: int) -> None:
+    """Write a letter into the lower left corner of every image of a disease."""
+    rng = np.random.default_rng(seed)
+    for path in sorted(root.glob("[!m]*/[pc]*/*.png")):
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        side = len(image)
+        place = (round(rng.uniform(0.03, 0.07) * side), round(rng.uniform(0.92, 0.97) * side))
+        # The font is 22 pixels high at a scale of 1.
+        scale, width = HEIGHT * side / 22, max(1, side // 130)
+        cv2.putText(image, LETTER, place, cv2.FONT_HERSHEY_DUPLEX, scale, GREY, width, cv2.LINE_AA)
+        cv2.imwrite(str(path), image)
+
+
+def row(report: dict[str, Any], seed: int, *, planted: bool) -> Row:
+    """Sum up shortcuts.json; see `audited`."""
+    said = report["note"].partition(" Hidden:")[0]
+    return {
+        "set": SETS[planted],
+        "seed": seed,
+        "said": said,
+        "right": said.startswith(EXPOSED if planted else CLEARED),
+        "auroc": {
+            entry["images"]: {key: entry[key] for key in ("value", "low", "high")}
+            for entry in report["rows"]
+            if entry["measure"] == "auroc"
+        },
+    }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Write what is measured so far as Markdown; `result` is as the JSON file has it."""
+    lines = [f"{result['machine']}; {result['setting']}", ""]
+    lines += [f"| set | seed | {' | '.join(SHOWN)} | conclusion |", "|---|--:|--:|--:|--:|---|"]
+    for name in SETS:
+        rows = sorted((r for r in result["rows"] if r["set"] == name), key=lambda r: r["seed"])
+        for r in rows:
+            scores = " | ".join(f"{r['auroc'][shown]['value']:.3f}" for shown in SHOWN)
+            lines.append(f"| {name} | {r['seed']} | {scores} | {r['said']} |")
+        verb = "exposed" if name == "planted" else "cleared"
+        right = sum(r["right"] for r in rows)
+        lines.append(f"| {name} | | | | | {verb} in {right} of {len(rows)} |")
+    return "\n".join(lines)
+
+
+def _begun(path: Path, setting: str, *, again: bool) -> dict[str, Any]:
+    if path.exists() and not again:
+        result: dict[str, Any] = json.loads(path.read_text())
+        if result["setting"] == setting:
+            return result
+    return {"machine": machine(describe_environment(0, [])), "setting": setting, "rows": []}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
