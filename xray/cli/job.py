@@ -75,7 +75,7 @@ def guarded(
 
 def _note(message: str) -> None:
     """Leave the message in the job's directory, or take away an earlier one."""
-    from xray.results.sweep import ERROR_FILE
+    from xray.results.store import ERROR_FILE
 
     settings = HydraConfig.get()
     if settings.output_subdir is None:

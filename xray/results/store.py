@@ -15,6 +15,8 @@ from xray.results.environment import describe_environment
 CONFIG = Path(".hydra") / "config.yaml"
 BEST = Path("checkpoints") / "best.ckpt"
 METRICS = Path("metrics.json")
+ERROR_FILE = "error.txt"
+"""What stopped a job, in its directory."""
 
 
 def read_json(path: Path) -> Any:

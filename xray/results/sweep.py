@@ -14,10 +14,8 @@ from rich.console import Console
 
 from xray.errors import RunError
 from xray.integrity.verdict import LEAKING
+from xray.results.store import ERROR_FILE
 from xray.results.table import SweepRow, sweep_table
-
-ERROR_FILE = "error.txt"
-"""What stopped a job, in its directory."""
 
 REPORT = "report.html"
 FEWEST_COMPARED = 2
