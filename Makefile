@@ -32,7 +32,7 @@ test: setup ## Lint, types, import contract, then all tests with coverage
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
 
 gradcam: setup ## Overlays of the newest run's test images, COVID-positive first
 	$(BIN)/python -m xray.gradcam $(ARGS)
