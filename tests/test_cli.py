@@ -7,7 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,41 +38,51 @@ class Outcome:
 Verb = Callable[..., Outcome]
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@contextmanager
+def standing_in(place: Path) -> Iterator[None]:
     """A place for outputs; Hydra's logging is undone afterwards."""
-    monkeypatch.setenv("XRAY_ROOT", str(tmp_path))
-    monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
-    monkeypatch.chdir(tmp_path)
     logger = logging.getLogger()
     handlers, level = list(logger.handlers), logger.level
-    yield tmp_path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XRAY_ROOT", str(place))
+        patch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
+        patch.chdir(place)
+        # Under a debugger, which a tracer is to it, Hydra raises all errors.
+        patch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
+        yield
     for handler in set(logger.handlers) - set(handlers):
         handler.close()
     logger.handlers[:] = handlers
     logger.setLevel(level)
 
 
-@pytest.fixture
-def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verb:
-    """Launch a verb in this process, as if nothing traced it: under a debugger Hydra raises "
-    "all errors."""
-    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
-
-    def launched(
-        *argv: str, task: Callable[[DictConfig], Any] = work, verb: str = "train"
-    ) -> Outcome:
-        monkeypatch.setattr(sys, "argv", [f"{verb}.py", *argv])
+def launched(argv: Sequence[str], task: Callable[[DictConfig], Any], verb: str = "train") -> int:
+    """Launch a verb in this process; returns its exit status."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"{verb}.py", *argv])
         status = 0
         try:
             launch(verb, task)
         except SystemExit as error:
             status = int(error.code or 0)
         assert sys.argv == [f"{verb}.py", *argv]
+    return status
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    with standing_in(tmp_path):
+        yield tmp_path
+
+
+@pytest.fixture
+def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Verb:
+    def told(*argv: str, task: Callable[[DictConfig], Any] = work, verb: str = "train") -> Outcome:
+        status = launched(argv, task, verb)
         captured = capsys.readouterr()
         return Outcome(status, captured.out, captured.err)
 
-    return launched
+    return told
 
 
 def work(cfg: DictConfig) -> float:
@@ -184,9 +195,8 @@ def test_an_interrupt_ends_with_130(run: Verb) -> None:
 MODELS = "convnext_tiny, densenet121, efficientnet_b0, resnet50, vgg16, vgg16_bn"
 POSITIVE = "optim.lr is 'abc', but must be a number greater than 0"
 DDP = (
-    "trainer.strategy is 'ddp', but each of its processes would start the sweep anew. Pass "
-    "trainer.strategy=ddp_spawn, or give each job one GPU (trainer.gpus=1 trainer.strategy=auto), "
-    "or start the runs one by one"
+    "trainer.strategy is 'ddp', but each of its processes would start the sweep anew. Give "
+    "each job one GPU (trainer.gpus=1 trainer.strategy=auto), or start the runs one by one"
 )
 
 
@@ -449,6 +459,20 @@ def test_a_resumed_run_keeps_its_options(run: Verb, finished: Path) -> None:
     )
 
 
+def test_the_further_processes_of_a_resumed_run_start(
+    run: Verb, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What Lightning adds to the command line.
+    added = [f'hydra.run.dir="{finished}"', "hydra.job.name=train_ddp_process_1"]
+    typed = [f"resume={finished}", *added, "hydra.output_subdir=null"]
+    assert "'hydra.run.dir=" in run(*typed, task=never).err
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    seen: list[Path] = []
+    outcome = run(*typed, task=lambda cfg: seen.append(Path(cfg.paths.run)))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert seen == [finished]
+
+
 def test_a_resumed_run_is_checked(run: Verb, finished: Path) -> None:
     said = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
     assert run(f"resume={finished}", "optim.lrr=1", task=never).err == said
@@ -468,8 +492,8 @@ def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
 # --- resuming a sweep
 
 
-@pytest.fixture
-def cut(run: Verb, root: Path) -> Path:
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of four jobs: the first is done, the second failed, the third was killed."""
 
     def killed(cfg: DictConfig) -> float:
@@ -480,7 +504,20 @@ def cut(run: Verb, root: Path) -> Path:
             raise KeyboardInterrupt
         return work(cfg)
 
-    assert run("-m", "seed=0,1", "optim.lr=0.125,0.25", "tag=a", task=killed).status == 130
+    place = tmp_path_factory.mktemp("cut_off")
+    with standing_in(place):
+        assert launched(["-m", "seed=0,1", "optim.lr=0.125,0.25", "tag=a"], killed) == 130
+    return place
+
+
+@pytest.fixture
+def cut(run: Verb, cut_off: Path, root: Path) -> Path:
+    """That sweep, as if it had been made in the outputs of this test."""
+
+    def moved(source: str, target: str) -> None:
+        Path(target).write_text(Path(source).read_text().replace(str(cut_off), str(root)))
+
+    shutil.copytree(cut_off / "outputs", root / "outputs", copy_function=moved)
     return only(root / "outputs" / "multirun")
 
 

@@ -31,31 +31,34 @@ def train(cfg: "DictConfig") -> float:
     data = build.build_data(cfg)
     data.prepare_data()
     description = data.describe()
+    compute = build.build_compute(cfg, cfg.trainer.gpus, run=run, memory=Path(cfg.paths.cache))
+    trainer, collector = build.build_trainer(cfg, compute)
+    # The further processes of a distributed run write nothing.
+    first = trainer.is_global_zero
     if last:
         build.check_data(run, description)
-    else:
+    elif first:
         store.write_environment(run, cfg.seed)
         store.write_json(run / "data.json", description)
         write_findings(run / "audit" / "findings.csv", data.certificate().findings)
     model = build.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
-    compute = build.build_compute(cfg, cfg.trainer.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
-    store.note_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
-    trainer, collector = build.build_trainer(cfg, compute)
+    if first:
+        store.note_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
     build.pace_workers(data, model, trainer)
-    if trainer.is_global_zero:
+    if first:
         console.print(data_table(description), model_table(model, cfg.data.size))
     splits = SPLITS if cfg.test else SPLITS[:2]
     build.build_cache(cfg, trainer).attach(model, data, splits)
     build.build_pixels(cfg).attach(data, splits)
     best, score = fit(trainer, model, data, run, last)
     if cfg.test:
-        predictions = testing.test_best(trainer, model, data, collector, best)
-        if trainer.is_global_zero:
-            # Runs of before there was a choice go on with 0.5.
-            rule = parse_rule(str(cfg.get("threshold", 0.5)))
+        # Runs of before there was a choice go on with 0.5.
+        rule = parse_rule(str(cfg.get("threshold", 0.5)))
+        predictions = testing.test_best(trainer, model, data, collector, best, rule=rule)
+        if first:
             testing.write_results(run, predictions, console, rule=rule)
-    if trainer.is_global_zero:
+    if first:
         # Templates and pictures, which training does without.
         from xray.results.report import write_report
 

@@ -162,8 +162,7 @@ def _spawns(job: DictConfig | None) -> list[str]:
         return []
     return [
         f"trainer.strategy is '{strategy}', but each of its processes would start the sweep anew. "
-        "Pass trainer.strategy=ddp_spawn, or give each job one GPU (trainer.gpus=1 "
-        "trainer.strategy=auto), or start the runs one by one"
+        "Give each job one GPU (trainer.gpus=1 trainer.strategy=auto), or start the runs one by one"
     ]
 
 

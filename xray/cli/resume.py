@@ -1,5 +1,6 @@
 """`resume=<run directory>`: the command line that goes on with a run, on its own configuration."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def resolve_resume(command: Command) -> Command:
             "groups; single values may change (trainer.max_epochs=20). Leave it out, or start "
             "a new run"
         )
-    fixed = [text for text in command.overrides if not _key(text).startswith(CHANGEABLE)]
+    # Lightning starts the further processes of a distributed run with keys of Hydra's own.
+    changeable = (*CHANGEABLE, "hydra.") if "LOCAL_RANK" in os.environ else CHANGEABLE
+    fixed = [text for text in command.overrides if not _key(text).startswith(changeable)]
     if fixed:
         raise ConfigError(
             f"'{fixed[0]}' cannot change in a resumed run, whose network, data and seed are "

@@ -44,9 +44,7 @@ Precision = Literal[
 Strategy = Literal[
     "auto",
     "ddp",
-    "ddp_spawn",
     "ddp_find_unused_parameters_true",
-    "ddp_spawn_find_unused_parameters_true",
 ]
 BatchLimit = Annotated[
     Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=1)] | None,

@@ -36,8 +36,10 @@ def fit(
         TrainingError: When no epoch was completed with a score.
         SystemExit: On SIGTERM (status 143) and SIGINT (130); the message says how to go on.
     """
-    if last:
-        drop_rows_after(run / "metrics.csv", torch.load(last, weights_only=True)["global_step"])
+    if last and trainer.is_global_zero:
+        # A checkpoint of a GPU is read where there is none, too.
+        saved = torch.load(last, map_location="cpu", weights_only=True)
+        drop_rows_after(run / "metrics.csv", saved["global_step"])
     model.train()
     try:
         trainer.fit(model, datamodule=data, ckpt_path=last, weights_only=True)

@@ -9,6 +9,8 @@ from lightning_fabric.loggers.csv_logs import _ExperimentWriter
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers.csv_logs import CSVLogger, ExperimentWriter
 
+from xray.atomic import replacing
+
 
 class _AppendingWriter(ExperimentWriter):
     """Goes on with a file that is there, instead of deleting it."""
@@ -54,7 +56,7 @@ def drop_rows_after(path: Path, step: int) -> None:
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         fields, rows = list(reader.fieldnames or []), list(reader)
-    with path.open("w", newline="") as file:
+    with replacing(path) as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, fields)
         writer.writeheader()
         writer.writerows(row for row in rows if int(row["step"]) < step)
