@@ -138,3 +138,40 @@ def test_nothing_left_to_train_on_is_an_error(make_tree, transforms):
     shutil.copytree(root / "test/Covid", root / "train/PNEUMONIA")
     with pytest.raises(DataError, match=r"All 4 training images of class 'pneumonia' overlap"):
         module(root, transforms).setup()
+
+
+def test_a_given_val_is_cleared_of_what_is_carved_for_the_test(make_tree, transforms):
+    root = make_tree({"train/NORMAL": 24, "train/Covid": 24})
+    # Half of the 12 patients of each class are in val, too.
+    for i in range(6):
+        for place, folder in enumerate(("NORMAL", "Covid")):
+            path = root / "val" / folder / f"patient{place:02d}{i:02d}_09.png"
+            write_image(path, level=90 + 60 * place, seed=1000 + 2 * i + place)
+    data = module(root, transforms, min_val=0, test_fraction=0.5)
+    certificate = data.certificate()
+    assert certificate.verdict == "clean"
+    # Of these 12, some are carved for the test, and leave val; the others leave train, both images.
+    train, val = certificate.dropped["train"], certificate.dropped["val"]
+    assert train / 2 + val == 12
+    assert min(train, val) > 0
+    assert len(data.dataset("test")) == 24
+
+
+def test_a_val_of_which_too_little_is_left_joins_train(make_tree, transforms, caplog):
+    caplog.set_level("INFO")
+    root = make_tree({**TREE, "val/NORMAL": 4, "val/Covid": 4})
+    for folder in ("NORMAL", "Covid"):
+        shutil.copytree(root / "test" / folder, root / "val" / folder, dirs_exist_ok=True)
+    data = module(root, transforms, min_val=9)
+    data.setup()
+    assert "val/ has 8 usable images, fewer than data.min_val" in caplog.text
+    assert data.certificate().verdict == "clean"
+    assert data.certificate().dropped == {"train": 8, "val": 0}
+    assert len(module(root, transforms, min_val=8).dataset("val")) == 8
+
+
+def test_a_val_that_is_the_test_again_is_an_error(make_tree, transforms):
+    root = make_tree(TREE)
+    shutil.copytree(root / "test", root / "val")
+    with pytest.raises(DataError, match=r"All 8 images of val/ overlap with the test images"):
+        module(root, transforms, min_val=0).setup()

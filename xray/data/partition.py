@@ -25,9 +25,10 @@ class Rules:
     """How a dataset is split.
 
     Attributes:
-        val_fraction: Share of the training images that is carved for validation.
-        test_fraction: Share of all images that is carved for the test.
-        min_val: A val/ folder smaller than this joins train.
+        val_fraction: Share of the training images that is carved for validation, 0.5 at most; the
+            nearest of 1/2, 1/3, 1/4 ... is taken.
+        test_fraction: Share of all images that is carved for the test, in the same way.
+        min_val: A val/ folder of which fewer images than this can be used joins train.
         folds: Cut into so many folds, in place of a share, what is carved first: the test images
             where there is no test/, else the validation images (val/ then joins train).
         fold: Which fold is carved, from 0.
@@ -74,7 +75,7 @@ def partition(
     kept = [i for i in range(len(collection.samples)) if i not in bad]
     used, screened = collection.only(kept), screening.only(kept)
     clusters = screened.clusters([sample.owner for sample in used.samples])
-    used = _join_val(used, rules)
+    used = _join_val(used, clusters, rules)
     if rules.leaks == "error":
         check_leaks(Placed(used.samples, used.splits, used.root, classes), screened)
     splits = _assign(used, clusters, rules, classes)
@@ -108,15 +109,17 @@ def _bad_files(screening: Screening, images: int) -> str:
     )
 
 
-def _join_val(collection: Collection, rules: Rules) -> Collection:
+def _join_val(collection: Collection, clusters: NDArray[np.int64], rules: Rules) -> Collection:
     """Put validation images into train, where val/ is too small or folds are cut there."""
     if "val" not in collection.given:
         return collection
-    count = len(collection.positions("val"))
+    mine = clusters[collection.positions("val")]
+    overlaps = np.isin(mine, clusters[collection.positions("test")]) & (rules.leaks == "drop")
+    count = int(np.sum(~overlaps))
     if rules.folds and "test" in collection.given:
         log.info("val/ joins train, of which data.folds are cut")
     elif count < rules.min_val:
-        log.info("val/ has %d images, fewer than data.min_val: it joins train", count)
+        log.info("val/ has %d usable images, fewer than data.min_val: it joins train", count)
     else:
         return collection
     return collection.joining("val")
@@ -127,45 +130,47 @@ def _assign(
 ) -> list[Split | None]:
     """Give each image its split; None: it is left out."""
     splits: list[Split | None] = list(collection.splits)
-    if rules.leaks == "drop":
-        _leave_out(splits, clusters, "test", ("train", "val"))
-        _check_left(collection, splits, classes)
-    first = True
-    fractions: tuple[tuple[Split, float], ...] = (
-        ("test", rules.test_fraction),
-        ("val", rules.val_fraction),
+    folds = rules.folds
+    steps: tuple[tuple[Split, float, tuple[Split, ...]], ...] = (
+        ("test", rules.test_fraction, ("train", "val")),
+        ("val", rules.val_fraction, ("train",)),
     )
-    for split, fraction in fractions:
-        if split in collection.given:
-            continue
-        pool = [i for i, name in enumerate(splits) if name == "train"]
-        folds = rules.folds if first else None
-        _, carved = carve(
-            [collection.samples[i] for i in pool],
-            [int(clusters[i]) for i in pool],
-            folds or max(2, round(1 / fraction)),
-            fold=rules.fold if folds else None,
-            classes=classes,
-            seed=rules.split_seed,
-            name=split,
-        )
-        for i in carved:
-            splits[pool[i]] = split
-        first = False
-    if rules.leaks == "drop":
-        _leave_out(splits, clusters, "val", ("train",))
+    for split, fraction, others in steps:
+        if split not in collection.given:
+            pool = [i for i, name in enumerate(splits) if name == "train"]
+            _, carved = carve(
+                [collection.samples[i] for i in pool],
+                [int(clusters[i]) for i in pool],
+                folds or max(2, round(1 / fraction)),
+                fold=rules.fold if folds else None,
+                classes=classes,
+                seed=rules.split_seed,
+                name=split,
+            )
+            for i in carved:
+                splits[pool[i]] = split
+            folds = None
+        if rules.leaks == "drop":
+            _leave_out(splits, clusters, split, others)
+            _check_left(collection, splits, classes, split)
     return splits
 
 
 def _check_left(
-    collection: Collection, splits: Sequence[Split | None], classes: Sequence[str]
+    collection: Collection, splits: Sequence[Split | None], classes: Sequence[str], whole: Split
 ) -> None:
-    """Make sure that no class is left out of training as a whole."""
-    for target, name in enumerate(classes):
-        mine = [i for i in collection.positions("train") if collection.samples[i].target == target]
-        if mine and all(splits[i] is None for i in mine):
+    """Make sure that no class is left out of training as a whole, nor all of validation."""
+    groups = {
+        f"training images of class '{name}'": [
+            i for i in collection.positions("train") if collection.samples[i].target == target
+        ]
+        for target, name in enumerate(classes)
+    }
+    groups["images of val/"] = collection.positions("val")
+    for name, mine in groups.items():
+        if len(mine) and all(splits[i] is None for i in mine):
             raise DataError(
-                f"All {len(mine)} training images of class '{name}' overlap with the test images: "
+                f"All {len(mine)} {name} overlap with the {whole} images: "
                 "their patients or exposures are there, too. Check data.patient_pattern, look at "
                 "python -m xray.audit, or pass data.leaks=keep to train on them all the same."
             )

@@ -77,7 +77,7 @@ NonNegative = Annotated[FiniteFloat, Field(ge=0), wants("a number, 0 or greater"
 Number = Annotated[FiniteFloat, wants("a number")]
 Rate = Annotated[FiniteFloat, Field(ge=0, lt=1), wants("a number from 0 to below 1")]
 Fraction = Annotated[
-    FiniteFloat, Field(gt=0, lt=1), wants("a number between 0 and 1, both excluded")
+    FiniteFloat, Field(gt=0, le=0.5), wants("a number greater than 0, 0.5 or less")
 ]
 Count = Annotated[int, Field(ge=1), wants("a whole number, 1 or greater")]
 Natural = Annotated[int, Field(ge=0), wants("a whole number, 0 or greater")]
