@@ -30,6 +30,15 @@ def test_an_argument_that_albumentations_only_warns_of_is_an_error():
         build.build_data(config(wrong))
 
 
+def test_a_head_that_normalises_batches_needs_two_images(make_tree):
+    root = make_tree(
+        {f"{split}/{name}": 4 for split in ("train", "test") for name in ("normal", "covid")}
+    )
+    cfg = config(f"data.root={root}", "data.batch_size=1", "data.min_val=0", "model.weights=random")
+    with pytest.raises(ConfigError, match=r"batch_size is 1, but model\.head\.norm=auto is batch"):
+        build.build_model(cfg, build.build_data(cfg))
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path):
     path = tmp_path / "best.ckpt"
     path.write_bytes(b"half")

@@ -66,7 +66,11 @@ def build_data(cfg: DictConfig) -> XrayDataModule:
 
 
 def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
-    """Build the classifier for the classes of `data`, on the weights that `cfg` names."""
+    """Build the classifier for the classes of `data`, on the weights that `cfg` names.
+
+    Raises:
+        ConfigError: When batches hold one image, and the head that these weights ask for needs two.
+    """
     model: XrayClassifier = instantiate(
         cfg.model,
         classes=list(data.classes),
@@ -75,6 +79,13 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
         seed=cfg.seed,
         _convert_="all",
     )
+    norm = model.hparams["head"]["norm"]
+    if data.batch_size == 1 and norm == "batch":
+        raise ConfigError(
+            f"data.batch_size is 1, but model.head.norm={cfg.model.head.norm} is batch "
+            "normalisation for these weights, which needs two images or more; raise it, or pass "
+            "model.head.norm=layer"
+        )
     return model
 
 

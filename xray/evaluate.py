@@ -26,33 +26,38 @@ def evaluate(cfg: "DictConfig") -> None:
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = build.restore(run)
+    compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
+    compute.apply(model)
+    trainer, collector = build.build_tester(cfg.gpus, compute)
+    build.pace_workers(data, model, trainer)
     own = run_cfg.get("threshold", 0.5)
     rule = parse_rule(str(own if cfg.threshold is None else cfg.threshold))
     check_rule(rule, model.classes)
-    val = None if cfg.split == "val" else testing.read_val(run, rule)
+    if cfg.prior == "em":
+        testing.check_prior(rule)
+    # The run's own validation images are what is predicted; another folder's are not.
+    own_val = cfg.split == "val" and not cfg.root and cfg.prior is None
+    val = None if own_val else testing.read_val(run, rule)
     if cfg.root:
         root = Path(cfg.root).resolve()
         dataset, verdict = data.external(root, cfg.split), "another dataset"
         # Two folders of one name are two results.
-        folder = run / "external" / f"{root.name}_{sha256(str(root).encode()).hexdigest()[:6]}"
+        place = sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:6]
+        folder = run / "external" / f"{root.name}_{place}"
     else:
         data.prepare_data()
         build.check_data(run, data.describe())
         build.build_pixels(run_cfg).attach(data, [cfg.split])
         dataset, folder = data.dataset(cfg.split), run
         verdict = data.certificate().verdict
-    compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
-    compute.apply(model)
-    trainer, collector = build.build_tester(cfg.gpus, compute)
-    build.pace_workers(data, model, trainer)
     data.batch_size = cfg.batch_size
     trainer.test(model, dataloaders=data.loader(dataset), verbose=False)
     predicted, console = collector.predictions(dataset.samples, model.classes, verdict), Console()
     if cfg.prior == "em":
-        predicted = testing.correct_prior(predicted, rule, val, console)
+        predicted = testing.correct_prior(predicted, val, console)
         # The thresholds of validation images are for another prior; the run's own results stay.
         name = folder.name if cfg.root else cfg.split
-        val, folder = None, run / "external" / f"{name}_prior_em"
+        val, folder = None, run / "external" / f"{name}{store.PRIOR_CORRECTED}"
     testing.write_results(folder, {cfg.split: predicted}, console, rule=rule, val=val)
 
 

@@ -27,30 +27,32 @@ def shortcuts(cfg: "DictConfig") -> None:
     run_cfg, data, model = build.restore(run)
     rule = parse_rule(str(run_cfg.get("threshold", 0.5)))
     val = testing.read_val(run, rule)
+    compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
+    compute.apply(model)
+    trainer, collector = build.build_tester(cfg.gpus, compute)
+    build.pace_workers(data, model, trainer)
     data.prepare_data()
     build.check_data(run, data.describe())
     build.build_pixels(run_cfg).attach(data, [cfg.split])
     dataset = data.dataset(cfg.split)
-    masked = all(read_mask(s, dataset.root, "lung") is not None for s in dataset.samples)
+    n = len(dataset.samples)
+    found = sum(read_mask(s, dataset.root, "lung") is not None for s in dataset.samples)
+    masked = found == n
     occluded = {
         name: OccludedDataset(dataset, occlude, masked=masked)
         for name, occlude in OCCLUSIONS.items()
         # Of a box it would be the same in every image.
         if masked or name != "silhouette"
     }
-    compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
-    compute.apply(model)
-    trainer, collector = build.build_tester(cfg.gpus, compute)
-    build.pace_workers(data, model, trainer)
     data.batch_size = cfg.batch_size
     predictions = {}
     for name, images in {AS_IS: dataset, **occluded}.items():
         trainer.test(model, dataloaders=data.loader(images), verbose=False)
-        found = collector.predictions(dataset.samples, model.classes)
-        predictions[name] = decide(found, rule, val)
+        predicted = collector.predictions(dataset.samples, model.classes)
+        predictions[name] = decide(predicted, rule, val)
     rows = shortcut_rows(predictions)
-    lungs = "masks beside the images" if masked else f"no masks: a plain box {BOX}"
-    fill = "Hidden: filled with the mean grey of what stays visible, which tells nothing of it"
+    lungs = "masks beside the images" if masked else f"masks of {found} of {n} images: a box {BOX}"
+    fill = "Hidden: filled with the mean grey of what stays visible; the shape of it is still seen"
     console, said = Console(), conclude(rows)
     note = f"{said} {fill}. Lungs: {lungs}. 95 % intervals: bootstrap over patients."
     write_rows(run / "shortcuts.json", f"Shortcuts, {cfg.split}", note, rows, console)

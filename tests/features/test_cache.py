@@ -2,6 +2,7 @@ import errno
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,17 @@ def test_other_weights_below_the_cut_are_another_entry(tmp_path, make_tree, tran
         # block1 is below the cut, block2 is not.
         cache(tmp_path / "cache").attach(model, build(root, transforms), ["val"])
     assert len(arrays(tmp_path / "cache")) == 2
+
+
+def test_what_is_computed_in_another_precision_is_another_entry(tmp_path, model, data):
+    # The last block of a ConvNeXt gives float32 whatever it computed in.
+    to_cut = model.to_cut
+    model.to_cut = lambda image: to_cut(image).float()
+    cache(tmp_path, views=1).attach(model, data, ("val",))
+    data.features.clear()
+    autocast = partial(torch.autocast, "cpu", torch.bfloat16)
+    cache(tmp_path, views=1, context=autocast).attach(model, data, ("val",))
+    assert len(arrays(tmp_path)) == 2
 
 
 def test_one_view_of_another_seed_is_another_draw(tmp_path, model, make_tree, transforms):

@@ -85,3 +85,12 @@ def test_a_damaged_or_unwritable_store_costs_time_only(tmp_path, caplog):
     assert index_files(paths, paths[0] / "prints.npz").usable().tolist() == [0]
     assert "cannot be written" in caplog.text
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    paths = [write_image(tmp_path / "a.png"), write_image(tmp_path / name, seed=1)]
+    store = tmp_path / "prints.npz"
+    first = index_files(paths, store)
+    assert first.usable().tolist() == [0, 1]
+    assert index_files(paths, store).digest == first.digest

@@ -112,11 +112,21 @@ def test_the_data_ask_once_and_only_where_nothing_was_given(make_tree, transform
     data = XrayDataModule(root, {"a": [], "b": []}, transforms, **settings)
     data.choose_workers = lambda dataset: asked.append(len(dataset)) or 0
     assert [data.loader("val").num_workers, data.loader("test").num_workers] == [0, 0]
+    # Of the split that is loaded first.
     assert asked == [8]
     given = XrayDataModule(root, {"a": [], "b": []}, transforms, workers=2, **settings)
     given.choose_workers = data.choose_workers
-    assert given.workers == 2
+    assert given.workers(given.dataset("train")) == 2
     assert asked == [8]
+
+
+def test_another_folder_is_asked_for_where_the_training_images_are_gone(make_tree, transforms):
+    root = make_tree({"a": 4, "b": 6})
+    asked = []
+    data = XrayDataModule(root / "gone", {"a": [], "b": []}, transforms, size=32)
+    data.choose_workers = lambda dataset: asked.append(len(dataset)) or 0
+    assert data.loader(data.external(root)).num_workers == 0
+    assert asked == [10]
 
 
 def test_without_a_network_it_is_one_a_core_four_at_most(make_tree, transforms, monkeypatch):
@@ -124,7 +134,7 @@ def test_without_a_network_it_is_one_a_core_four_at_most(make_tree, transforms, 
     for cores, expected in ((2, 2), (64, 4)):
         monkeypatch.setattr(datamodule, "core_count", lambda cores=cores: cores)
         data = XrayDataModule(root, {"a": [], "b": []}, transforms, size=32, min_val=0)
-        assert data.workers == expected
+        assert data.workers(data.dataset("val")) == expected
 
 
 def test_a_run_paces_its_data_by_its_trainer(make_tree, transforms):

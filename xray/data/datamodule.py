@@ -85,6 +85,7 @@ class XrayDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.choose_workers: Callable[[SplitDataset], int] = _one_a_core
         self._workers = workers
+        self._chosen: dict[bool, int] = {}
         self.patient = compile_patient_pattern(patient_pattern)
         self.balance = balance
         self.audit = audit
@@ -95,12 +96,17 @@ class XrayDataModule(pl.LightningDataModule):
         self._splits: dict[Split, SplitDataset] = {}
         self._certificate: Certificate | None = None
 
-    @cached_property
-    def workers(self) -> int:
-        """Loader processes, as they were given or chosen."""
-        if self._workers == "auto":
-            return self.choose_workers(self.dataset("train"))
-        return self._workers
+    def workers(self, dataset: SplitDataset) -> int:
+        """Give the number of processes that read a dataset, as it was given or chosen.
+
+        It is chosen once for datasets that are decoded, and once for those that are kept decoded.
+        """
+        if self._workers != "auto":
+            return self._workers
+        kept = dataset.stored is not None
+        if kept not in self._chosen:
+            self._chosen[kept] = self.choose_workers(dataset)
+        return self._chosen[kept]
 
     def setup(self, stage: str | None = None) -> None:
         """Find the images, audit and split them, once.
@@ -196,7 +202,7 @@ class XrayDataModule(pl.LightningDataModule):
         """Load a split, or a dataset of `external`, in order unless `kwargs` say otherwise."""
         cached = self.features.get(source) if isinstance(source, str) else None
         dataset = self.dataset(source) if isinstance(source, str) else source
-        workers = 0 if cached else self.workers
+        workers = 0 if cached else self.workers(dataset)
         return DataLoader(
             cached or dataset,
             batch_size=self.batch_size,

@@ -100,7 +100,7 @@ class FeatureCache:
                 plan=plan,
                 model=model,
                 dataset=dataset,
-                workers=data.workers,
+                workers=partial(data.workers, dataset),
                 context=self.context,
             )
             array = ready(self.folder, plan, compute, "frozen prefix")

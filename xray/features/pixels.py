@@ -5,7 +5,7 @@ epoch: it is done once, into a memory map of bytes.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -112,7 +112,8 @@ class PixelCache:
         held = CacheFolder(self.folder, self.max_gb).reserve(sizes)
         for plan in plans:
             dataset = data.dataset(plan.split)
-            compute = partial(decode, dataset=dataset, begin=begin, workers=data.workers)
+            workers = partial(data.workers, dataset)
+            compute = partial(decode, dataset=dataset, begin=begin, workers=workers)
             array = ready(self.folder, plan, compute, "decoding")
             path = Entry(self.folder, plan.name).array
             dataset.store(PixelMap(path, array, held[plan.name]), steps)
@@ -138,7 +139,11 @@ def make_plan(split: Split, dataset: SplitDataset, begin: SeededTransform) -> Pl
 
 
 def decode(
-    spans: list[tuple[int, int]], *, dataset: SplitDataset, begin: SeededTransform, workers: int
+    spans: list[tuple[int, int]],
+    *,
+    dataset: SplitDataset,
+    begin: SeededTransform,
+    workers: Callable[[], int],
 ) -> Iterator[Tensor]:
     """Read rows of images, and begin to transform them.
 
@@ -146,14 +151,14 @@ def decode(
         spans: See `xray.features.fill.Compute`.
         dataset: The images.
         begin: What is done to each.
-        workers: Loader processes.
+        workers: Tells how many processes read.
 
     Yields:
         (rows, size, size) uint8.
     """
     keys = [list(range(first, last)) for first, last in spans]
     decoded = _Decoded(dataset, begin)
-    yield from DataLoader(decoded, batch_sampler=keys, num_workers=min(workers, len(keys)))
+    yield from DataLoader(decoded, batch_sampler=keys, num_workers=min(workers(), len(keys)))
 
 
 class _Decoded(Dataset[Tensor]):

@@ -79,6 +79,9 @@ def make_plans(
         probe = torch.zeros(1, 1, size, size, dtype=torch.uint8, device=device)
         maps = model.to_cut(probe)
         pooled = pools(model, maps)
+        autocast = torch.is_autocast_enabled(device.type)
+        # Not told by the maps: a block may end in float32 whatever it computed in.
+        computed = torch.get_autocast_dtype(device.type) if autocast else torch.float32
         one = activations(maps, pooled=pooled)
     row = one.shape[1:] if pooled else (*one.shape[2:], one.shape[1])
     common = {
@@ -87,6 +90,7 @@ def make_plans(
         "cut": model.cut,
         "pooled": pooled,
         "dtype": str(maps.dtype),
+        "computed": str(computed),
         "size": size,
         "device": device.type,
         "versions": package_versions(),

@@ -19,7 +19,7 @@ def run_prefix(
     plan: Plan,
     model: XrayClassifier,
     dataset: SplitDataset,
-    workers: int,
+    workers: Callable[[], int],
     context: Callable[[], AbstractContextManager[object]],
 ) -> Iterator[Tensor]:
     """Compute what is cached of rows of images.
@@ -29,13 +29,13 @@ def run_prefix(
         plan: What is cached.
         model: In evaluation mode, on the device that computes.
         dataset: The images.
-        workers: Loader processes.
+        workers: Tells how many processes read.
         context: Makes the autocast context of the run.
 
     Yields:
         (rows, C, h, w), or (rows, 2 C) float32 where they are pooled.
     """
-    for image in _images(dataset, plan, spans, _workers(workers, model.device)):
+    for image in _images(dataset, plan, spans, _workers(workers(), model.device)):
         # Left before each yield: the modes would be those of the caller, too.
         with torch.inference_mode(), context():
             maps = model.to_cut(image.to(model.device, non_blocking=True))

@@ -4,8 +4,9 @@ import json
 import os
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,11 @@ Stored = NDArray[np.generic]
 CHECKED_BYTES = 2 * 2**30
 """A larger entry is checked in blocks spread evenly over it, this much in all: about 2 s."""
 
-_PACKAGES = ("xray", "pillow", "albumentations", "opencv-python-headless", "torch")
+_PACKAGES = (
+    *("xray", "torch", "torchvision", "albumentations", "opencv-python-headless", "pillow"),
+    # Of the extra "dicom".
+    *("pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,12 @@ class Record:
 
 
 def package_versions() -> dict[str, str]:
-    """Give the versions of what turns files into pixels and activations."""
-    return {name: version(name) for name in _PACKAGES}
+    """Give the versions of what turns files into pixels and activations, where it is installed."""
+    found = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def describe(entry: Entry) -> Description:

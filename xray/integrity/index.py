@@ -78,15 +78,18 @@ def index_files(paths: Sequence[Path], store: Path | None = None) -> Index:
             rows[i] = result
     if store and len(new) > len(problems):
         _save(store, paths, keys, rows, set(range(len(paths))) - set(problems))
-    digest = hashlib.sha256(
-        "\n".join(f"{p}:{k}" for p, k in zip(paths, keys, strict=True)).encode()
-    )
-    return Index(paths, rows, problems, digest.hexdigest())
+    listed = "\n".join(f"{p}:{k}" for p, k in zip(paths, keys, strict=True))
+    return Index(paths, rows, problems, _sha256(listed))
 
 
 def store_name(root: Path) -> str:
     """Name the files that keep what is known of a dataset."""
-    return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    return _sha256(str(root.resolve()))[:16]
+
+
+def _sha256(text: str) -> str:
+    # A file name may hold bytes that are no text.
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _key(path: Path) -> str:

@@ -32,7 +32,8 @@ class KeptAudit:
     """
 
     def __init__(self, root: Path, settings: Mapping[str, Any], folder: Path) -> None:
-        name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+        place = str(root.resolve()).encode(errors="surrogateescape")
+        name = hashlib.sha256(place).hexdigest()[:16]
         self.place = folder / f"{name}_report"
         versions = {package: version(package) for package in _PACKAGES}
         self.key = {

@@ -31,7 +31,7 @@ class RunCheckpoint(ModelCheckpoint):
             return keep
         best = self.best_k_models.get(self.kth_best_model_path)
         if best is not None and self._loss is not None and abs(current - best) <= ROUNDING:
-            # Each process has the loss of its own share of the images.
+            # Sums of several processes may differ in their last digits.
             keep = trainer.strategy.reduce_boolean_decision(float(loss) < self._loss)
         if keep:
             self._loss = float(loss)

@@ -88,7 +88,7 @@ def _silence() -> None:
     """Drop messages of Lightning that tell the user nothing about this run."""
     # What is frozen is in evaluation mode on purpose.
     warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
-    # Ours are as many as there are cores, four at most; features need none.
+    # Ours are as many as a measurement finds to be enough; features need none.
     warnings.filterwarnings("ignore", r"The '\w+' does not have many workers")
     # An epoch of few batches is no mistake.
     warnings.filterwarnings("ignore", r"The number of training batches")
