@@ -80,14 +80,15 @@ def test_staged_unfreezing_is_a_function_of_the_epoch():
     assert model.frozen == 5
 
 
-def test_loss_is_weighted_cross_entropy(frozen):
+@pytest.mark.parametrize(("split", "first"), [("train", 3), ("val", 1), ("test", 1)])
+def test_the_training_loss_is_weighted_cross_entropy_and_the_others_are_plain(split, first):
     model = classifier(class_weights=[3.0, 1.0]).eval()
     batch = {"image": IMAGES, "target": torch.tensor([0, 1, 1]), "index": torch.arange(3)}
     model.log = lambda *args, **kwargs: None
     with torch.no_grad():
-        loss, out = model._step(batch, "val")
+        loss, out = model._step(batch, split)
         losses = F.cross_entropy(model(IMAGES), batch["target"], reduction="none")
-    assert torch.isclose(loss, (3 * losses[0] + losses[1] + losses[2]) / 5)
+    assert torch.isclose(loss, (first * losses[0] + losses[1] + losses[2]) / (first + 2))
     assert torch.allclose(out["probabilities"].sum(dim=1), torch.ones(3))
 
 

@@ -19,6 +19,7 @@ from xray.model.metrics import ABSENT, build_metrics, metric_inputs
 from xray.model.normalize import GreyToRGB
 from xray.model.optimizer import build_optimizer, build_schedule
 from xray.model.weights import load_backbone
+from xray.stats.rule import EVEN
 from xray.types import SPLITS, Batch, Split
 
 
@@ -36,7 +37,8 @@ class XrayClassifier(pl.LightningModule):
         optim: See `xray.model.optimizer`.
         trainable: "head", "block5" (and what follows it) ... "block1" or "all".
         unfreeze: {"epoch": e, "trainable": ...}: from that epoch (counted from 0) more is trained.
-        class_weights: Of the cross-entropy, one a class; None weighs all alike.
+        class_weights: Of the training loss's cross-entropy, one a class; None weighs all alike, as
+            the losses of validation and test do.
         mean: Of the input's channels on [0, 1], as the weights expect it.
         std: Likewise.
         weights_source: Where the backbone's weights came from, for the record.
@@ -77,6 +79,8 @@ class XrayClassifier(pl.LightningModule):
         weights = torch.tensor(class_weights) if class_weights is not None else None
         self.register_buffer("class_weights", weights, persistent=False)
         self.metrics = nn.ModuleDict({f"{s}_metrics": build_metrics(len(classes)) for s in SPLITS})
+        self.threshold = EVEN
+        """With two classes, above which probability the second is called; validation tells it."""
         self.frozen = 0
         self.freeze_blocks(self.frozen_at(0))
 
@@ -190,7 +194,9 @@ class XrayClassifier(pl.LightningModule):
     def _step(self, batch: Batch, split: Split) -> tuple[Tensor, dict[str, Tensor]]:
         target = batch["target"]
         logits = self.from_cut(batch["features"]) if "features" in batch else self(batch["image"])
-        loss = F.cross_entropy(logits, target, weight=self.class_weights)  # type: ignore[arg-type]
+        # Weights belong to the whole split: of a batch that holds one class they would cancel.
+        weight = self.class_weights if split == "train" else None
+        loss = F.cross_entropy(logits, target, weight=weight)  # type: ignore[arg-type]
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The {split} loss became {loss.item()} in epoch {self.current_epoch}. Nothing "
