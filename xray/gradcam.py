@@ -20,7 +20,7 @@ def gradcam(cfg: "DictConfig") -> None:
     from xray import build
     from xray.model.randomise import randomised
     from xray.results.rows import write_rows
-    from xray.results.store import find_run
+    from xray.results.store import find_run, threshold_of
     from xray.saliency.choice import choose
     from xray.saliency.gallery import explain, lesion_mask, write_gallery
     from xray.saliency.scorecard import (
@@ -50,6 +50,7 @@ def gradcam(cfg: "DictConfig") -> None:
         target=cfg.target,
         device=device,
         mask=partial(lesion_mask, root=dataset.root),
+        threshold=threshold_of(run),
     )
     folder = write_gallery(run / "gradcam" / cfg.split, drawn, len(chosen))
     Console().print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)

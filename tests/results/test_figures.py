@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -132,6 +134,12 @@ def test_worst_failures_come_first():
     predictions = two_class([0, 0, 0, 1, 1], positive)
     assert worst_failures(predictions) == [3, 1, 0]
     assert worst_failures(predictions, n=2) == [3, 1]
+
+
+def test_with_another_threshold_the_farthest_from_it_is_the_surest():
+    predictions = replace(two_class([0, 0, 1], [0.25, 0.7, 0.02]), threshold=0.2)
+    # Of what it can be: (0.25 - 0.2) / 0.8, (0.7 - 0.2) / 0.8, (0.2 - 0.02) / 0.2.
+    assert worst_failures(predictions) == [2, 1, 0]
 
 
 def test_failures_name_truth_prediction_and_probability():

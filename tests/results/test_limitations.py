@@ -63,6 +63,18 @@ def test_each_number_has_its_remark(changes, words):
     assert words not in said()
 
 
+def test_a_threshold_that_was_chosen_is_not_advised_again():
+    points = [{"rule": "0.5", "threshold": 0.5}, {"rule": "sens@0.95", "threshold": 0.23}]
+    found = said(threshold=0.23, specificity={"value": 0.4}, operating_points=points)
+    assert "sens@0.95 chose it on validation, whose images differ" in found
+    assert "Choose the operating point" not in found
+
+
+def test_what_may_be_chance_is_not_called_miscalibrated():
+    assert "off by" not in said(ece={"value": 0.07, "low": 0.0, "high": 0.1})
+    assert "off by 0.070" in said(ece={"value": 0.07, "low": 0.01, "high": 0.1})
+
+
 def test_an_untested_run_is_said_to_be():
     assert "Nothing was tested" in remarks(CONFIG, CLEAN, {"val": GOOD})[0].limit
     assert remarks({}, {"audit": "not audited"}, {})

@@ -1,6 +1,7 @@
 """A report is whole, safe and small, whatever a run left behind."""
 
 import csv
+import io
 import json
 import re
 import sys
@@ -10,11 +11,13 @@ import pytest
 import yaml
 from made_runs import CONFIG, made, make_run
 from PIL import Image
+from rich.console import Console
 
 from xray import report
 from xray.results.report import WIDTH, data_uri, literal, make_page, write_report
 from xray.results.run_files import read_run
 from xray.results.summary import summarise
+from xray.results.testing import write_results
 
 BAD = "<b>&\"'|x.png"
 
@@ -111,6 +114,36 @@ def test_three_classes(tmp_path):
     text = write_report(a_run(tmp_path / "run", k=3)).read_text(encoding="utf-8")
     assert "each against the rest" in text
     assert "called covid above" not in text
+
+
+def test_rates_of_three_classes_are_called_averages(tmp_path):
+    page = make_page(read_run(a_run(tmp_path / "run", k=3)))
+    assert "Sensitivity, of each class against the rest and averaged, " in page.headline
+    text = write_report(tmp_path / "run").read_text(encoding="utf-8")
+    assert "averaged over the classes" in text
+    assert "share of the ill that are found" not in text
+    assert "images above this probability" not in text
+
+
+def test_mistakes_are_those_at_the_runs_threshold(tmp_path):
+    predictions = made(4)
+    predictions.targets[:] = [0, 1, 0, 1]
+    predictions.probabilities[:, 1] = [0.3, 0.3, 0.2, 0.9]
+    predictions.probabilities[:, 0] = 1 - predictions.probabilities[:, 1]
+    run = make_run(tmp_path / "run", predictions, config={"seed": 0}, threshold=0.23)
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "The 1 surest mistakes on test" in text
+    assert re.search(r"0\.png</t[dh]>\s*<td[^>]*>normal \(x\)</td>\s*<td[^>]*>pneumonia<", text)
+
+
+def test_what_alarms_are_worth_elsewhere(tmp_path):
+    run = a_run(tmp_path / "run")
+    write_results(run, {"val": made(60), "test": made(80, seed=1)}, Console(file=io.StringIO()))
+    text = write_report(run).read_text(encoding="utf-8")
+    ill = made(80, seed=1).targets.mean()
+    assert f"for the share of ill images here ({ill:.0%})" in text
+    assert "What alarms and all-clears are worth elsewhere, at 0.5" in text
+    assert "threshold: images above this probability are called ill" in text
 
 
 def test_an_empty_run_is_told_of(tmp_path):

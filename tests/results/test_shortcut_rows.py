@@ -47,3 +47,14 @@ def test_who_needs_a_corner_is_not():
 def test_who_knows_nothing_has_nothing_to_hide():
     found = {AS_IS: BLIND, **dict.fromkeys(NAMES, BLIND)}
     assert "nothing to audit" in conclude(shortcut_rows(found))
+
+
+PERFECT = replace(SHARP, probabilities=np.eye(2)[SHARP.targets])
+
+
+def test_who_is_never_wrong_is_audited_too():
+    found = {AS_IS: PERFECT, **dict.fromkeys(NAMES, PERFECT)}
+    said = conclude(shortcut_rows(found | {"lungs hidden": BLIND}))
+    assert said.startswith("No sign")
+    # Never wrong without the lungs: nothing could be plainer.
+    assert "without the lungs the AUROC is still 1.000" in conclude(shortcut_rows(found))

@@ -48,10 +48,12 @@ def test_two_classes_by_hand():
         # Precision where recall rises by a third: 1/1, 2/2, 3/4.
         "auprc": pytest.approx((1 + 1 + 3 / 4) / 3),
     }
+    # Of one patient nothing more can be said.
+    unsure = {"low": None, "high": None}
     assert summary["per_label"] == {
-        "Covid": {"n": 2, "recall": 0.5},
-        "NORMAL": {"n": 3, "recall": pytest.approx(2 / 3)},
-        "PNEUMONIA": {"n": 1, "recall": 1.0},
+        "Covid": {"n": 2, "recall": {"value": 0.5, **unsure}},
+        "NORMAL": {"n": 3, "recall": {"value": pytest.approx(2 / 3, abs=1e-6), **unsure}},
+        "PNEUMONIA": {"n": 1, "recall": {"value": 1.0, **unsure}},
     }
 
 
@@ -182,7 +184,32 @@ def test_no_mistake_leaves_room_for_one():
         # The lower end of Wilson's interval for n of n.
         lowest = n / (n + 1.959964**2)
         assert summary[name] == {"value": 1.0, "low": pytest.approx(lowest), "high": 1.0}
-    assert summary["auroc"] == {"value": 1.0, "low": None, "high": None}
+    # Of the class with fewer patients.
+    assert summary["auroc"] == {
+        "value": 1.0,
+        "low": pytest.approx(8 / (8 + 1.959964**2)),
+        "high": 1.0,
+    }
+
+
+def test_what_is_found_of_a_folder_has_an_interval():
+    labels = ["covid"] * 12 + ["viral"] * 12
+    given = two_class([1] * 24, [0.9] * 12 + [0.9] * 6 + [0.1] * 6, labels)
+    found = summarise(replace(given, patients=[f"p{i}" for i in range(24)]))["per_label"]
+    assert found["covid"]["recall"]["low"] == pytest.approx(12 / (12 + 1.959964**2))
+    half = found["viral"]["recall"]
+    assert half["value"] == 0.5
+    assert 0.15 < half["low"] < 0.35
+    assert 0.65 < half["high"] < 0.85
+
+
+def test_several_classes_that_are_told_without_mistake():
+    predictions = many(k=3)
+    sure = np.eye(3)[predictions.targets] * 0.97 + 0.01
+    patients = [f"p{i}" for i in range(len(sure))]
+    summary = summarise(replace(predictions, probabilities=sure, patients=patients))
+    fewest = np.bincount(predictions.targets).min()
+    assert summary["auroc"]["low"] == pytest.approx(fewest / (fewest + 1.959964**2))
 
 
 def test_another_threshold_moves_decisions_and_leaves_ranks():
@@ -191,7 +218,7 @@ def test_another_threshold_moves_decisions_and_leaves_ranks():
     assert summary["threshold"] == 0.3
     assert summary["confusion_matrix"] == [[1, 1], [0, 2]]
     assert summary["recall"]["value"] == 1.0
-    assert summary["per_label"] == {"x": {"n": 4, "recall": 0.75}}
+    assert summary["per_label"]["x"]["recall"]["value"] == 0.75
     assert summary["auroc"]["value"] == summarise(even)["auroc"]["value"] == 0.75
 
 

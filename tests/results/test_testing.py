@@ -5,6 +5,7 @@ from made_runs import made
 from rich.console import Console
 
 from xray.errors import RunError
+from xray.results.decisions import decide
 from xray.results.store import read_json
 from xray.results.testing import correct_prior, read_val, write_results
 from xray.stats.rule import HEADLINE, parse_rule
@@ -33,6 +34,16 @@ def test_evaluating_again_takes_val_from_the_run_and_changes_nothing(tmp_path):
     assert (tmp_path / "metrics.json").read_bytes() == before
 
 
+def test_another_folders_val_is_measured_by_the_runs_own(tmp_path):
+    own, other = made(60), made(80, seed=1)
+    rule = parse_rule("youden")
+    write_results(tmp_path, {"val": other}, Console(file=io.StringIO()), rule=rule, val=own)
+    entry = read_json(tmp_path / "metrics.json")["val"]
+    assert entry["threshold"] == pytest.approx(decide(own, rule, own).threshold)
+    assert entry["threshold"] != pytest.approx(decide(other, rule, other).threshold)
+    assert entry["operating_points"]
+
+
 def test_another_rule_is_the_headline_and_an_operating_point(tmp_path):
     rule = parse_rule("sens@0.99")
     splits = {"val": made(60), "test": made(80, seed=1)}
@@ -53,4 +64,4 @@ def test_without_val_a_rule_says_what_to_do(tmp_path):
 
 def test_a_prior_cannot_be_corrected_without_validation_images():
     with pytest.raises(RunError, match=r"predictions/val\.csv of the run, which is missing"):
-        correct_prior(made(20), HEADLINE, None, Console())
+        correct_prior(made(20), None, Console())

@@ -99,7 +99,20 @@ class TestExplain:
         with pytest.raises(
             ConfigError, match=r"target=tb .*: choose one of predicted, truth, normal, pneumonia\."
         ):
-            next(explain(Classifier(), FOUND, pixels, [0], target="tb"))
+            explain(Classifier(), FOUND, pixels, [0], target="tb")
+        with pytest.raises(ConfigError, match=r"Did you mean pneumonia\?"):
+            explain(Classifier(), FOUND, pixels, [0], target="pnuemonia")
+        with pytest.raises(ConfigError, match="method=gradcm is unknown"):
+            explain(Classifier(), FOUND, pixels, [0], method="gradcm")
+
+    def test_what_is_called_goes_by_the_threshold(self) -> None:
+        # The probabilities of pneumonia are 0.28 and 0.67.
+        low = list(explain(Classifier(), FOUND, pixels, [0, 1], threshold=0.2))
+        assert [item.caption.predicted for item in low] == ["pneumonia"] * 2
+        assert [item.caption.explained for item in low] == ["pneumonia"] * 2
+        assert low[0].caption.probability == pytest.approx(1 - 1 / (1 + np.exp(-185 / 255)))
+        high = list(explain(Classifier(), FOUND, pixels, [0, 1], threshold=0.7))
+        assert [item.caption.predicted for item in high] == ["normal"] * 2
 
     def test_more_than_one_batch(self) -> None:
         many = [sample("normal", 0, f"normal{i}") for i in range(20)]

@@ -9,11 +9,11 @@ import numpy as np
 from xray.integrity.verdict import UNAUDITED
 from xray.results.estimate import entry, plain
 from xray.results.runs import FinishedRun, difference_of_sets, repeats
-from xray.results.scored import scores_of
-from xray.stats.bootstrap import Resampled, resample
+from xray.results.scored import resampled
+from xray.stats.bootstrap import Resampled
 from xray.stats.delong import delong_test
 from xray.stats.paired import holm, mcnemar
-from xray.stats.scores import BINARY, Floats
+from xray.stats.scores import BINARY
 
 COMPARED = ("auroc", "accuracy")
 TESTS = ("delong", "mcnemar")
@@ -36,14 +36,14 @@ def compare(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         ("a", "b", "why") and "repeats" (runs that differ only in seed or fold: of each metric the
         mean, standard deviation, least and greatest value).
     """
-    resampled = {run.name: _resampled(run) for run in runs}
+    draws = {run.name: resampled(run.predictions, COMPARED) for run in runs}
     pairs, unpaired = [], []
     for one, other in combinations(runs, 2):
         why = difference_of_sets(one, other)
         if why:
             unpaired.append({"a": one.name, "b": other.name, "why": why})
         else:
-            pairs.append(_pair(one, other, resampled))
+            pairs.append(_pair(one, other, draws))
     for test in TESTS:
         for pair, adjusted in zip(pairs, holm([pair[test]["p"] for pair in pairs]), strict=True):
             pair[test]["holm"] = _p(adjusted)
@@ -64,22 +64,13 @@ def metrics_of(run: FinishedRun) -> dict[str, dict[str, float | None]]:
     }
 
 
-def _resampled(run: FinishedRun) -> dict[str, Resampled]:
-    def score(weights: Floats) -> dict[str, Floats]:
-        found = scores_of(run.predictions, weights)
-        return {name: found[name] for name in COMPARED}
-
-    # One seed: runs on the same images are resampled alike, and their draws are pairs.
-    return resample(score, run.predictions.patients)
-
-
 def _pair(
-    one: FinishedRun, other: FinishedRun, resampled: dict[str, dict[str, Resampled]]
+    one: FinishedRun, other: FinishedRun, draws: dict[str, dict[str, Resampled]]
 ) -> dict[str, Any]:
     first, second = one.predictions, other.predictions
     differences: dict[str, Any] = {}
     for name in COMPARED:
-        difference = resampled[one.name][name] - resampled[other.name][name]
+        difference = draws[one.name][name] - draws[other.name][name]
         differences[name] = entry(difference.value, difference.interval())
     delong = None
     if len(first.classes) == BINARY:

@@ -9,7 +9,7 @@ import numpy as np
 
 from xray.errors import ConfigError, RunError
 from xray.results.estimate import entry, plain
-from xray.results.predictions import EVEN, Predictions
+from xray.results.predictions import Predictions
 from xray.stats.calibration import (
     apply_temperature,
     fit_bias_corrected,
@@ -19,7 +19,7 @@ from xray.stats.calibration import (
     shifted_prior,
 )
 from xray.stats.operating import Estimates, choose_threshold, estimate_decisions
-from xray.stats.rule import HEADLINE, Rule
+from xray.stats.rule import EVEN, HEADLINE, Rule
 from xray.stats.scores import BINARY, BINS, Floats, brier, calibration_error, log_loss
 
 log = logging.getLogger(__name__)

@@ -11,17 +11,27 @@ from matplotlib.figure import Figure
 from xray.errors import ImageError
 from xray.results import style
 from xray.results.predictions import Predictions
+from xray.stats.scores import BINARY
 
 SHOWN = 12
+TINY = 1e-12
 _COLUMNS = 4
 _NAME_LENGTH = 28
 
 
 def worst_failures(predictions: Predictions, n: int = SHOWN) -> list[int]:
-    """Give the positions of the wrong predictions, the most probable first, n at most."""
+    """Give the positions of the wrong predictions, the surest first, n at most.
+
+    With two classes a call is the surer, the farther its probability lies from the threshold, as a
+    share of what it can be; at 0.5, and with more classes, the more probable it is.
+    """
     wrong = np.flatnonzero(predictions.predicted != predictions.targets)
-    confidence = predictions.probabilities[wrong].max(axis=1)
-    return wrong[np.argsort(-confidence, kind="stable")][:n].tolist()  # type: ignore[no-any-return]
+    called = predictions.predicted[wrong]
+    sure = predictions.probabilities[wrong, called]
+    if len(predictions.classes) == BINARY:
+        least = np.where(called == 1, predictions.threshold, 1 - predictions.threshold)
+        sure = (sure - least) / np.maximum(1 - least, TINY)
+    return wrong[np.argsort(-sure, kind="stable")][:n].tolist()  # type: ignore[no-any-return]
 
 
 def failures_figure(

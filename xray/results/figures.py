@@ -17,13 +17,12 @@ from sklearn.metrics import (
 
 from xray.imaging.read import read_image
 from xray.integrity.verdict import LEAKING
-from xray.model.metrics import BINARY
 from xray.results import style
 from xray.results.curves import curves_figure
 from xray.results.failures import failures_figure
 from xray.results.predictions import Predictions
+from xray.stats.scores import BINARY, BINS, bin_of, confidence
 
-BINS = 10
 _DARK_CELL = 0.5
 
 Scored = tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.float64], npt.NDArray[np.bool_]]
@@ -141,8 +140,11 @@ def reliability_figure(predictions: Predictions, split: str) -> Figure:
     With two classes the probability is the second one's; with more, it is the most probable
     class's, and what is observed is how often that class is right.
     """
-    xlabel, score, truth = _confidence(predictions)
-    place = np.minimum((score * BINS).astype(np.int64), BINS - 1)
+    binary = len(predictions.classes) == BINARY
+    named = f"predicted probability of {predictions.classes[1]}"
+    xlabel = named if binary else "probability of the predicted class"
+    score, truth = confidence(predictions.targets, predictions.probabilities)
+    place = bin_of(score)
     n = np.bincount(place, minlength=BINS)
     full = n > 0
     predicted = np.bincount(place, weights=score, minlength=BINS)[full] / n[full]
@@ -160,16 +162,6 @@ def reliability_figure(predictions: Predictions, split: str) -> Figure:
     lower.bar(middles, n, width=0.92 / BINS, color=style.COLOURS[0])
     style.dress(lower, "", xlabel, "images")
     return figure
-
-
-def _confidence(
-    predictions: Predictions,
-) -> tuple[str, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    if len(predictions.classes) == BINARY:
-        name = f"predicted probability of {predictions.classes[1]}"
-        return name, predictions.probabilities[:, 1], predictions.targets == 1
-    score = predictions.probabilities.max(axis=1)
-    return "probability of the predicted class", score, predictions.targets == predictions.predicted
 
 
 def _scored(predictions: Predictions) -> list[Scored]:

@@ -123,13 +123,29 @@ def _threshold(test: Mapping[str, Any]) -> Iterator[Remark]:
         yield Remark(
             f"At the threshold of {test['threshold']:.3g} sensitivity is {recall:.3f} and "
             f"specificity {specificity:.3f}: many {more}, few {less}.",
-            "Choose the operating point on validation: threshold=youden or threshold=sens@0.95.",
+            _other_threshold(test),
         )
 
 
+def _other_threshold(test: Mapping[str, Any]) -> str:
+    chosen = [
+        str(point.get("rule"))
+        for point in test.get("operating_points") or []
+        if point.get("threshold") == test["threshold"]
+    ]
+    rule = next((name for name in chosen if not name[:1].isdigit()), None)
+    if rule is None:
+        return "Choose the operating point on validation: threshold=youden or threshold=sens@0.95."
+    return (
+        f"{rule} chose it on validation, whose images differ from these. See the other thresholds "
+        "in the table; to choose one for such images, take some of them into validation."
+    )
+
+
 def _calibration(test: Mapping[str, Any]) -> Iterator[Remark]:
-    ece = number(test, "ece")
-    if ece is None or ece <= MISCALIBRATED:
+    ece, low = number(test, "ece"), number(test, "ece", "low")
+    # A perfect network, too, seems to be off by chance, which is where an interval begins at 0.
+    if ece is None or ece <= MISCALIBRATED or low == 0:
         return
     found = test.get("calibration") or {}
     after = (found.get("ece") or {}).get("after")
@@ -137,7 +153,7 @@ def _calibration(test: Mapping[str, Any]) -> Iterator[Remark]:
     mended = f" The fitted temperature brings it to {after:.3f}." if better else ""
     yield Remark(
         f"Probabilities are off by {ece:.3f} on average: do not read 0.9 as nine in ten.{mended}",
-        "Divide the logits by the temperature below before showing probabilities to anybody."
+        "Divide the logits by the temperature above before showing probabilities to anybody."
         if mended
         else "Take more validation images, and calibrate on them.",
     )

@@ -22,9 +22,9 @@ _GROUPS = {
     "faithfulness": (
         "does the answer hang on what the maps show?",
         "The probability of the class called, as pixels go or come, those first that a map shows "
-        "as most relevant. ROAD: how much more is lost than when the least relevant go. Deletion "
-        "and insertion: the mean probability on the way to plain grey, and from a blurred image to "
-        "the whole one.",
+        "as most relevant. ROAD: half of how much more is lost than when the least relevant go. "
+        "Deletion and insertion: the mean probability on the way to plain grey, and from a blurred "
+        "image to the whole one.",
     ),
     "weights": (
         "do the maps depend on what was learnt?",

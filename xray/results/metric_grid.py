@@ -5,6 +5,7 @@ from typing import Any
 
 from xray.results.page import Grid
 from xray.results.table import absence, estimate_text
+from xray.stats.scores import BINARY
 
 _MEANINGS = {
     "auroc": "how well the groups are told apart over all thresholds: 0.5 is chance",
@@ -20,6 +21,14 @@ _MEANINGS = {
     "log_loss": "punishes sure mistakes: less is better",
     "ece": "how far probabilities are off on average: less is better",
 }
+_AVERAGED = {
+    "recall": "share found of each class, averaged over the classes",
+    "specificity": "share left alone of what is not of a class, averaged over the classes",
+    "precision": "share of the calls of a class that are right, averaged over the classes",
+    "balanced_accuracy": "mean of the classes' shares found",
+    "auroc": "how well each class is told from the rest, averaged: 0.5 is chance",
+}
+"""With more than two classes."""
 _NOTE = (
     "In brackets: the 95 % interval, by resampling patients. The result could lie anywhere in it, "
     "had other patients of the same kind been tested."
@@ -35,11 +44,17 @@ def metric_grid(metrics: Mapping[str, Any], title: str = "Metrics", note: str = 
         note: Stands below it; that a class is absent is said behind it.
     """
     splits = [split for split in ("test", "val") if metrics.get(split)]
+    several = any(len(metrics[split].get("classes") or ()) > BINARY for split in splits)
+    meanings = _MEANINGS | _AVERAGED if several else _MEANINGS
     rows = [
         [f"{name}: {meaning}", *(_estimate(metrics[split].get(name)) for split in splits)]
-        for name, meaning in _MEANINGS.items()
+        for name, meaning in meanings.items()
         if any(name in metrics[split] for split in splits)
     ]
+    thresholds = [metrics[split].get("threshold") for split in splits]
+    if any(threshold is not None for threshold in thresholds):
+        texts = ["-" if threshold is None else f"{threshold:.3g}" for threshold in thresholds]
+        rows.insert(0, ["threshold: images above this probability are called ill", *texts])
     said = [
         (f"{split}: " if len(splits) > 1 else "") + f"{absence(metrics[split]['absent'])}."
         for split in splits

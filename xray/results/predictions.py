@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from xray.errors import RunError
 from xray.integrity.verdict import UNAUDITED
-
-EVEN = 0.5
-"""Above this probability the second of two classes is the more probable one."""
+from xray.stats.rule import EVEN
 
 _FIXED = ("path", "patient", "label", "source", "target", "predicted")
 _OLDER = tuple(name for name in _FIXED if name != "source")

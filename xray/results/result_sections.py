@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xray.results.decision_grids import decision_grids, estimate_cell, number_cell
 from xray.results.failures import worst_failures
 from xray.results.limitations import remarks
 from xray.results.measured_grids import measured_grids
@@ -11,7 +12,8 @@ from xray.results.metric_grid import metric_grid
 from xray.results.page import Block, Facts, Grid, Picture, Pictures, Section, Text
 from xray.results.run_files import RunFiles
 from xray.results.source_grid import source_grid
-from xray.results.table import estimate_text
+from xray.results.store import PRIOR_CORRECTED
+from xray.stats.scores import BINARY
 
 _FIGURES = {
     "curves": "Loss, validation scores and learning rate by epoch",
@@ -20,7 +22,6 @@ _FIGURES = {
     "{split}_confusion": "Confusion matrix: truth by row, call by column",
     "{split}_reliability": "Reliability: how often a probability came true",
 }
-_DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 _WORST = 12
 
 
@@ -38,10 +39,17 @@ def headline(run: RunFiles) -> str:
         else ""
     )
     where = "test" if split == "test" else "validation (nothing was tested)"
+    rates = ("Sensitivity", "specificity")
+    if len(entry.get("classes") or ()) > BINARY:
+        rates = (
+            "Sensitivity, of each class against the rest and averaged,",
+            "specificity likewise",
+        )
     return (
         f"On {entry.get('n', '?')} {where} images of {entry.get('patients', '?')} patients{at}: "
-        f"AUROC {_estimate(entry, 'auroc')}, accuracy {_estimate(entry, 'accuracy')}. "
-        f"Sensitivity {_estimate(entry, 'recall')}, specificity {_estimate(entry, 'specificity')}."
+        f"AUROC {estimate_cell(entry, 'auroc')}, accuracy {estimate_cell(entry, 'accuracy')}. "
+        f"{rates[0]} {estimate_cell(entry, 'recall')}, "
+        f"{rates[1]} {estimate_cell(entry, 'specificity')}."
     )
 
 
@@ -53,7 +61,7 @@ def results_section(run: RunFiles) -> Section:
         return Section("Results", [Text(reason), *_figures(run, "test")])
     entry = run.metrics[split]
     blocks = [metric_grid(run.metrics), *_classes(entry), *_labels(entry), *source_grid(entry)]
-    blocks += [*_points(entry), *_calibration(entry)]
+    blocks += decision_grids(entry)
     return Section("Results", [*blocks, *_figures(run, split)])
 
 
@@ -61,49 +69,16 @@ def _classes(entry: Mapping[str, Any]) -> Iterator[Grid]:
     classes: Mapping[str, Any] = entry.get("per_class") or {}
     if classes:
         names = list(next(iter(classes.values())))
-        rows = [[k, *(_estimate(v, name) for name in names)] for k, v in classes.items()]
+        rows = [[k, *(estimate_cell(v, name) for name in names)] for k, v in classes.items()]
         yield Grid("By class, each against the rest", ["class", *names], rows)
 
 
 def _labels(entry: Mapping[str, Any]) -> Iterator[Grid]:
     labels: Mapping[str, Any] = entry.get("per_label") or {}
     if labels:
-        rows = [[k, str(v.get("n", "-")), _number(v.get("recall"))] for k, v in labels.items()]
+        rows = [[k, str(v.get("n", "-")), estimate_cell(v, "recall")] for k, v in labels.items()]
         columns = ["folder", "images", "called rightly"]
         yield Grid("By the folder the images came from", columns, rows)
-
-
-def _points(entry: Mapping[str, Any]) -> Iterator[Grid]:
-    points: Sequence[Mapping[str, Any]] = entry.get("operating_points") or []
-    if points:
-        rows = [
-            [
-                str(p.get("rule")),
-                _number(p.get("threshold")),
-                *(_estimate(p, n) for n in _DECISIONS),
-            ]
-            for p in points
-        ]
-        note = (
-            "Thresholds are chosen on validation images, measured here. PPV: share of alarms that "
-            "are right; NPV: share of all-clears that are. sens@0.95: the highest threshold with a "
-            "sensitivity of 0.95 there; youden: the best sum of sensitivity and specificity."
-        )
-        yield Grid("Thresholds to choose from", ["rule", "threshold", *_DECISIONS], rows, note)
-
-
-def _calibration(entry: Mapping[str, Any]) -> Iterator[Grid]:
-    found: Mapping[str, Any] = entry.get("calibration") or {}
-    if found:
-        rows = [
-            [name, *(_number((found.get(name) or {}).get(when)) for when in ("before", "after"))]
-            for name in ("ece", "log_loss", "brier")
-        ]
-        note = (
-            f"Temperature {_number(found.get('temperature'))}, fitted on validation, applied here: "
-            "logits divided by it. Less is better."
-        )
-        yield Grid("Calibration before and after", ["", "before", "after"], rows, note)
 
 
 def _figures(run: RunFiles, split: str) -> Iterator[Block]:
@@ -125,12 +100,22 @@ def overlays_section(run: RunFiles) -> Section:
         return Section("Where the network looked", [Text(reason)])
     split, rows = next(iter(run.overlays.items()))
     text = (
-        "Each row: the image, a heatmap (Grad-CAM) of what moved the network's answer, and both "
+        f"Each row: the image, a heatmap ({_methods(rows)}) of {_evidence(rows)}, and both "
         "together. It is coarse, and proves no cause. Heat outside the lungs is a warning."
     )
     first = sorted(rows, key=lambda row: not _is_covid(row.get("label", "")))
     pictures = [_overlay(run.directory, split, row) for row in first]
     return Section("Where the network looked", [Text(text), Pictures("", pictures, wide=True)])
+
+
+def _methods(rows: Sequence[Mapping[str, str]]) -> str:
+    names = dict.fromkeys(row.get("method") or "gradcam" for row in rows)
+    return ", ".join("Grad-CAM" if name == "gradcam" else name for name in names)
+
+
+def _evidence(rows: Sequence[Mapping[str, str]]) -> str:
+    called = all(row.get("explained") in ("", None, row.get("predicted")) for row in rows)
+    return "what moved the network's answer" if called else "the evidence for the class named on it"
 
 
 def errors_section(run: RunFiles) -> Section:
@@ -147,7 +132,7 @@ def errors_section(run: RunFiles) -> Section:
             Path(predictions.paths[i]).name,
             f"{predictions.classes[predictions.targets[i]]} ({predictions.labels[i]})",
             predictions.classes[predictions.predicted[i]],
-            _number(float(predictions.probabilities[i, predictions.predicted[i]])),
+            number_cell(float(predictions.probabilities[i, predictions.predicted[i]])),
         ]
         for i in worst
     ]
@@ -173,10 +158,11 @@ def further_sections(run: RunFiles) -> Iterator[Section]:
     for name, metrics in run.external.items():
         for split, entry in metrics.items():
             if isinstance(entry, Mapping):
-                grids.append(metric_grid({"test": entry}, name, f"{split} images."))
+                title = name.replace(PRIOR_CORRECTED, ", corrected for other class shares")
+                grids.append(metric_grid({"test": entry}, title, f"{split} images."))
                 grids.extend(source_grid(entry))
     if grids:
-        yield Section("On other images", grids)
+        yield Section("Further results", grids)
     paths = sorted({*run.directory.rglob("scorecard.json"), *run.directory.rglob("shortcuts.json")})
     tables = [grid for path in paths for grid in measured_grids(path)]
     if tables:
@@ -210,14 +196,3 @@ def _probability(text: str) -> str:
 
 def _is_covid(label: str) -> bool:
     return label.casefold().replace(" ", "").startswith("covid")
-
-
-def _estimate(entry: Mapping[str, Any], name: str) -> str:
-    found = entry.get(name)
-    if isinstance(found, Mapping):
-        return estimate_text(found)
-    return _number(found)
-
-
-def _number(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, int | float) else "-"

@@ -3,13 +3,14 @@
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from xray.results.predictions import Predictions
+from xray.stats.rule import EVEN
 
 Table = list[dict[str, str]]
 """The lines of a CSV file, by column."""
@@ -52,9 +53,15 @@ class RunFiles:
         return found if isinstance(found, dict) else {}
 
     def predictions(self, split: str) -> Predictions | None:
-        """Read what was predicted of a split; None where there is no such file."""
+        """Read what was predicted of a split, by its threshold; None where there is no file."""
         path = self.directory / "predictions" / f"{split}.csv"
-        return Predictions.from_csv(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        threshold = (self.metrics.get(split) or {}).get("threshold")
+        # With more than two classes there is none.
+        return replace(
+            Predictions.from_csv(path), threshold=EVEN if threshold is None else threshold
+        )
 
 
 def read_run(run: Path) -> RunFiles:

@@ -11,8 +11,9 @@ import numpy as np
 import yaml
 
 from xray.errors import RunError
-from xray.results.predictions import EVEN, Predictions
+from xray.results.predictions import Predictions
 from xray.results.store import CONFIG, METRICS, read_json
+from xray.stats.rule import EVEN
 
 PREDICTIONS = Path("predictions") / "test.csv"
 _REPEATED = ("seed", "tag", "resume", "paths", "fold")

@@ -5,9 +5,7 @@ from typing import Any
 
 from xray.results.estimate import entry
 from xray.results.predictions import Predictions
-from xray.results.scored import scores_of
-from xray.stats.bootstrap import Resampled, resample
-from xray.stats.scores import Floats
+from xray.results.scored import resampled, shares_of
 
 AS_IS = "as they are"
 COMPARED = ("auroc", "accuracy")
@@ -31,14 +29,13 @@ def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]
         A row an occlusion and a score: "images", "measure", "value", "low", "high", "difference",
         "difference_low", "difference_high" (paired: the same patients are drawn), "n".
     """
-    resampled = {name: _resampled(found) for name, found in predictions.items()}
+    draws = {name: resampled(found, COMPARED) for name, found in predictions.items()}
     rows = []
-    for name, found in resampled.items():
+    for name, found in draws.items():
+        shares = shares_of(predictions[name])
         for measure in COMPARED:
-            difference = found[measure] - resampled[AS_IS][measure]
-            patients = len(set(predictions[name].patients))
-            shares = patients if measure == "accuracy" else 0
-            own = entry(found[measure].value, found[measure].interval(shares))
+            difference = found[measure] - draws[AS_IS][measure]
+            own = entry(found[measure].value, found[measure].interval(shares[measure]))
             paired = entry(difference.value, difference.interval())
             row = {"images": name, "measure": measure, **own}
             if name != AS_IS:
@@ -65,15 +62,6 @@ def conclude(rows: list[dict[str, Any]]) -> str:
     if signs:
         return f"{EXPOSED}: {'; '.join(signs)}."
     return f"{CLEARED}."
-
-
-def _resampled(predictions: Predictions) -> dict[str, Resampled]:
-    def score(weights: Floats) -> dict[str, Floats]:
-        found = scores_of(predictions, weights)
-        return {name: found[name] for name in COMPARED}
-
-    # One seed: the occlusions are resampled alike, and their draws are pairs.
-    return resample(score, predictions.patients)
 
 
 def _end(key: str) -> str:

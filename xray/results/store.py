@@ -11,10 +11,13 @@ from xray.errors import RunError
 # Part of what is done to a run directory.
 from xray.plain import write_json as write_json  # noqa: PLC0414
 from xray.results.environment import describe_environment
+from xray.stats.rule import EVEN
 
 CONFIG = Path(".hydra") / "config.yaml"
 BEST = Path("checkpoints") / "best.ckpt"
 METRICS = Path("metrics.json")
+PRIOR_CORRECTED = "_prior_em"
+"""Ends the names of results with corrected class shares, see `xray.evaluate`."""
 ERROR_FILE = "error.txt"
 """What stopped a job, in its directory."""
 
@@ -65,12 +68,23 @@ def recorded_compute(run_dir: Path) -> dict[str, Any]:
     return dict(recorded or {})
 
 
+def threshold_of(run_dir: Path) -> float:
+    """Read above which probability a run calls the second of two classes; 0.5 where none is told.
+
+    The test's comes first, since what is shown of the others is shown beside it.
+    """
+    path = run_dir / METRICS
+    metrics = read_json(path) if path.is_file() else {}
+    told = ((metrics.get(split) or {}).get("threshold") for split in ("test", "val"))
+    return next((float(value) for value in told if value is not None), EVEN)
+
+
 def find_run(outputs: Path, run: str | None) -> Path:
     """Find the run directory that is meant.
 
     Args:
         outputs: The directory that holds train/ and multirun/.
-        run: A run directory, or None for the newest finished one (by the time of its metrics.json).
+        run: A run directory, or None for the newest finished one (by its best checkpoint's time).
 
     Returns:
         A directory that holds the run's configuration and its best checkpoint.

@@ -16,6 +16,7 @@ from xray.stats.scores import (
     Floats,
     calibration_gaps,
     class_scores,
+    ratio,
 )
 
 _GAP = "gap/"
@@ -39,7 +40,8 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         "low", "high"}, "confusion_matrix" (K rows of truth, K columns of prediction), with more
         than two classes "per_class" (each against the rest), and "per_label": for each folder the
         images came from its "n" and its "recall", the share of its images that were given the right
-        class. Where the images are of several datasets, "per_source" (see `per_source`).
+        class, with an interval, too. Where the images are of several datasets, "per_source" (see
+        `per_source`).
     """
     binary = len(predictions.classes) == BINARY
     metrics, per_class = _metrics(predictions)
@@ -105,10 +107,24 @@ def _confusion_matrix(predictions: Predictions) -> npt.NDArray[np.int64]:
     return np.bincount(cells, minlength=k * k).reshape(k, k)
 
 
-def _per_label(predictions: Predictions) -> dict[str, dict[str, float]]:
+def _per_label(predictions: Predictions) -> dict[str, dict[str, Any]]:
     right = predictions.targets == predictions.predicted
-    labels = np.array(predictions.labels, dtype=object)
+    labels, patients = np.array(predictions.labels, dtype=object), np.array(predictions.patients)
+    within = {label: labels == label for label in sorted(set(predictions.labels))}
+
+    def score(weights: Floats) -> dict[str, Floats]:
+        return {
+            label: ratio(weights[:, mine & right].sum(axis=1), weights[:, mine].sum(axis=1))
+            for label, mine in within.items()
+        }
+
+    found = resample(score, predictions.patients) if within else {}
     return {
-        label: {"n": int((labels == label).sum()), "recall": float(right[labels == label].mean())}
-        for label in sorted(set(predictions.labels))
+        label: {
+            "n": int(mine.sum()),
+            "recall": entry(
+                found[label].value, found[label].interval(len(set(patients[mine].tolist())))
+            ),
+        }
+        for label, mine in within.items()
     }

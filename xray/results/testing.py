@@ -29,8 +29,10 @@ def test_best(
     data: XrayDataModule,
     collector: PredictionCollector,
     best: Path,
+    *,
+    rule: Rule,
 ) -> dict[Split, Predictions]:
-    """Validate and test the best checkpoint.
+    """Validate and test the best checkpoint; the classifier is told its threshold in between.
 
     Args:
         trainer: Has `collector` among its callbacks.
@@ -38,11 +40,14 @@ def test_best(
         data: Its val and test splits are predicted.
         collector: Keeps the predictions.
         best: The checkpoint.
+        rule: How the threshold is chosen.
     """
     verdict = data.certificate().verdict
     loggers, trainer.loggers = trainer.loggers, []
     trainer.validate(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
     val = collector.predictions(data.dataset("val").samples, model.classes, verdict)
+    # Heatmaps of the test say what was called.
+    model.threshold = decide(val, rule, val).threshold
     # The curves hold this validation already; the test is logged beside them.
     trainer.loggers = loggers
     trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
@@ -65,18 +70,20 @@ def write_results(
         predictions: Of each split.
         console: Where the tables go.
         rule: How the threshold of the headline metrics is chosen.
-        val: What thresholds and temperature are fitted on, where `predictions` hold no "val".
+        val: What thresholds and temperature are fitted on; None: `predictions`' "val", if any.
     """
     # sklearn, which training does without.
     from xray.results.figures import write_figures
 
-    val = predictions.get("val", val)
-    predictions = {split: decide(p, rule, val) for split, p in predictions.items()}
+    fitted = val or predictions.get("val")
+    predictions = {split: decide(p, rule, fitted) for split, p in predictions.items()}
     for split, predicted in predictions.items():
         predicted.to_csv(run / "predictions" / f"{split}.csv")
         write_figures(run, split, predicted, run / "metrics.csv")
     metrics: dict[str, Any] = {
-        split: _entry(split, p, val, rule) for split, p in predictions.items()
+        # What was fitted on a split is not measured there.
+        split: _entry(p, fitted if val or split != "val" else None, rule)
+        for split, p in predictions.items()
     }
     path = run / "metrics.json"
     # Evaluating one split leaves what is known of the others.
@@ -93,27 +100,32 @@ def write_results(
         console.print(f"overlays:      {run / 'gradcam'}", soft_wrap=True)
 
 
-def correct_prior(
-    predictions: Predictions, rule: Rule, val: Predictions | None, console: Console
-) -> Predictions:
-    """Correct probabilities for class shares that differ from validation, and tell the shares.
-
-    Args:
-        predictions: Of any images; their labels are not looked at.
-        rule: How the threshold is chosen.
-        val: Of the run's validation images.
-        console: Where the shares are told.
+def check_prior(rule: Rule) -> None:
+    """Make sure that a threshold goes with corrected probabilities.
 
     Raises:
-        ConfigError: The threshold is to be chosen on validation images, whose probabilities are not
-            corrected.
-        RunError: There are no validation predictions, or they lack a class.
+        ConfigError: It is to be chosen on validation images, whose probabilities are not corrected.
     """
     if rule.kind != "fixed":
         raise ConfigError(
             f"threshold={rule.text} is chosen on validation images, but prior=em gives others "
             "another prior: pass a number (threshold=0.5)."
         )
+
+
+def correct_prior(
+    predictions: Predictions, val: Predictions | None, console: Console
+) -> Predictions:
+    """Correct probabilities for class shares that differ from validation, and tell the shares.
+
+    Args:
+        predictions: Of any images; their labels are not looked at.
+        val: Of the run's validation images.
+        console: Where the shares are told.
+
+    Raises:
+        RunError: There are no validation predictions, or they lack a class.
+    """
     if val is None:
         raise RunError(
             "prior=em is fitted on predictions/val.csv of the run, which is missing. Write it with "
@@ -147,10 +159,10 @@ def read_val(run: Path, rule: Rule) -> Predictions | None:
     raise RunError(f"threshold={rule.text} is chosen on {path}, which is missing. {advice}")
 
 
-def _entry(split: Split, predicted: Predictions, val: Predictions | None, rule: Rule) -> Any:
-    """Sum up a split; what was fitted on validation is not measured there."""
+def _entry(predicted: Predictions, val: Predictions | None, rule: Rule) -> Any:
+    """Sum up a split, and apply to it what is fitted on validation images."""
     found = summarise(predicted)
-    if val is None or split == "val":
+    if val is None:
         return found
     rules = list(dict.fromkeys((rule, *REPORTED)))
     return {

@@ -18,6 +18,7 @@ from xray.saliency.choice import choose
 from xray.saliency.gallery import Explained, explain, lesion_mask, write_gallery
 from xray.saliency.gradcam import Explainable, check_method
 from xray.saliency.scorecard import NO_MASKS, NOTE, pick, score_maps, titled, without_masks
+from xray.stats.rule import EVEN
 from xray.types import Split
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ class GradCAMCallback(pl.Callback):
                 method=self.method,
                 device=pl_module.device,
                 mask=partial(lesion_mask, root=dataset.root),
+                threshold=getattr(pl_module, "threshold", EVEN),
             )
         )
         write_gallery(folder, drawn)

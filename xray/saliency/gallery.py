@@ -4,20 +4,31 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from xray.atomic import replacing
 from xray.errors import ConfigError
 from xray.saliency.choice import plain
-from xray.saliency.gradcam import CLASS_AGNOSTIC, Explainable, saliency_maps
+from xray.saliency.gradcam import (
+    CLASS_AGNOSTIC,
+    Explainable,
+    activate,
+    check_method,
+    maps_of,
+    predict,
+)
 from xray.saliency.masks import read_mask
 from xray.saliency.overlay import Caption, Mask, Picture, panel
+from xray.stats.rule import EVEN
+from xray.stats.scores import BINARY
 from xray.types import Sample
 
 BATCH = 8
@@ -65,8 +76,9 @@ def explain(
     target: str = "predicted",
     device: torch.device | str = "cpu",
     mask: Callable[[Sample], Mask | None] | None = None,
+    threshold: float = EVEN,
 ) -> Iterator[Explained]:
-    """Explain chosen images, a few at a time.
+    """Explain chosen images, a few at a time; what is asked for is checked at once.
 
     Args:
         model: The classifier, on `device`.
@@ -77,31 +89,47 @@ def explain(
         target: Whose evidence to show: "predicted", "truth" or the name of a class.
         device: Where the model lies.
         mask: A sample's (h, w) lesion mask, of any size, or None.
+        threshold: With two classes, above which probability the second is predicted.
 
-    Yields:
+    Returns:
         One picture an index.
 
     Raises:
         ConfigError: `method` or `target` is unknown.
     """
-    if target not in ("predicted", "truth", *model.classes):
-        options = ", ".join(["predicted", "truth", *model.classes])
-        raise ConfigError(f"target={target} is unknown: choose one of {options}.")
-    body, tail = model.saliency_parts()
-    for start in range(0, len(indices), BATCH):
-        chosen = indices[start : start + BATCH]
-        some = [samples[i] for i in chosen]
-        images = torch.stack([pixels(i) for i in chosen])
-        wanted = _targets(some, model.classes, target)
-        found = saliency_maps(body, tail, images.to(device), wanted, method)
-        explained = found.probabilities.argmax(axis=1) if wanted is None else wanted
-        for sample, image, k, heat, shares, peak, mean in zip(
-            some, images, explained, *found, strict=True
-        ):
-            caption = _caption(sample, model.classes, shares, int(k), method)
-            lesion = _fitted(mask(sample) if mask else None, heat.shape)
-            picture = panel(image[0].numpy(), heat, caption, lesion)
-            yield Explained(sample, caption, picture, float(peak), float(mean))
+    check_method(method)
+    options = ["predicted", "truth", *model.classes]
+    if target not in options:
+        near = get_close_matches(target, options, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"target={target} is unknown: choose one of {', '.join(options)}.{hint}")
+
+    def explained() -> Iterator[Explained]:
+        parts = model.saliency_parts()
+        for start in range(0, len(indices), BATCH):
+            chosen = indices[start : start + BATCH]
+            some = [samples[i] for i in chosen]
+            images = torch.stack([pixels(i) for i in chosen])
+            found = _maps(
+                parts,
+                images.to(device),
+                some,
+                classes=model.classes,
+                target=target,
+                method=method,
+                threshold=threshold,
+            )
+            for sample, image, called, k, heat, shares, peak, mean in zip(
+                some, images, *found, strict=True
+            ):
+                caption = _caption(
+                    sample, model.classes, shares, predicted=called, explained=k, method=method
+                )
+                lesion = _fitted(mask(sample) if mask else None, heat.shape)
+                picture = panel(image[0].numpy(), heat, caption, lesion)
+                yield Explained(sample, caption, picture, float(peak), float(mean))
+
+    return explained()
 
 
 def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) -> Path:
@@ -151,24 +179,40 @@ def lesion_mask(sample: Sample, root: Path) -> Mask | None:
     return read_mask(sample, root, "lesion")
 
 
-def _targets(samples: Sequence[Sample], classes: Sequence[str], target: str) -> list[int] | None:
-    """Class indices for `saliency_maps`."""
-    if target == "predicted":
-        return None
-    if target == "truth":
-        return [sample.target for sample in samples]
-    return [list(classes).index(target)] * len(samples)
+def _maps(
+    parts: tuple[nn.Module, nn.Module],
+    images: Tensor,
+    samples: Sequence[Sample],
+    *,
+    classes: Sequence[str],
+    target: str,
+    method: str,
+    threshold: float,
+) -> tuple[Any, ...]:
+    """Give of each image the class called, the class explained, and what a `Saliency` holds."""
+    body, tail = parts
+    activations = activate(body, images)
+    shares = predict(tail, activations)
+    called = shares.argmax(axis=1) if len(classes) > BINARY else shares[:, 1] > threshold
+    targets = {
+        "predicted": [int(k) for k in called],
+        "truth": [sample.target for sample in samples],
+        **{name: [k] * len(samples) for k, name in enumerate(classes)},
+    }
+    saliency = maps_of(activations, tail, images.shape[-2:], targets[target], method)
+    return (targets["predicted"], targets[target], *saliency)
 
 
 def _caption(
     sample: Sample,
     classes: Sequence[str],
     probabilities: NDArray[np.float32],
+    *,
+    predicted: int,
     explained: int,
     method: str,
 ) -> Caption:
     truth = classes[sample.target]
-    predicted = int(probabilities.argmax())
     return Caption(
         title=sample.path.name,
         truth=truth,

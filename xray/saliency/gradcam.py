@@ -124,6 +124,13 @@ def activate(body: nn.Module, images: Tensor) -> Tensor:
         return ordinary(body(ordinary(images))).float()
 
 
+def predict(tail: nn.Module, activations: Tensor) -> NDArray[np.float32]:
+    """Give the (B, K) probabilities that a tail makes of what `activate` gives."""
+    with as_is(tail, device=activations.device), torch.no_grad():
+        shares: NDArray[np.float32] = tail(ordinary(activations)).softmax(dim=1).cpu().numpy()
+        return shares
+
+
 def maps_of(
     activations: Tensor,
     tail: nn.Module,

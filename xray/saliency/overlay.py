@@ -27,7 +27,7 @@ class Caption:
         title: The file's name.
         truth: The image's class.
         label: Name of the folder it lies in, told where it says more than `truth` ("COVID-19").
-        predicted: The class of the highest probability.
+        predicted: The class called.
         probability: Of `predicted`, in [0, 1].
         explained: The class whose evidence the map shows; empty where the method knows no class.
         method: Name of the method.

@@ -61,8 +61,9 @@ class Resampled:
         """Give the bias-corrected and accelerated interval (BCa; Efron 1987).
 
         Args:
-            share_of: Where the score is a share of images, how many patients these are of. A share
-                of 0 or 1, which no draw can leave, then has Wilson's interval for so many patients.
+            share_of: Where the score is a share of images, or a mean of such shares, how many
+                patients these are of. At 0 or 1, which no draw can leave, it then has Wilson's
+                interval for so many patients: no score in [0, 1] varies more than a share does.
 
         Returns:
             None where nothing can be said: there is one patient only, the score is undefined in the

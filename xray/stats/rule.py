@@ -7,6 +7,8 @@ from typing import Literal
 from xray.errors import ConfigError
 
 FORMS = "a number between 0 and 1 (0.5), youden, sens@0.95 or spec@0.90"
+EVEN = 0.5
+"""Above this probability the second of two classes is the more probable one."""
 _FORM = re.compile(r"(?:(?P<kind>sens|spec)@)?(?P<level>\d*\.?\d+)")
 
 
@@ -47,6 +49,6 @@ def parse_rule(text: str) -> Rule:
     return Rule(text, kinds[found["kind"]], level)
 
 
-HEADLINE = parse_rule("0.5")
+HEADLINE = parse_rule(str(EVEN))
 REPORTED = (HEADLINE, *map(parse_rule, ("youden", "sens@0.95", "spec@0.90")))
 """Operating points that every result has."""
