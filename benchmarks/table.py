@@ -12,7 +12,8 @@ _NOTES = (
     "AUROC: on the validation images after the last epoch, in brackets the best epoch's. Memory: "
     "peak resident set of the largest process. All train by AdamW on the same images with the same "
     "kinds of augmentation, a hidden layer of 256 and dropout of 0.5. The plain loops flatten the "
-    "maps, as everyone writes it; xray's head pools them, and its loss is weighted by class."
+    "maps, as everyone writes it; xray's head pools and normalises them (`model.head.norm=batch`), "
+    "but for the row that says so, and its loss is weighted by class."
 )
 
 

@@ -41,10 +41,10 @@ def ran(monkeypatch):
 
 
 def test_a_head_against_the_plain_loop(ran, setting):
-    # Cold, three times warm, cold with more views.
-    own = [timed(s) for s in (5, 4, 2, 1, 10)] + [timed(s, 0.8) for s in (5, 4, 3, 2, 10)]
+    # Cold, three times warm, cold with more views, cold with the loop's own head.
+    own = [timed(s) for s in (5, 4, 2, 1, 10, 25)] + [timed(s, 0.8) for s in (5, 4, 3, 2, 10, 9)]
     started = ran([timed(50, 0.7), timed(90, 0.6)], own)
-    cold, several, warm = training.head(replace(setting, pairs=2, epochs=7))
+    cold, several, warm, same = training.head(replace(setting, pairs=2, epochs=7))
     assert cold == {
         "name": "head, cold cache, views=1",
         "against": "plain PyTorch loop",
@@ -63,9 +63,12 @@ def test_a_head_against_the_plain_loop(ran, setting):
     # Of 50 / 2 and 90 / 3.
     assert (warm["ratio"], warm["seconds"]) == (27.5, 2.5)
     folders = [call[1] for call in started if call[0] == "ours"]
-    assert len(set(folders)) == 4
+    assert len(set(folders)) == 6
     assert len(set(folders[:4])) == 1
-    assert started[5][2:] == ("cache.views=2", 7)
+    assert started[5][2:] == ("model.head.norm=batch", "cache.views=2", 7)
+    # Of 50 / 25 and 90 / 9.
+    assert (same["name"], same["ratio"]) == ("the loop's own head, cold cache, views=1", 6)
+    assert started[6][2:] == ("model.head.pooling=flatten", "model.head.norm=none", 7)
 
 
 def test_a_lightning_module_whose_epochs_are_scaled(ran, setting):
