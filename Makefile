@@ -32,7 +32,8 @@ test: setup ## Lint, types, import contract, then all tests with coverage
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+	@# A test process a core, and one thread in each and in what it starts: threads that wait for a core spin.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 gradcam: setup ## Overlays of the newest run's test images, COVID-positive first
 	$(BIN)/python -m xray.gradcam $(ARGS)
