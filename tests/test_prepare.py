@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -258,6 +259,9 @@ def test_where_links_are_not_to_be_had(
     assert outcome.status == 1
     assert "(Invalid cross-device link). Hard links need one file system" in outcome.err
     assert not list((tmp_path / "outputs" / "data").iterdir())
+    # What was unpacked is copied there.
+    archive = shutil.make_archive(str(tmp_path / "archive"), "zip", kermany)
+    assert prepared(tmp_path, "source=kermany", f"path={archive}")
 
 
 def test_on_trust(tmp_path: Path) -> None:

@@ -360,7 +360,7 @@ def test_without_pydicom_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     answer = refusal(path)
     assert "is a DICOM file, and pydicom is not installed | " in answer
-    assert answer.endswith("pip install 'xray[dicom]'")
+    assert answer.endswith("pip install -e '.[dicom]'")
 
 
 def test_neither_errors_nor_logs_quote_the_patient(tmp_path, caplog):

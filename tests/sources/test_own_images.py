@@ -123,6 +123,37 @@ def test_dicom_files_lose_their_names(tmp_path: Path) -> None:
     assert b"ROE" not in written
 
 
+def test_dicom_files_of_any_name_are_read_and_lose_their_header(tmp_path: Path) -> None:
+    files = {
+        f"{label}/{name}": dicom(seed=i, name=f"DOE^{i}", view="PA")
+        for i, (label, name) in enumerate(
+            (("normal", "IM000001"), ("normal", "x.png"), ("virus", "IM000002"), ("virus", "y.jpg"))
+        )
+    }
+    rows = prepared(tmp_path, "source=folder", "split=flat", f"path={lay(tmp_path / 'in', files)}")
+    assert sorted(Path(path).parent.name for path in rows) == ["normal"] * 2 + ["pneumonia"] * 2
+    assert all(row.patient and "DOE" not in row.patient for row in rows.values())
+    for path in rows:
+        assert (tmp_path / "tree" / path).read_bytes().startswith(b"\x89PNG")
+        assert b"DOE" not in (tmp_path / "tree" / path).read_bytes()
+
+
+def test_one_patient_in_every_header_can_be_overruled(tmp_path: Path) -> None:
+    files = {
+        f"{label}/{name}_{i}.dcm": dicom(seed=i, name="Anonymous", view="PA")
+        for label, name in (("normal", "a"), ("normal", "b"), ("virus", "c"), ("virus", "d"))
+        for i in (1, 2)
+    }
+    folder = lay(tmp_path / "in", files)
+    assert (
+        "set source.folder.patient_pattern"
+        in prepare(tmp_path, "source=folder", f"path={folder}").err
+    )
+    pattern = r"source.folder.patient_pattern='^([a-z])_'"
+    rows = prepared(tmp_path, "source=folder", f"path={folder}", pattern)
+    assert {row.patient for row in rows.values()} == {f"folder-{name}" for name in "abcd"}
+
+
 def manifest(folder: Path, lines: list[tuple[str, ...]]) -> Path:
     files = pictures([line[0] for line in lines])
     files["list.csv"] = table(("path", "label", "patient", "view", "split", "mrn"), lines)

@@ -19,6 +19,7 @@ def carve(
     classes: Sequence[str],
     seed: int,
     name: str,
+    patient_key: str = "data.patient_pattern",
 ) -> tuple[list[int], list[int]]:
     """Carve a fold from samples, stratified by class, no cluster on both sides.
 
@@ -33,6 +34,7 @@ def carve(
         classes: Class names, for messages.
         seed: Of the shuffle.
         name: What is carved ("val"), for messages.
+        patient_key: The key that says which images are of one patient, for messages.
 
     Returns:
         Indices kept and indices carved, each ascending.
@@ -47,7 +49,8 @@ def carve(
     for sample, cluster in zip(samples, clusters, strict=True):
         members[sample.target].setdefault(cluster, sample)
     fewest = min(members, key=lambda target: len(members[target]))
-    _check(members[fewest], len(samples), folds if fold is not None else 2, classes[fewest], name)
+    needed = folds if fold is not None else 2
+    _check(members[fewest], len(samples), needed, classes[fewest], name=name, key=patient_key)
     targets = np.array([sample.target for sample in samples])
     most = max(len(found) for found in members.values())
     splitter = StratifiedGroupKFold(min(folds, most), shuffle=True, random_state=seed)
@@ -60,12 +63,14 @@ def carve(
     return sorted(kept.tolist()), sorted(carved.tolist())
 
 
-def _check(found: dict[int, Sample], images: int, needed: int, class_name: str, name: str) -> None:
+def _check(
+    found: dict[int, Sample], images: int, needed: int, class_name: str, *, name: str, key: str
+) -> None:
     if len(found) < 2:  # noqa: PLR2004
         raise DataError(
             f"{name} cannot be carved from {images} images: class '{class_name}' has a single "
             f"patient, {next(iter(found.values())).owner!r}, who cannot be on both sides. Provide "
-            f"a {name}/ folder, or set data.patient_pattern if that is not one patient."
+            f"a {name}/ folder, or set {key} if that is not one patient."
         )
     if len(found) < needed:
         raise ConfigError(

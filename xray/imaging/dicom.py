@@ -35,7 +35,7 @@ Stored = npt.NDArray[np.integer[Any]]
 _GREYS = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _DECODER = (
     "Convert it to explicit little endian (gdcmconv --raw), or install what decodes it: "
-    "pip install 'xray[dicom]', or python-gdcm for lossless JPEG; pydicom finds them by itself."
+    "pip install -e '.[dicom]', or python-gdcm for lossless JPEG; pydicom finds them by itself."
 )
 
 

@@ -79,7 +79,7 @@ def parse(file: BinaryIO, path: Path, *, pixels: bool) -> "Dataset":
     try:
         from pydicom import dcmread
     except ImportError as error:
-        advice = "Install what reads it: pip install 'xray[dicom]'"
+        advice = "Install what reads it: pip install -e '.[dicom]'"
         raise ImageError(path, "is a DICOM file, and pydicom is not installed", advice) from error
     # It logs values that are odd, and so names and dates, into the log of a run.
     logging.getLogger("pydicom").disabled = True

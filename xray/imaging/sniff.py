@@ -3,6 +3,7 @@
 import errno
 import stat
 import string
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,50 @@ SUFFIXES = {
 """How the files of a format are called."""
 
 
+class _Quiet:
+    """Silence decoders, which warn of odd metadata that say nothing of the pixels.
+
+    `warnings.catch_warnings` is of one thread: here the first that enters silences, and the last
+    that leaves restores.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._within = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._within == 0:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._within += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                self._caught.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
+def sniff(path: Path) -> Format | None:
+    """Tell the format of a file; None where it is none that is read, or no file at all."""
+    try:
+        with open_image(path) as (_, kind):
+            return kind
+    except ImageError:
+        return None
+
+
+def is_dicom(path: Path) -> bool:
+    """Tell whether a file is DICOM or is called so: its name and its content may tell a person."""
+    return path.suffix.lower() in SUFFIXES[Format.DICOM] or sniff(path) is Format.DICOM
+
+
 @contextmanager
 def open_image(path: Path) -> Iterator[tuple[BinaryIO, Format]]:
     """Open an image file and tell its format, by its content and not by its suffix.
@@ -86,9 +131,7 @@ def open_image(path: Path) -> Iterator[tuple[BinaryIO, Format]]:
     """
     try:
         _check_file(path)
-        # Decoders warn of odd metadata, which say nothing of the pixels.
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with path.open("rb") as file, _QUIET:
             yield file, _sniff(file.read(_HEAD_BYTES), path)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ELOOP} and path.is_symlink():

@@ -9,7 +9,7 @@ from typing import ClassVar
 from xray.data.folder import compile_patient_pattern
 from xray.data.groups import folders_in, is_noise
 from xray.data.layout import find_layout
-from xray.imaging.sniff import SUFFIXES, Format
+from xray.imaging.sniff import is_dicom
 from xray.sources.dicom_names import DicomNames
 from xray.sources.listing import CANDIDATES, images_in
 from xray.sources.obtain import obtain_local
@@ -35,7 +35,8 @@ class Folder:
         citation="that of your images: note it here",
         size="as it is",
         patients="What patient_pattern finds in the file name; a name that it does not fit counts "
-        "as a patient. Of DICOM files: their header's, numbered anew.",
+        "as a patient. Of DICOM files, where no patient_pattern is given: their header's, numbered "
+        "anew.",
     )
 
     path: str
@@ -57,7 +58,7 @@ class Folder:
             for label in folders_in(folder):
                 for path in images_in(label):
                     item = Item(path, label.name, split=own, masks=_masks(root, path))
-                    if path.suffix.lower() in SUFFIXES[Format.DICOM]:
+                    if is_dicom(path) and self.patient_pattern is None:
                         yield names.rename(item)
                     else:
                         yield replace(item, patient=_patient(path, pattern))

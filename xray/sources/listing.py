@@ -7,6 +7,7 @@ from pathlib import Path
 from xray.data.groups import folders_in, is_noise
 from xray.errors import DataError
 from xray.imaging.read import IMAGE_SUFFIXES
+from xray.imaging.sniff import sniff
 
 OTHER_SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".tif", ".tiff", ".webp"})
 CANDIDATES = IMAGE_SUFFIXES | OTHER_SUFFIXES
@@ -16,11 +17,13 @@ CANDIDATES = IMAGE_SUFFIXES | OTHER_SUFFIXES
 def images_in(folder: Path) -> Iterator[Path]:
     """Yield the images below a folder, sorted; hidden files, archive litter and masks are not.
 
-    Links to folders are not followed.
+    A file of another suffix, or of none, is one by its content. Links to folders are not followed.
     """
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if path.suffix.lower() in CANDIDATES and not any(is_noise(part) for part in parts):
+        if any(is_noise(part) for part in parts):
+            continue
+        if path.suffix.lower() in CANDIDATES or (path.is_file() and sniff(path)):
             yield path
 
 

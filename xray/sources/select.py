@@ -164,8 +164,17 @@ def split_images(
     ]
     clusters = cluster([sample.owner for sample in samples], []).tolist()
     folds = max(2, round(1 / fraction))
-    carved = set(carve(samples, clusters, folds, classes=classes, seed=seed, name="test")[1])
-    split: list[Split] = ["test" if i in carved else "train" for i in range(len(pool))]
+    _, carved = carve(
+        samples,
+        clusters,
+        folds,
+        classes=classes,
+        seed=seed,
+        name="test",
+        patient_key="source.folder.patient_pattern",
+    )
+    tested = set(carved)
+    split: list[Split] = ["test" if i in tested else "train" for i in range(len(pool))]
     return validation + [replace(one, split=to) for one, to in zip(pool, split, strict=True)]
 
 

@@ -16,7 +16,7 @@ from xray.errors import DataError, ImageError
 from xray.imaging.dicom_tags import dicom_tags
 from xray.imaging.limits import MIN_SIDE
 from xray.imaging.read import IMAGE_SUFFIXES, read_image
-from xray.imaging.sniff import SUFFIXES, Format
+from xray.imaging.sniff import SUFFIXES, Format, is_dicom
 from xray.integrity.fingerprint import fingerprint
 from xray.parallel import in_threads
 from xray.sources.select import Chosen
@@ -89,9 +89,8 @@ def write_images(
 
     def write(one: Chosen) -> Row | Rejected:
         place = one.item.path
-        is_linked = treatment.link or place.is_relative_to(work)
         try:
-            return _write(root, one, treatment, is_linked=is_linked)
+            return _write(root, one, treatment, is_ours=place.is_relative_to(work))
         except ImageError as error:
             for target in (root / one.place, root / one.place.with_suffix(".png")):
                 target.unlink(missing_ok=True)
@@ -105,12 +104,12 @@ def below(folder: Path, path: Path) -> str:
     return (path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)).as_posix()
 
 
-def _write(root: Path, one: Chosen, treatment: Treatment, *, is_linked: bool) -> Row:
+def _write(root: Path, one: Chosen, treatment: Treatment, *, is_ours: bool) -> Row:
     source, target = one.item.path, root / one.place
-    is_kept = source.suffix.lower() in _KEPT
+    is_kept = source.suffix.lower() in _KEPT and not is_dicom(source)
     pixels = None if is_kept and treatment.size is None else read_image(source)
     if pixels is None or (is_kept and fit(pixels.shape, treatment) == pixels.shape):
-        _copy(source, target, is_linked=is_linked)
+        _copy(source, target, link=treatment.link, is_ours=is_ours)
     else:
         target = target.with_suffix(".png")
         _write_png(target, resize(pixels, fit(pixels.shape, treatment)))
@@ -118,7 +117,7 @@ def _write(root: Path, one: Chosen, treatment: Treatment, *, is_linked: bool) ->
     for kind, mask in one.item.masks.items():
         beside = root / "masks" / kind / Path(row.path).with_suffix(mask.suffix)
         beside.parent.mkdir(parents=True, exist_ok=True)
-        _copy(mask, beside, is_linked=is_linked)
+        _copy(mask, beside, link=treatment.link, is_ours=is_ours)
     return row
 
 
@@ -142,8 +141,7 @@ def _row(root: Path, target: Path, one: Chosen, *, verify: bool) -> Row:
 
 def _view(source: Path) -> str | None:
     # No patient leaves this function, so that the salt of its pseudonym does not matter.
-    is_dicom = source.suffix.lower() in SUFFIXES[Format.DICOM]
-    return dicom_tags(source, salt="-").view if is_dicom else None
+    return dicom_tags(source, salt="-").view if is_dicom(source) else None
 
 
 def fit(shape: tuple[int, ...], treatment: Treatment) -> tuple[int, int]:
@@ -184,17 +182,20 @@ def _write_png(target: Path, pixels: NDArray[np.uint8]) -> None:
     target.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
 
-def _copy(source: Path, target: Path, *, is_linked: bool) -> None:
+def _copy(source: Path, target: Path, *, link: bool, is_ours: bool) -> None:
+    """Link or copy a file; one of ours is linked where that can be, which takes no room."""
     if not os.access(source, os.R_OK):
         advice = "Check that you have the permission to read it."
         raise ImageError(source, "cannot be opened", advice)
-    if not is_linked:
-        shutil.copyfile(source, target)
-        return
-    try:
-        os.link(source.resolve(), target)
-    except OSError as error:
-        raise DataError(
-            f"{source} cannot be linked to {target.parent} ({error.strerror}). Hard links need one "
-            "file system and your own files: pass link=false."
-        ) from error
+    if link or is_ours:
+        try:
+            os.link(source.resolve(), target)
+        except OSError as error:
+            if link:
+                raise DataError(
+                    f"{source} cannot be linked to {target.parent} ({error.strerror}). Hard links "
+                    "need one file system that has them, and your own files: pass link=false."
+                ) from error
+        else:
+            return
+    shutil.copyfile(source, target)
