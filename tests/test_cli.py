@@ -326,7 +326,7 @@ def test_an_extra_that_is_not_installed_is_named(
     run: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("xray.cli.compose.EXTRAS", {"optun": "optuna"})
-    assert "It comes with: pip install 'xray[optuna]'." in run("hydra/sweeper=optun").err
+    assert "It comes with: pip install -e '.[optuna]'." in run("hydra/sweeper=optun").err
 
 
 def test_an_experiment_file_is_checked_too(run: Verb, root: Path) -> None:

@@ -47,7 +47,7 @@ def test_without_kagglehub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(DataError) as caught:
         Kermany().open(tmp_path, tmp_path)
-    assert "which is not installed: pip install 'xray[kaggle]'. " + BY_HAND in str(caught.value)
+    assert "which is not installed: pip install -e '.[kaggle]'. " + BY_HAND in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,10 @@ def test_a_downloaded_array_file_is_checked(
         return target
 
     monkeypatch.setattr(pneumonia_mnist, "fetch", fetch)
-    with pytest.raises(DataError, match=r"is not the file that was published \(MD5 [0-9a-f]{32}"):
+    with pytest.raises(DataError, match=r"was not the file that was published \(MD5 [0-9a-f]{32}"):
         PneumoniaMnist(resolution=28).open(tmp_path, tmp_path / "work")
     assert asked == ["https://zenodo.org/records/10519652/files/pneumoniamnist.npz?download=1"]
+    assert not (tmp_path / "pneumoniamnist.npz").exists()
 
 
 def test_a_downloaded_array_file_of_the_right_sum(

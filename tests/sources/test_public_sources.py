@@ -304,10 +304,10 @@ def test_rsna(tmp_path: Path) -> None:
     archive = pack(tmp_path / "rsna.zip", files)
     rows = prepared(tmp_path, "source=rsna", "split=flat", f"path={archive}")
     assert {path: (row.label, row.patient, row.view) for path, row in rows.items()} == {
-        "normal/0a1.png": ("Normal", "rsna-0a1", "AP"),
-        "normal/0a2.png": ("Normal", "rsna-0a2", "PA"),
-        "pneumonia/0a3.png": ("Lung Opacity", "rsna-0a3", "AP"),
-        "pneumonia/0a4.png": ("Lung Opacity", "rsna-0a4", "PA"),
+        "normal/0a1.png": ("Normal", None, "AP"),
+        "normal/0a2.png": ("Normal", None, "PA"),
+        "pneumonia/0a3.png": ("Lung Opacity", None, "AP"),
+        "pneumonia/0a4.png": ("Lung Opacity", None, "PA"),
     }
     said = (tmp_path / "tree" / "SOURCE.md").read_text()
     assert "No Lung Opacity / Not Normal (1)" in said

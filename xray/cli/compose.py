@@ -99,7 +99,7 @@ class Composer:
             if name not in options:
                 hint = did_you_mean(nearest(name, options))
                 if name in EXTRAS:
-                    hint = f" It comes with: pip install 'xray[{EXTRAS[name]}]'."
+                    hint = f" It comes with: pip install -e '.[{EXTRAS[name]}]'."
                 yield f"there is no {group} '{name}'.{hint} There are: {', '.join(options)}"
 
     def compose(self, overrides: list[Override]) -> tuple[DictConfig | None, list[str]]:

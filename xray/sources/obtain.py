@@ -62,7 +62,7 @@ def obtain_kaggle(
     except ImportError as error:
         raise DataError(
             f"{about.title} is downloaded with kagglehub, which is not installed: "
-            f"pip install 'xray[kaggle]'. {by_hand}"
+            f"pip install -e '.[kaggle]'. {by_hand}"
         ) from error
     download: Callable[[str], str] = (
         kagglehub.competition_download if competition else kagglehub.dataset_download

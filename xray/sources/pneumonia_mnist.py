@@ -116,9 +116,10 @@ def _check_sum(file: Path, md5: str) -> None:
     with file.open("rb") as stream:
         found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != md5:
+        file.unlink()
         raise DataError(
-            f"{file} is not the file that was published (MD5 {found}, expected {md5}). Delete it, "
-            "and it is downloaded anew."
+            f"{file} was not the file that was published (MD5 {found}, expected {md5}), and is "
+            "deleted. Run the command again: it is downloaded anew."
         )
 
 

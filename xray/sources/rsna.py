@@ -49,9 +49,9 @@ class Rsna:
     def items(self, root: Path) -> Iterator[Item]:
         """List the table of classes; without it, that of boxes, whose target 1 is an opacity."""
         top = find_folder(root, (_IMAGES,), self.about.page)
-        for patient, label in self._labels(top).items():
-            path = top / _IMAGES / f"{Path(patient).name}.dcm"
-            yield Item(path, label, patient=patient)
+        for name, label in self._labels(top).items():
+            path = top / _IMAGES / f"{Path(name).name}.dcm"
+            yield Item(path, label)
 
     def _labels(self, top: Path) -> dict[str, str]:
         """Give each image its class; the tables have a line for every box."""
