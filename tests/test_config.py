@@ -185,13 +185,8 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         ),
         (
             "data.val_fraction",
-            0.9,
-            "data.val_fraction (0.9) and data.test_fraction (0.15) must add up to less than 1",
-        ),
-        (
-            "data.val_fraction",
             1,
-            "data.val_fraction is 1, but must be a number between 0 and 1, both excluded",
+            "data.val_fraction is 1, but must be a number greater than 0, 0.5 or less",
         ),
         ("data.groups", {"normal": ["a"]}, "data.groups needs two classes or more"),
         ("data.groups", {"normal": ["COVID-19"], "pneumonia": ["covid_19"]}, FOLDERS),

@@ -45,6 +45,18 @@ def test_a_manifest_tells_more_than_a_name(tmp_path):
     ]
 
 
+def test_a_table_of_patients_is_enough(tmp_path):
+    root = tmp_path / "set"
+    for name in ("a", "b"):
+        write_image(root / "normal" / f"{name}.png")
+    (root / "manifest.csv").write_text("path,patient\nnormal/a.png,one\nnormal/b.png,\n")
+    found = collect(root, GROUPS, compile_patient_pattern(None))
+    assert [(s.patient, s.label, s.source) for s in found.samples] == [
+        ("one", "normal", ""),
+        (None, "normal", ""),
+    ]
+
+
 def test_a_malformed_manifest_is_an_error(tmp_path):
     write_image(tmp_path / "normal/a.png")
     (tmp_path / "manifest.csv").write_text("path\nnormal/a.png\n")

@@ -33,3 +33,19 @@ def test_what_is_passed_over_is_listed_with_its_reason(tmp_path):
         "train/normal/f.gif": "is a GIF image, which is not read",
         "train/normal/again": "a link to a folder that holds it",
     }
+
+
+def test_images_beside_the_splits_are_listed(tmp_path):
+    root = tmp_path / "set"
+    for name in (
+        "train/normal/a.png",
+        "val/normal/b.png",
+        "valid/normal/c.png",
+        "dev/normal/d.png",
+    ):
+        write_image(root / name)
+    (root / "dev" / "notes.txt").write_text("of the set")
+    found = {finding.path: finding.detail for finding in find_litter(root)}
+    assert found == dict.fromkeys(
+        ("dev/normal/d.png", "val/normal/b.png"), "an image outside the class folders"
+    )

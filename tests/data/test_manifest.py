@@ -57,8 +57,8 @@ def cells(**changed: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has no column path, source, label"),
-        ("path,source,label\n", "has no column class, patient"),
+        ("", "has no column path, patient"),
+        ("path,source,label\n", "has no column patient"),
         (f"{HEADER}\na,b\n", "line 2: it has not as many cells as the first line"),
         (f"{HEADER}\n{cells()},more\n", "line 2: it has not as many cells as the first line"),
         (f"{HEADER}\n{cells()}\n{cells()}\n", "line 3: 'normal/ä.png' is listed twice"),

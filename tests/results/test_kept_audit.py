@@ -1,4 +1,6 @@
+import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,24 @@ def test_what_is_damaged_or_cannot_be_kept_is_said(root, run, tmp_path, caplog):
     (tmp_path / "file").write_text("")
     KeptAudit(root, {}, tmp_path / "file").keep(run)
     assert "cannot be written" in caplog.text
+
+
+def test_what_a_decoder_or_a_permission_may_mend_is_not_kept(root, run, tmp_path):
+    kept = KeptAudit(root, {}, tmp_path / "kept")
+    kept.keep(run)
+    bad = {"verdict": "clean", "findings": {"bad_file": {"within": 1, "across": 0}}}
+    (run / "audit.json").write_text(json.dumps(bad))
+    kept.keep(run)
+    assert recall(root, tmp_path) is None
+
+
+def test_a_folder_that_is_closed_counts_as_it_is(root, run, tmp_path, monkeypatch):
+    def scandir(folder, opened=os.scandir):
+        if Path(folder).name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return opened(folder)
+
+    (root / "lost+found").mkdir()
+    monkeypatch.setattr(os, "scandir", scandir)
+    KeptAudit(root, {}, tmp_path / "kept").keep(run)
+    assert recall(root, tmp_path) is not None

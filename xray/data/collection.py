@@ -87,4 +87,4 @@ def described(sample: Sample, root: Path, manifest: Mapping[str, Row]) -> Sample
     row = manifest.get(sample.path.relative_to(root).as_posix())
     if row is None:
         return sample
-    return replace(sample, patient=row.patient, source=row.source, label=row.label)
+    return replace(sample, patient=row.patient, source=row.source, label=row.label or sample.label)

@@ -17,8 +17,8 @@ _MASKS = "masks"
 def find_litter(root: Path) -> Iterator[Finding]:
     """List what lies among a dataset's images and is passed over.
 
-    Masks are no litter; files directly in the root or in a split's folder are only if they are
-    images, since a dataset may be described there.
+    Masks are no litter; files directly in the root or in a split's folder, and beside the splits'
+    folders, are only if they are images, since a dataset may be described there.
 
     Args:
         root: See `xray.data.layout.find_layout`.
@@ -26,7 +26,7 @@ def find_litter(root: Path) -> Iterator[Finding]:
     Yields:
         Findings of the kind "ignored", sorted by path.
     """
-    splits = {root, *find_layout(root).values()}
+    splits = set(find_layout(root).values())
     for folder, folders, files in os.walk(root):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if name.casefold() != _MASKS)
@@ -36,7 +36,7 @@ def find_litter(root: Path) -> Iterator[Finding]:
                 folders.remove(name)
                 yield _ignored(root, here / name, reason)
         for name in sorted(files):
-            reason = _file_reason(here / name, in_class=here not in splits)
+            reason = _file_reason(here / name, in_class=not splits.isdisjoint(here.parents))
             if reason:
                 yield _ignored(root, here / name, reason)
 

@@ -13,6 +13,8 @@ COLUMNS = (
     "path", "source", "label", "class", "patient", "view", "width", "height", "bits", "sha256",
     "phash", "split",
 )  # fmt: skip
+_NEEDED = ("path", "patient")
+"""Of a table that somebody wrote by hand; the folders tell the rest."""
 _REMEDY = "Prepare the tree anew, or delete the manifest to have the tree read by its folders."
 
 
@@ -22,9 +24,9 @@ class Row:
 
     Attributes:
         path: Below the tree's root, with forward slashes.
-        source: Name of the dataset that it is from.
-        label: What it is there, before grouping ("Lung_Opacity").
-        class_name: What it is here ("pneumonia"); the column is called "class".
+        source: Name of the dataset that it is from; "" where the table does not tell.
+        label: What it is there, before grouping ("Lung_Opacity"); likewise.
+        class_name: What it is here ("pneumonia"); the column is called "class"; likewise.
         patient: Whose image it is, unique in the tree; None where the source does not tell.
         view: Of the X-ray tube ("PA", "AP"); None where the source does not tell.
         width: Pixels; None, as the four that follow, where the image was not opened.
@@ -79,8 +81,8 @@ def read_manifest(root: Path) -> dict[str, Row] | None:
         Path below `root`, with forward slashes -> row; None where there is no manifest.
 
     Raises:
-        DataError: It cannot be read, lacks a column, lists a path twice or one that leads out of
-            `root`, or a cell is not what its column holds.
+        DataError: It cannot be read, lacks the column "path" or "patient", lists a path twice or
+            one that leads out of `root`, or a cell is not what its column holds.
     """
     path = root / MANIFEST
     if not path.is_file():
@@ -99,7 +101,7 @@ def read_manifest(root: Path) -> dict[str, Row] | None:
 def _rows(path: Path) -> Iterator[tuple[int, Row]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        missing = [column for column in _NEEDED if column not in (reader.fieldnames or ())]
         if missing:
             raise DataError(f"{path} has no column {', '.join(missing)}. {_REMEDY}")
         for cells in reader:
@@ -112,7 +114,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
 def _row(cells: Mapping[str, str | None]) -> Row:
     if None in cells.values() or None in cells:
         raise ValueError("it has not as many cells as the first line")
-    given = {column: cells[column] or None for column in COLUMNS}
+    given = {column: cells.get(column) or None for column in COLUMNS}
     place, split = given["path"] or "", given["split"]
     relative = PurePosixPath(place)
     if not place or "\\" in place or relative.is_absolute() or ".." in relative.parts:
@@ -120,13 +122,13 @@ def _row(cells: Mapping[str, str | None]) -> Row:
     if split not in (None, *SPLITS):
         raise ValueError(f"the split {split!r} is none of {', '.join(SPLITS)}")
     for column in ("source", "label", "class"):
-        if given[column] is None:
+        if column in cells and given[column] is None:
             raise ValueError(f"the cell of {column} is empty")
     return Row(
         path=place,
-        source=str(given["source"]),
-        label=str(given["label"]),
-        class_name=str(given["class"]),
+        source=given["source"] or "",
+        label=given["label"] or "",
+        class_name=given["class"] or "",
         patient=given["patient"],
         view=given["view"],
         width=_number("width", given["width"]),

@@ -65,7 +65,15 @@ class KeptAudit:
         return told
 
     def keep(self, run: Path) -> None:
-        """Keep what an audit wrote into a run directory, in place of what was kept before."""
+        """Keep what an audit wrote into a run directory, in place of what was kept before.
+
+        One that found bad files is not kept: a permission or a decoder mends them, and neither
+        shows in a file's size and time.
+        """
+        told: Told = json.loads((run / "audit.json").read_text(encoding="utf-8"))
+        if "bad_file" in told.get("findings", ()):
+            shutil.rmtree(self.place, ignore_errors=True)
+            return
         new = self.place.with_name(f".{self.place.name}.{uuid4().hex[:8]}.new")
         try:
             new.mkdir(parents=True)
@@ -92,16 +100,21 @@ def _entries(folder: str, below: str, above: frozenset[str]) -> Iterator[str]:
     here = os.path.realpath(folder)
     if here in above:
         return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = f"{below}/{entry.name}"
-            if entry.is_dir():
-                yield f"{name}/"
-                yield from _entries(entry.path, name, above | {here})
-                continue
-            try:
-                status = entry.stat()
-            except OSError:
-                yield f"{name}:broken"
-                continue
-            yield f"{name}:{status.st_size}:{status.st_mtime_ns}"
+    try:
+        with os.scandir(folder) as opened:
+            entries = list(opened)
+    except OSError:
+        yield f"{below}:closed"
+        return
+    for entry in entries:
+        name = f"{below}/{entry.name}"
+        if entry.is_dir():
+            yield f"{name}/"
+            yield from _entries(entry.path, name, above | {here})
+            continue
+        try:
+            status = entry.stat()
+        except OSError:
+            yield f"{name}:broken"
+            continue
+        yield f"{name}:{status.st_size}:{status.st_mtime_ns}"

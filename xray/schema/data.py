@@ -104,17 +104,6 @@ class Folder(Strict):
             )
         return self
 
-    @model_validator(mode="after")
-    def _leave_some_to_train_on(self) -> Self:
-        if self.val_fraction + self.test_fraction >= 1:
-            raise PydanticCustomError(
-                "problem",
-                "data.val_fraction ({val}) and data.test_fraction ({test}) must add up to "
-                "less than 1",
-                {"val": self.val_fraction, "test": self.test_fraction},
-            )
-        return self
-
 
 class Patients(Strict):
     """How many patients are drawn."""

@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 from xray.schema.data import Patients, distinct_folders
 from xray.schema.fields import (
     Count,
+    CountOrAuto,
     Flag,
+    Fraction,
     Pattern,
     Seed,
     Side,
@@ -109,9 +111,7 @@ class PrepareKeys(Strict):
     ]
     leave_out: Annotated[list[Text], wants("a list of labels")]
     split: Literal["official", "carve", "flat"]
-    test_fraction: Annotated[
-        float, Field(gt=0, le=0.5), wants("a number greater than 0, 0.5 or less")
-    ]
+    test_fraction: Fraction
     limit: Count | None
     size: Annotated[
         Annotated[int, Field(ge=32)] | None, wants("a whole number, 32 or greater, or null")
@@ -121,10 +121,7 @@ class PrepareKeys(Strict):
     verify: Flag
     certify: Flag
     link: Flag
-    workers: Annotated[
-        Annotated[int, Field(ge=1)] | Literal["auto"],
-        wants("a whole number, 1 or greater, or auto"),
-    ]
+    workers: CountOrAuto
     seed: Seed
 
     @model_validator(mode="after")
