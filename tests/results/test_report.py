@@ -48,7 +48,7 @@ def a_run(directory, overlays=2, k=2):
     (run / "environment.json").write_text(
         json.dumps({"started": "2026", "git": {"commit": "abc", "dirty": True}, "command": ["a b"]})
     )
-    (run / "metrics.csv").write_text("epoch,val/auroc\n0,0.5\n3,0.6\n,\n")
+    (run / "metrics.csv").write_text("epoch,val/auroc\n0,0.5\n3,0.6\n4,\n,\n")
     noise = np.random.default_rng(0).integers(0, 255, (300, 1400, 3), dtype=np.uint8)
     folder = run / "gradcam" / "test"
     folder.mkdir(parents=True)

@@ -129,7 +129,11 @@ def _environment(environment: Mapping[str, Any], commit: str) -> Iterator[Block]
 
 
 def _epochs(run: RunFiles) -> str:
-    done = [int(row["epoch"]) for row in run.curves if (row.get("epoch") or "").isdigit()]
+    # The test is logged as of the epoch behind the last.
+    validated = [
+        row for row in run.curves if any(row[key] for key in row if str(key).startswith("val/"))
+    ]
+    done = [int(row["epoch"]) for row in validated if (row.get("epoch") or "").isdigit()]
     most = (run.config.get("trainer") or {}).get("max_epochs", "?")
     if not done:
         return f"{most} at most"
