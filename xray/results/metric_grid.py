@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from xray.results.decision_grids import estimate_cell
 from xray.results.page import Grid
-from xray.results.table import absence, estimate_text
+from xray.results.table import absence
 from xray.stats.scores import BINARY
 
 _MEANINGS = {
@@ -47,7 +48,7 @@ def metric_grid(metrics: Mapping[str, Any], title: str = "Metrics", note: str = 
     several = any(len(metrics[split].get("classes") or ()) > BINARY for split in splits)
     meanings = _MEANINGS | _AVERAGED if several else _MEANINGS
     rows = [
-        [f"{name}: {meaning}", *(_estimate(metrics[split].get(name)) for split in splits)]
+        [f"{name}: {meaning}", *(estimate_cell(metrics[split], name) for split in splits)]
         for name, meaning in meanings.items()
         if any(name in metrics[split] for split in splits)
     ]
@@ -61,8 +62,3 @@ def metric_grid(metrics: Mapping[str, Any], title: str = "Metrics", note: str = 
         if metrics[split].get("absent")
     ]
     return Grid(title, ["", *splits], rows, " ".join([note, *said]))
-
-
-def _estimate(found: Any) -> str:
-    # Older runs hold numbers without an interval.
-    return estimate_text(found if isinstance(found, Mapping) else {"value": found})
