@@ -1,32 +1,39 @@
 """Does the shortcut audit expose a letter that goes with the class, and clear a set without one?
 
-For each seed phantoms are drawn twice: as they are, and with a letter in a corner of every image
-of a disease. On both a VGG16 is fine-tuned and audited, each by its command. Kept in
-benchmarks/results/planted_marker.json; what the file has already is not done again.
+For each seed phantoms with faint lesions are drawn twice: without a letter, and with one in a
+corner of every image of a disease. On both a VGG16 is fine-tuned and audited, each by its command.
+Kept in benchmarks/results/planted_marker.json; what the file has already is not done again.
 
-Arguments, as key=value: seeds=5 (0 to 4), n=160 m=40 t=100 (patients of train, val and test, one
-image each), size=112, epochs=12, trainable=block5, weights=random or a file, again=true.
+Arguments, as key=value: seeds=5 (0 to 4), n=160 m=40 t=200 (patients of train, val and test, one
+image each), size=128, contrast=0.4 (of the lesions; 1 as drawn), epochs=12, trainable=block5,
+weights=random or a file, again=true.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.run import machine
+from xray.imaging.phantom import draw_phantom
 from xray.imaging.phantom_tree import write_phantom_tree
+from xray.imaging.read import read_image
 from xray.results.environment import describe_environment
 from xray.results.shortcuts import AS_IS, CLEARED, EXPOSED
 from xray.types import SPLITS
 
 Row = dict[str, Any]
 
-DEFAULTS = {"seeds": "5", "n": "160", "m": "40", "t": "100", "size": "112", "epochs": "12"}
+DEFAULTS = {"seeds": "5", "n": "160", "m": "40", "t": "200", "size": "128", "epochs": "12"}
+# Of lesions that are told without a mistake a letter is not needed, and hardly learned.
+DEFAULTS |= {"contrast": "0.4"}
 DEFAULTS |= {"trainable": "block5", "weights": "random", "again": "false"}
 SETS = ("clean", "planted")
 SHOWN = (AS_IS, "corners hidden", "lungs hidden")
@@ -58,8 +65,9 @@ def describe(options: dict[str, str]) -> str:
     """Say on what the rows are measured; rows of another setting are not mixed with them."""
     weights = "random" if options["weights"] == "random" else Path(options["weights"]).name
     return (
-        f"{options['n']} + {options['m']} + {options['t']} phantoms, {options['size']} px, VGG16, "
-        f"{weights} weights, {options['trainable']} trained for {options['epochs']} epochs"
+        f"{options['n']} + {options['m']} + {options['t']} phantoms, {options['size']} px, lesions "
+        f"of {options['contrast']} times their contrast, VGG16, {weights} weights, "
+        f"{options['trainable']} trained for {options['epochs']} epochs"
     )
 
 
@@ -79,6 +87,7 @@ def audited(options: dict[str, str], seed: int, *, planted: bool) -> Row:
         root, outputs = Path(scratch) / "phantoms", Path(scratch) / "outputs"
         counts: Any = {split: int(options[k]) for split, k in zip(SPLITS, "nmt", strict=True)}
         write_phantom_tree(root, patients=counts, views=1, size=int(options["size"]), seed=seed)
+        fade(root, seed, float(options["contrast"]))
         if planted:
             plant(root, seed)
         weights = options["weights"]
@@ -102,18 +111,36 @@ def _process(*arguments: str) -> None:
         raise SystemExit(f"{arguments[0]} ended with {done.returncode}:\n{done.stderr[-2000:]}")
 
 
+def fade(root: Path, seed: int, contrast: float) -> None:
+    """Bring every image of a disease nearer to the same patient's without it.
+
+    Args:
+        root: As `write_phantom_tree` wrote it, with one view a patient.
+        seed: That it was drawn from.
+        contrast: Share of the lesions' contrast that is left, from 0 (none) to 1 (as drawn).
+    """
+    for path, image in _ill(root):
+        patient = int(path.stem.removeprefix("patient").partition("_")[0])
+        healthy = draw_phantom("normal", patient=patient, view=0, seed=seed, size=len(image)).image
+        cv2.imwrite(str(path), cv2.addWeighted(image, contrast, healthy, 1 - contrast, 0))
+
+
 def plant(root: Path, seed: int) -> None:
     """Write a letter into the lower left corner of every image of a disease."""
     rng = np.random.default_rng(seed)
-    for path in sorted(root.glob("[!m]*/[pc]*/*.png")):
-        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        assert image is not None
+    for path, image in _ill(root):
         side = len(image)
         place = (round(rng.uniform(0.03, 0.07) * side), round(rng.uniform(0.92, 0.97) * side))
         # The font is 22 pixels high at a scale of 1.
         scale, width = HEIGHT * side / 22, max(1, side // 130)
         cv2.putText(image, LETTER, place, cv2.FONT_HERSHEY_DUPLEX, scale, GREY, width, cv2.LINE_AA)
         cv2.imwrite(str(path), image)
+
+
+def _ill(root: Path) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+    """Read the images of a disease, and no masks."""
+    for path in sorted(root.glob("[!m]*/[pc]*/*.png")):
+        yield path, read_image(path)
 
 
 def row(report: dict[str, Any], seed: int, *, planted: bool) -> Row:

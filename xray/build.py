@@ -2,10 +2,9 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -16,19 +15,17 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
 
 from xray import STARTED
-from xray.config import load_run_config
 from xray.data.datamodule import XrayDataModule
-from xray.errors import ConfigError, RunError
+from xray.errors import ConfigError
 from xray.features.cache import FeatureCache
 from xray.features.pixels import PixelCache
 from xray.model.classifier import XrayClassifier
 from xray.results.collector import PredictionCollector
-from xray.results.store import read_json, recorded_compute
+from xray.results.store import recorded_compute
 from xray.training.compute import Compute, choose_compute
 from xray.training.first_step import FirstStep
 from xray.training.step_seed import StepSeed
 from xray.training.threads import SmallStepThreads
-from xray.training.trainer import build_trainer as make_trainer
 from xray.training.trainer import choose_device
 from xray.training.unfreeze import StagedUnfreezing
 from xray.training.workers import choose_workers
@@ -57,7 +54,7 @@ def build_data(cfg: DictConfig) -> XrayDataModule:
                 transforms[key] = instantiate(cfg.transform[key], _convert_="all")
         except Exception as error:
             raise ConfigError(
-                f"transform.{key} is not what albumentations takes: {_last_line(error)}"
+                f"transform.{key} is not what albumentations takes: {last_line(error)}"
             ) from error
     data: XrayDataModule = instantiate(
         cfg.data, transforms=transforms, _convert_="all", _recursive_=False
@@ -86,38 +83,6 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
             "normalisation for these weights, which needs two images or more; raise it, or pass "
             "model.head.norm=layer"
         )
-    return model
-
-
-def check_data(run: Path, description: Mapping[str, Any]) -> None:
-    """Make sure that a run's data are still what they were: other files would be split otherwise.
-
-    Args:
-        run: The run directory.
-        description: As `XrayDataModule.describe` gives it now.
-
-    Raises:
-        RunError: When a split holds other files.
-    """
-    then = read_json(run / "data.json")["splits"]
-    for split, now in description["splits"].items():
-        if now["files_sha256"] != then[split]["files_sha256"]:
-            raise RunError(
-                f"The {split} images are not those of {run}: {then[split]['images']} then, "
-                f"{now['images']} now, or other files. What was carved then would be carved "
-                "otherwise now, and test images could be trained on. Bring the files back, or "
-                "start a new run."
-            )
-
-
-def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClassifier:
-    """Rebuild the classifier of a run that goes on; no weights are sought, `optim` may differ.
-
-    Raises:
-        RunError: When the checkpoint cannot be read, or its classes are not those of `data`.
-    """
-    model = load_classifier(last, optim=OmegaConf.to_container(cfg.optim, resolve=True))
-    model.check_classes(data.classes)
     return model
 
 
@@ -153,25 +118,6 @@ def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, Predic
         logger=loggers,
         default_root_dir=cfg.paths.run,
         _convert_="all",
-    )
-    return trainer, collector
-
-
-def build_tester(
-    gpus: int | Literal["auto"], compute: Compute
-) -> tuple[pl.Trainer, PredictionCollector]:
-    """Build a Trainer that predicts, in one process.
-
-    Args:
-        gpus: As for training; more than one is one, since each process would write the results.
-        compute: The run's precision.
-    """
-    collector = PredictionCollector()
-    trainer = make_trainer(
-        gpus=min(1, torch.cuda.device_count()) if gpus == "auto" else min(1, gpus),
-        require_gpu=False,
-        precision=compute.precision,
-        callbacks=[pl.callbacks.RichProgressBar(), collector],
     )
     return trainer, collector
 
@@ -234,48 +180,8 @@ def build_pixels(cfg: DictConfig) -> PixelCache:
     return PixelCache(folder=Path(cfg.cache.dir), mode=mode, max_gb=cfg.cache.max_gb)
 
 
-def restore(run: Path) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
-    """Rebuild a finished run from its directory alone.
-
-    Args:
-        run: The run directory.
-
-    Returns:
-        Its configuration, its data, and its best model in evaluation mode on the CPU.
-
-    Raises:
-        RunError: When the directory is incomplete, or the data's classes are not the checkpoint's.
-    """
-    cfg = load_run_config(run)
-    data = build_data(cfg)
-    model = load_classifier(run / "checkpoints" / "best.ckpt")
-    model.check_classes(data.classes)
-    return cfg, data, model.eval()
-
-
-def load_classifier(path: Path, **changed: Any) -> XrayClassifier:
-    """Load a classifier from a checkpoint, on the CPU.
-
-    Args:
-        path: A checkpoint of ours.
-        **changed: Arguments of `XrayClassifier` that replace the checkpoint's.
-
-    Raises:
-        RunError: When it is missing, damaged, or not ours.
-    """
-    try:
-        model: XrayClassifier = XrayClassifier.load_from_checkpoint(
-            path, map_location="cpu", weights_only=True, **changed
-        )
-    except Exception as error:
-        raise RunError(
-            f"{path} is no checkpoint that can be read: {_last_line(error)[:300]}. Train anew, "
-            "or pass another run."
-        ) from error
-    return model
-
-
-def _last_line(error: Exception) -> str:
+def last_line(error: Exception) -> str:
+    """Say what an error's first cause said, on one line."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__

@@ -19,16 +19,16 @@ def evaluate(cfg: "DictConfig") -> None:
 
     from rich.console import Console
 
-    from xray import build
+    from xray import build, rebuild
     from xray.results import store, testing
     from xray.results.decisions import check_rule
     from xray.stats.rule import parse_rule
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
-    run_cfg, data, model = build.restore(run)
+    run_cfg, data, model = rebuild.restore(run)
     compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
-    trainer, collector = build.build_tester(cfg.gpus, compute)
+    trainer, collector = rebuild.build_tester(cfg.gpus, compute)
     build.pace_workers(data, model, trainer)
     own = run_cfg.get("threshold", 0.5)
     rule = parse_rule(str(own if cfg.threshold is None else cfg.threshold))
@@ -46,7 +46,7 @@ def evaluate(cfg: "DictConfig") -> None:
         folder = run / "external" / f"{root.name}_{place}"
     else:
         data.prepare_data()
-        build.check_data(run, data.describe())
+        rebuild.check_data(run, data.describe())
         build.build_pixels(run_cfg).attach(data, [cfg.split])
         dataset, folder = data.dataset(cfg.split), run
         verdict = data.certificate().verdict

@@ -17,7 +17,7 @@ def gradcam(cfg: "DictConfig") -> None:
     import torch
     from rich.console import Console
 
-    from xray import build
+    from xray import build, rebuild
     from xray.model.randomise import randomised
     from xray.results.rows import write_rows
     from xray.results.store import find_run, threshold_of
@@ -33,9 +33,9 @@ def gradcam(cfg: "DictConfig") -> None:
     )
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
-    run_cfg, data, model = build.restore(run)
+    run_cfg, data, model = rebuild.restore(run)
     data.prepare_data()
-    build.check_data(run, data.describe())
+    rebuild.check_data(run, data.describe())
     # A few overlays are no reason to read the whole split.
     build.build_pixels(run_cfg).attach(data, [cfg.split], fill=cfg.scorecard)
     dataset = data.dataset(cfg.split)

@@ -14,7 +14,7 @@ def shortcuts(cfg: "DictConfig") -> None:
     # Imported here, so that --help and a mistyped key answer at once.
     from rich.console import Console
 
-    from xray import build
+    from xray import build, rebuild
     from xray.results import store, testing
     from xray.results.decisions import decide
     from xray.results.rows import write_rows
@@ -24,15 +24,15 @@ def shortcuts(cfg: "DictConfig") -> None:
     from xray.stats.rule import parse_rule
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
-    run_cfg, data, model = build.restore(run)
+    run_cfg, data, model = rebuild.restore(run)
     rule = parse_rule(str(run_cfg.get("threshold", 0.5)))
     val = testing.read_val(run, rule)
     compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
-    trainer, collector = build.build_tester(cfg.gpus, compute)
+    trainer, collector = rebuild.build_tester(cfg.gpus, compute)
     build.pace_workers(data, model, trainer)
     data.prepare_data()
-    build.check_data(run, data.describe())
+    rebuild.check_data(run, data.describe())
     build.build_pixels(run_cfg).attach(data, [cfg.split])
     dataset = data.dataset(cfg.split)
     n = len(dataset.samples)

@@ -18,7 +18,7 @@ def train(cfg: "DictConfig") -> float:
     # Imported here, so that --help and a mistyped key answer at once.
     from rich.console import Console
 
-    from xray import build
+    from xray import build, rebuild
     from xray.integrity.findings import write_findings
     from xray.results import store, testing
     from xray.stats.rule import parse_rule
@@ -36,12 +36,12 @@ def train(cfg: "DictConfig") -> float:
     # The further processes of a distributed run write nothing.
     first = trainer.is_global_zero
     if last:
-        build.check_data(run, description)
+        rebuild.check_data(run, description)
     elif first:
         store.write_environment(run, cfg.seed)
         store.write_json(run / "data.json", description)
         write_findings(run / "audit" / "findings.csv", data.certificate().findings)
-    model = build.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
+    model = rebuild.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
     compute.apply(model)
     if first:
         store.note_facts(run, weights=model.hparams["weights_source"], compute=compute.record())

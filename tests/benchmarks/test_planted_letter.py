@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import planted_marker
-from benchmarks.planted_marker import main, markdown, plant, row
+from benchmarks.planted_marker import fade, main, markdown, plant, row
 from xray.imaging.phantom_tree import write_phantom_tree
 from xray.imaging.read import read_image
 from xray.results.shortcuts import CLEARED, EXPOSED
@@ -32,6 +32,24 @@ def test_a_letter_is_planted_in_a_corner_of_the_ill_alone(tmp_path):
         rows, columns = np.nonzero(read_image(path) != before[path])
         assert rows.min() > 0.8 * 96
         assert columns.max() < 0.2 * 96
+
+
+def test_lesions_alone_are_made_fainter_and_at_zero_are_gone(tmp_path):
+    patients = {"train": 8, "val": 4, "test": 4}
+    write_phantom_tree(tmp_path, patients=patients, views=1, size=96, seed=3)
+    paths = sorted(tmp_path.glob("[!m]*/*/*.png"))
+    drawn = {path: read_image(path).astype(int) for path in paths}
+    fade(tmp_path, seed=3, contrast=0.5)
+    half = {path: read_image(path).astype(int) for path in paths}
+    fade(tmp_path, seed=3, contrast=0.0)
+    for path in paths:
+        healthy = read_image(path).astype(int)
+        assert (drawn[path] != healthy).any() == (path.parent.name != "normal")
+        assert np.abs(half[path] - (drawn[path] + healthy) / 2).max() <= 0.5
+        if path.parent.name != "normal":
+            lesion = read_image(tmp_path / "masks" / "lesion" / path.relative_to(tmp_path)) > 0
+            change = np.abs(drawn[path] - healthy)
+            assert change[lesion].mean() > 5 * change[~lesion].mean()
 
 
 def test_a_row_is_right_where_the_letter_is_exposed_or_the_set_cleared():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_runs import made
 
-from xray.results.shortcuts import AS_IS, conclude, shortcut_rows
+from xray.results.shortcuts import AS_IS, CLEARED, EXPOSED, conclude, shortcut_rows
 
 NAMES = ("border hidden", "corners hidden", "centre only", "lungs only", "lungs hidden")
 SHARP = made(200, sharpness=1.0)
@@ -36,6 +36,17 @@ def test_who_needs_the_lungs_is_cleared():
 
 def test_who_does_without_the_lungs_is_not():
     assert "without the lungs the AUROC is still" in conclude(rows(lungs_hidden=SHARP))
+
+
+@pytest.mark.parametrize(("known", "exposed"), [(20, False), (50, True)])
+def test_a_quarter_of_what_is_known_is_not_little(known, exposed):
+    # Without the lungs, something is known of the first patients alone.
+    probabilities = np.where(np.arange(200)[:, None] < known, SHARP.probabilities, 0.5)
+    found = rows(lungs_hidden=replace(SHARP, probabilities=probabilities))
+    score = {row["images"]: row["value"] for row in found if row["measure"] == "auroc"}
+    kept = (score["lungs hidden"] - 0.5) / (score[AS_IS] - 0.5)
+    assert kept == pytest.approx(0.177 if known == 20 else 0.454, abs=1e-3)
+    assert conclude(found).startswith(EXPOSED if exposed else CLEARED)
 
 
 def test_who_needs_a_corner_is_not():

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from xray.results.predictions import Predictions
-from xray.stats.rule import EVEN
+from xray.results.store import threshold_in
 
 Table = list[dict[str, str]]
 """The lines of a CSV file, by column."""
@@ -57,10 +57,8 @@ class RunFiles:
         path = self.directory / "predictions" / f"{split}.csv"
         if not path.is_file():
             return None
-        threshold = (self.metrics.get(split) or {}).get("threshold")
-        # With more than two classes there is none.
         return replace(
-            Predictions.from_csv(path), threshold=EVEN if threshold is None else threshold
+            Predictions.from_csv(path), threshold=threshold_in(self.metrics.get(split) or {})
         )
 
 

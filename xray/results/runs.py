@@ -12,8 +12,7 @@ import yaml
 
 from xray.errors import RunError
 from xray.results.predictions import Predictions
-from xray.results.store import CONFIG, METRICS, read_json
-from xray.stats.rule import EVEN
+from xray.results.store import CONFIG, METRICS, read_json, threshold_in
 
 PREDICTIONS = Path("predictions") / "test.csv"
 _REPEATED = ("seed", "tag", "resume", "paths", "fold")
@@ -109,11 +108,10 @@ def _read(directory: Path, name: str) -> FinishedRun:
         advice = f"Write it with `python -m xray.evaluate run={directory}`."
         raise RunError(f"{directory / METRICS} has no test metrics. {advice}")
     predictions = _by_path(Predictions.from_csv(directory / PREDICTIONS))
-    threshold = entry.get("threshold")
     return FinishedRun(
         name=name,
         directory=directory,
-        predictions=replace(predictions, threshold=EVEN if threshold is None else threshold),
+        predictions=replace(predictions, threshold=threshold_in(entry)),
         metrics=entry,
         settings=_settings(directory / CONFIG),
     )

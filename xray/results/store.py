@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +75,13 @@ def threshold_of(run_dir: Path) -> float:
     """
     path = run_dir / METRICS
     metrics = read_json(path) if path.is_file() else {}
-    told = ((metrics.get(split) or {}).get("threshold") for split in ("test", "val"))
-    return next((float(value) for value in told if value is not None), EVEN)
+    return threshold_in(next((metrics[s] for s in ("test", "val") if metrics.get(s)), {}))
+
+
+def threshold_in(entry: Mapping[str, Any]) -> float:
+    """Read the threshold of a split's metrics; 0.5 where none is told, as of three classes."""
+    value = entry.get("threshold")
+    return EVEN if value is None else float(value)
 
 
 def find_run(outputs: Path, run: str | None) -> Path:
