@@ -9,20 +9,9 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from tiny_bench import tiny, with_images
 
 from benchmarks import epoch_times, loops, measure, plain_loop
 from benchmarks.loops import Timed, cold, lightning, ours, plain
-
-
-@pytest.fixture
-def setting(tmp_path):
-    return tiny(tmp_path)
-
-
-@pytest.fixture
-def filled(tmp_path):
-    return with_images(tmp_path)
 
 
 @pytest.fixture(autouse=True)

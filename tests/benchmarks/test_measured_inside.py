@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_bench import tiny, with_images
 
 from benchmarks import cam, gpu, limits
 from benchmarks.composed import configuration
@@ -14,16 +13,6 @@ from benchmarks.loops import Timed
 
 # Python 3.12 and later warn of what the cache's loaders do; they only read and transform images.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
-
-
-@pytest.fixture
-def setting(tmp_path):
-    return tiny(tmp_path)
-
-
-@pytest.fixture
-def filled(tmp_path):
-    return with_images(tmp_path)
 
 
 def test_limits_are_positive_and_nothing_of_the_cache_is_left(filled):

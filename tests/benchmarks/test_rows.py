@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from tiny_bench import tiny
 
 from benchmarks import costs, training
 from benchmarks.flops import training_flops
@@ -14,11 +13,6 @@ MB = 1_000_000
 
 def timed(seconds, auroc=0.9, epochs=(1.0,)):
     return Timed(seconds, int(seconds) * MB, (auroc + 0.05, auroc), epochs)
-
-
-@pytest.fixture
-def setting(tmp_path):
-    return tiny(tmp_path)
 
 
 @pytest.fixture

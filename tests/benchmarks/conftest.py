@@ -1,6 +1,6 @@
 """A bench of a few drawn X-rays of 32 px."""
 
-from pathlib import Path
+import pytest
 
 from benchmarks.composed import groups
 from benchmarks.setting import Setting
@@ -8,16 +8,18 @@ from benchmarks.subset import write_subset
 from xray.imaging.phantom_tree import write_phantom_tree
 
 
-def tiny(folder: Path) -> Setting:
+@pytest.fixture
+def setting(tmp_path):
     """Describe it; there are no images yet."""
-    outputs, root = folder / "scratch", folder / "set"
+    outputs, root = tmp_path / "scratch", tmp_path / "set"
     outputs.mkdir()
     return Setting(root, root, outputs, epochs=1, size=32, views=2)
 
 
-def with_images(folder: Path) -> Setting:
+@pytest.fixture
+def filled(tmp_path, setting):
     """Write 6 training, 4 validation and 4 test images, as the bench does."""
-    setting, drawn = tiny(folder), folder / "drawn"
+    drawn = tmp_path / "drawn"
     write_phantom_tree(drawn, patients={"train": 20}, views=1, size=32, seed=0)
     write_subset(drawn, setting.root, {"test": 4, "train": 6, "val": 4}, groups())
     return setting
