@@ -4,9 +4,9 @@ For each seed phantoms with faint lesions are drawn twice: without a letter, and
 corner of every image of a disease. On both a VGG16 is fine-tuned and audited, each by its command.
 Kept in benchmarks/results/planted_marker.json; what the file has already is not done again.
 
-Arguments, as key=value: seeds=5 (0 to 4), n=160 m=40 t=200 (patients of train, val and test, one
-image each), size=128, contrast=0.4 (of the lesions; 1 as drawn), epochs=12, trainable=block5,
-weights=random or a file, again=true.
+Arguments, as key=value: seeds=5 (how many), first=0 (of them), n=160 m=40 t=200 (patients of train,
+val and test, one image each), size=128, contrast=0.4 (of the lesions; 1 as drawn), epochs=12,
+trainable=block5, weights=random or a file, again=true.
 """
 
 import json
@@ -31,7 +31,8 @@ from xray.types import SPLITS
 
 Row = dict[str, Any]
 
-DEFAULTS = {"seeds": "5", "n": "160", "m": "40", "t": "200", "size": "128", "epochs": "12"}
+DEFAULTS = {"seeds": "5", "first": "0"}
+DEFAULTS |= {"n": "160", "m": "40", "t": "200", "size": "128", "epochs": "12"}
 # Of lesions that are told without a mistake a letter is not needed, and hardly learned.
 DEFAULTS |= {"contrast": "0.4"}
 DEFAULTS |= {"trainable": "block5", "weights": "random", "again": "false"}
@@ -51,7 +52,8 @@ def main(arguments: list[str], results: Path = Path(__file__).parent / "results"
     path = results / "planted_marker.json"
     result = _begun(path, describe(options), again=options["again"] == "true")
     done = {(row["set"], row["seed"]) for row in result["rows"]}
-    for seed in range(int(options["seeds"])):
+    first = int(options["first"])
+    for seed in range(first, first + int(options["seeds"])):
         for name in SETS:
             if (name, seed) not in done:
                 result["rows"].append(audited(options, seed, planted=name == "planted"))

@@ -49,6 +49,24 @@ def test_a_quarter_of_what_is_known_is_not_little(known, exposed):
     assert conclude(found).startswith(EXPOSED if exposed else CLEARED)
 
 
+def test_what_the_shape_of_the_lungs_tells_is_not_held_against_the_network():
+    found = rows(lungs_hidden=SHARP, silhouette=SHARP)
+    hidden = next(row for row in found if row["images"] == "lungs hidden")
+    # The same in every draw: there is no interval, and nothing beyond the shape.
+    assert hidden["over_shape_low"] is hidden["over_shape_high"] is None
+    assert conclude(found).startswith(CLEARED)
+    found = rows(lungs_hidden=SHARP, silhouette=BLIND)
+    hidden = next(row for row in found if row["images"] == "lungs hidden")
+    assert hidden["over_shape_low"] == pytest.approx(hidden["low"] - 0.5, abs=0.01)
+    assert conclude(found).startswith(EXPOSED)
+
+
+def test_one_patient_tells_nothing():
+    one = replace(SHARP, patients=["p"] * 200)
+    found = {AS_IS: one, **dict.fromkeys(NAMES, one)}
+    assert conclude(shortcut_rows(found)).startswith("These images do not tell whether")
+
+
 def test_who_needs_a_corner_is_not():
     said = conclude(rows(corners_hidden=BLIND))
     assert "with the corners hidden it falls by" in said

@@ -85,6 +85,17 @@ def test_the_prior_of_shifted_images_is_found():
     assert corrected[:5, 1] == pytest.approx(odds / (1 + odds))
 
 
+def test_the_prior_by_hand():
+    # Half are ill where it was fitted, and 0.8 or 0.2 is said: of 0.8 of the ill and 0.2 of the
+    # healthy the higher. It is said of 35 in 100: 0.8 x + 0.2 (1 - x) = 0.35, a quarter are ill.
+    said = np.where(np.arange(100) < 35, 0.8, 0.2)
+    estimated, corrected = shifted_prior(np.stack([1 - said, said], axis=1), np.array([0.5, 0.5]))
+    assert estimated == pytest.approx([0.75, 0.25], abs=1e-4)
+    # The odds of 4 become 4/3, and those of 1/4 become 1/12.
+    assert corrected[0, 1] == pytest.approx(4 / 7, abs=1e-3)
+    assert corrected[-1, 1] == pytest.approx(1 / 13, abs=1e-3)
+
+
 def test_without_a_shift_the_prior_stays():
     probabilities = np.array([[0.9, 0.1], [0.1, 0.9]])
     prior, corrected = shifted_prior(probabilities, np.array([0.5, 0.5]))

@@ -41,6 +41,36 @@ def test_two_networks_by_hand():
     assert delong_test(truth, one, other) == pytest.approx(0.4795, abs=1e-4)
 
 
+# Of DeLong et al. (1988), as SAS/STAT's example of ROC curves prints them (PROC LOGISTIC): albumin,
+# total protein and K-G score of 43 patients with ovarian cancer, and whether surgery helped.
+OVARIAN = """
+3.0 5.8 10 0  3.2 6.3 5 1  3.9 6.8 3 1  2.8 4.8 6 0  3.2 5.8 3 1  0.9 4.0 5 0  2.5 5.7 8 0
+1.6 5.6 5 1  3.8 5.7 5 1  3.7 6.7 6 1  3.2 5.4 4 1  3.8 6.6 6 1  4.1 6.6 5 1  3.6 5.7 5 1
+4.3 7.0 4 1  3.6 6.7 4 0  2.3 4.4 6 1  4.2 7.6 4 0  4.0 6.6 6 0  3.5 5.8 6 1  3.8 6.8 7 1
+3.0 4.7 8 0  4.5 7.4 5 1  3.7 7.4 5 1  3.1 6.6 6 1  4.1 8.2 6 1  4.3 7.0 5 1  4.3 6.5 4 1
+3.2 5.1 5 1  2.6 4.7 6 1  3.3 6.8 6 0  1.7 4.0 7 0  3.7 6.1 5 1  3.3 6.3 7 1  4.2 7.7 6 1
+3.5 6.2 5 1  2.9 5.7 9 0  2.1 4.8 7 1  2.8 6.2 8 0  4.0 7.0 7 1  3.3 5.7 6 1  3.7 6.9 5 1
+3.6 6.6 5 1
+"""
+
+
+def test_the_published_example():
+    albumin, protein, score, helped = np.array(OVARIAN.split(), float).reshape(-1, 4).T
+    # A low score is the better one.
+    tests = np.stack([albumin, protein, -score])
+    found = delong(helped == 1, tests)
+    assert found is not None
+    aurocs, covariance = found
+    assert aurocs == pytest.approx([0.7366, 0.6478, 0.7258], abs=5e-5)
+    assert np.sqrt(np.diag(covariance)) == pytest.approx([0.0927, 0.1000, 0.1028], abs=5e-5)
+    contrast = np.array([[1, 0, -1], [0, 1, -1]])
+    errors = np.sqrt(np.diag(contrast @ covariance @ contrast.T))
+    assert contrast @ aurocs == pytest.approx([0.0108, -0.0780], abs=5e-5)
+    assert errors == pytest.approx([0.0953, 0.1046], abs=5e-5)
+    assert delong_test(helped == 1, tests[0], tests[2]) == pytest.approx(0.910, abs=5e-4)
+    assert delong_test(helped == 1, tests[1], tests[2]) == pytest.approx(0.456, abs=5e-4)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_midranks_agree_with_all_pairs(seed):
     rng = np.random.default_rng(seed)

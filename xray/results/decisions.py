@@ -75,7 +75,7 @@ def operating_points(
     points: list[dict[str, Any]] = []
     for rule in rules:
         threshold = _threshold(rule, val)
-        point: dict[str, Any] = {"rule": rule.text, "threshold": plain(threshold)}
+        point: dict[str, Any] = {"rule": rule.text, "threshold": threshold}
         if threshold is not None:
             point |= _applied(replace(predictions, threshold=threshold))
         points.append(point)

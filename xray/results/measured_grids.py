@@ -77,9 +77,8 @@ def _by_map(title: str, rows: Sequence[Mapping[str, Any]], note: str) -> Grid:
 
 
 def _as_they_are(title: str, rows: Sequence[Mapping[str, Any]], note: str) -> Grid:
-    ends = {end for pair in _PAIRS.values() for end in pair}
     names = dict.fromkeys(str(name) for row in rows for name in row)
-    columns = [name for name in names if name not in ends]
+    columns = [name for name in names if not name.endswith(("low", "high"))]
     return Grid(title, columns, [[_cell(row, name) for name in columns] for row in rows], note)
 
 

@@ -1,13 +1,16 @@
 """What a network can still tell where the lungs, or everything else, are hidden."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from xray.results.estimate import entry
+from xray.results.estimate import entry, plain
 from xray.results.predictions import Predictions
 from xray.results.scored import resampled, shares_of
+from xray.stats.bootstrap import Resampled
 
 AS_IS = "as they are"
+HIDDEN = "lungs hidden"
+SHAPE = "silhouette"
 COMPARED = ("auroc", "accuracy")
 KEPT = 0.25
 """Of the AUROC above chance; so much left without the lungs does not come from them."""
@@ -27,19 +30,23 @@ def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]
 
     Returns:
         A row an occlusion and a score: "images", "measure", "value", "low", "high", "difference",
-        "difference_low", "difference_high" (paired: the same patients are drawn), "n".
+        "difference_low", "difference_high" (paired: the same patients are drawn), "n". Of hidden
+        lungs "over_shape_low" and "over_shape_high" too, of the difference to their silhouette,
+        where there is one: what is known beyond the shape that hiding leaves.
     """
     draws = {name: resampled(found, COMPARED) for name, found in predictions.items()}
     rows = []
     for name, found in draws.items():
         shares = shares_of(predictions[name])
         for measure in COMPARED:
-            difference = found[measure] - draws[AS_IS][measure]
             own = entry(found[measure].value, found[measure].interval(shares[measure]))
-            paired = entry(difference.value, difference.interval())
             row = {"images": name, "measure": measure, **own}
             if name != AS_IS:
-                row |= {f"difference{_end(key)}": value for key, value in paired.items()}
+                difference = found[measure] - draws[AS_IS][measure]
+                row |= {"difference": plain(difference.value)}
+                row |= _ends("difference", difference)
+            if name == HIDDEN and SHAPE in draws:
+                row |= _ends("over_shape", found[measure] - draws[SHAPE][measure])
             rows.append(row | {"n": len(predictions[name].paths)})
     return rows
 
@@ -47,13 +54,11 @@ def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]
 def conclude(rows: list[dict[str, Any]]) -> str:
     """Say in a sentence whether the network uses something other than the lungs."""
     found = {row["images"]: row for row in rows if row["measure"] == "auroc"}
-    whole, without = found[AS_IS], found["lungs hidden"]
-    if whole["low"] is None or whole["low"] <= _CHANCE:
+    if found[AS_IS]["low"] is None:
+        return "These images do not tell whether the network tells the classes apart."
+    if found[AS_IS]["low"] <= _CHANCE:
         return "The network does not tell the classes apart: there is nothing to audit."
-    signs = []
-    kept = (without["value"] - _CHANCE) / (whole["value"] - _CHANCE)
-    if without["low"] is not None and without["low"] > _CHANCE and kept >= KEPT:
-        signs.append(f"without the lungs the AUROC is still {without['value']:.3f}")
+    signs = [*_without_lungs(found[AS_IS], found[HIDDEN])]
     for name in ("corners hidden", "border hidden"):
         row = found[name]
         high = row["difference_high"]
@@ -64,5 +69,15 @@ def conclude(rows: list[dict[str, Any]]) -> str:
     return f"{CLEARED}."
 
 
-def _end(key: str) -> str:
-    return "" if key == "value" else f"_{key}"
+def _without_lungs(whole: Mapping[str, Any], hidden: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what is left without the lungs, where it is much, no chance, and not their shape's."""
+    kept = (hidden["value"] - _CHANCE) / (whole["value"] - _CHANCE)
+    sure = hidden["low"] is not None and hidden["low"] > _CHANCE
+    beyond = hidden.get("over_shape_low", 1.0)
+    if sure and kept >= KEPT and beyond is not None and beyond > 0:
+        yield f"without the lungs the AUROC is still {hidden['value']:.3f}"
+
+
+def _ends(name: str, difference: Resampled) -> dict[str, float | None]:
+    found = entry(difference.value, difference.interval())
+    return {f"{name}_{end}": found[end] for end in ("low", "high")}

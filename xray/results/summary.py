@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xray.results.by_source import per_source
-from xray.results.estimate import Entry, entry, plain
+from xray.results.estimate import Entry, entry
 from xray.results.predictions import Predictions
 from xray.results.scored import scores_of, shares_of
 from xray.stats.bootstrap import resample
@@ -51,7 +51,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         "verdict": predictions.verdict,
         "classes": list(predictions.classes),
         **({"absent": absent} if (absent := _absent(predictions)) else {}),
-        "threshold": plain(predictions.threshold) if binary else None,
+        "threshold": float(predictions.threshold) if binary else None,
         **metrics,
         "confusion_matrix": _confusion_matrix(predictions).tolist(),
         **({} if binary else {"per_class": per_class}),
