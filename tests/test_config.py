@@ -297,6 +297,7 @@ def test_the_nearest_key() -> None:
     assert nearest_key("epochs", keys) == "trainer.max_epochs"
     assert nearest_key("model.droput", keys) == "model.head.dropout"
     assert nearest_key("zzz", keys) is None
+    assert nearest_key("data.root", ["run", "root", "paths.root"]) == "root"
     assert nearest_key("zzz", []) is None
     assert nearest("vgg61", ["vgg16", "resnet50"]) == "vgg16"
 

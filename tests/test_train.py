@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def run(run_verb, root):
         f"data.root={root}",
         "trainer.max_epochs=3",
         "callbacks.gradcam.every_n_epochs=2",
+        "callbacks.gradcam.faithfulness=2",
     )
 
 
@@ -105,6 +107,7 @@ def test_the_run_directory_is_complete(run):
         "gradcam/test/index.csv",
         "gradcam/test/scorecard.json",
         "gradcam/test/scorecard.csv",
+        "gradcam/test/failures/index.csv",
         "figures/test_roc.png",
         "report.html",
         "report.md",
@@ -134,19 +137,38 @@ def test_curves_have_a_row_an_epoch(run):
     assert [row["epoch"] for row in rows if row["train/loss"]] == ["0", "1", "2"]
 
 
+def test_the_time_it_took_is_on_record(run):
+    told = json.loads((run / "environment.json").read_text())
+    assert datetime.fromisoformat(told["started"]) < datetime.fromisoformat(told["finished"])
+    assert told["finished"] in (run / "report.md").read_text()
+
+
 def test_overlays_begin_with_covid(run):
     with (run / "gradcam" / "test" / "index.csv").open() as file:
         labels = [row["label"] for row in csv.DictReader(file)]
     assert labels == ["COVID-19"] * 4 + ["Normal"] * 4
 
 
+def test_the_surest_mistakes_have_overlays(run):
+    with (run / "predictions" / "test.csv").open() as file:
+        wrong = {row["path"] for row in csv.DictReader(file) if row["target"] != row["predicted"]}
+    with (run / "gradcam" / "test" / "failures" / "index.csv").open() as file:
+        drawn = list(csv.DictReader(file))
+    assert {row["path"] for row in drawn} == wrong
+    assert all(row["truth"] != row["predicted"] for row in drawn)
+    page = (run / "report.md").read_text()
+    assert ("Where the network looked in these" in page) == bool(wrong)
+
+
 def test_without_masks_the_scorecard_says_what_is_left_to_do(run):
     scorecard = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
     assert scorecard["title"] == "Scorecard of gradcam, test"
     assert "python -m xray.gradcam scorecard=true" in scorecard["note"]
-    assert {row["group"] for row in scorecard["rows"]} == {"weights"}
+    followed = [row for row in scorecard["rows"] if row["group"] == "faithfulness"]
+    assert {row["n"] for row in followed if row["map"] == "map"} == {2}
     # Maps without any evidence, which a network so small may give, have no ranks.
-    found = {row["measure"]: row["n"] for row in scorecard["rows"]}
+    weights = [row for row in scorecard["rows"] if row["group"] == "weights"]
+    found = {row["measure"]: row["n"] for row in weights}
     assert found.pop("rank correlation with randomised weights") in range(9)
     assert set(found.values()) == {8}
 
@@ -206,6 +228,8 @@ def test_a_moved_run_keeps_its_best(run_verb, root, tmp_path):
     kept = next(s for k, s in last["callbacks"].items() if "val/auroc" in k and "Run" in k)
     assert Path(kept["best_model_path"]) == moved / "checkpoints" / "best.ckpt"
     assert torch.load(moved / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] >= best
+    # Curves need no test.
+    assert (moved / "figures" / "curves.png").is_file()
 
 
 @pytest.mark.parametrize("override", ["model.head.dropout=0.1", "seed=3", "data.batch_size=4"])
@@ -470,7 +494,7 @@ def test_three_classes(run_verb, tmp_path, capsys):
 
 def test_a_sweep_that_was_cut_off_goes_on(run_verb, root, tmp_path, monkeypatch):
     # Of six runs, which have them all alike.
-    monkeypatch.setattr("xray.results.figures.write_figures", lambda *_: None)
+    monkeypatch.setattr("xray.results.figures.write_figures", lambda *_, **__: None)
     options = [*TINY, f"data.root={root}", "trainer.max_epochs=1", "~callbacks.gradcam"]
     command = ["-m", *options, "seed=0,1", "optim.lr=1e-2,1e-4", f"paths.outputs={tmp_path}"]
 

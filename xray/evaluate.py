@@ -22,6 +22,7 @@ def evaluate(cfg: "DictConfig") -> None:
     from xray import build, rebuild
     from xray.results import store, testing
     from xray.results.decisions import check_rule
+    from xray.results.report import write_report
     from xray.stats.rule import parse_rule
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
@@ -58,7 +59,11 @@ def evaluate(cfg: "DictConfig") -> None:
         # The thresholds of validation images are for another prior; the run's own results stay.
         name = folder.name if cfg.root else cfg.split
         val, folder = None, run / "external" / f"{name}{store.PRIOR_CORRECTED}"
-    testing.write_results(folder, {cfg.split: predicted}, console, rule=rule, val=val)
+    own_test = store.read_metrics(run).get("test") if cfg.root else None
+    beside = {"own test": own_test} if own_test else {}
+    found = {cfg.split: predicted}
+    testing.write_results(folder, found, console, rule=rule, val=val, beside=beside)
+    console.print(f"report:        {write_report(run)}", soft_wrap=True)
 
 
 def main() -> None:

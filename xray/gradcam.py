@@ -19,7 +19,10 @@ def gradcam(cfg: "DictConfig") -> None:
 
     from xray import build, rebuild
     from xray.model.randomise import randomised
+    from xray.results.failure_gallery import explain_failures
+    from xray.results.report import write_report
     from xray.results.rows import write_rows
+    from xray.results.run_files import FAILURES
     from xray.results.store import find_run, threshold_of
     from xray.saliency.choice import choose
     from xray.saliency.gallery import explain, lesion_mask, write_gallery
@@ -39,6 +42,7 @@ def gradcam(cfg: "DictConfig") -> None:
     # A few overlays are no reason to read the whole split.
     build.build_pixels(run_cfg).attach(data, [cfg.split], fill=cfg.scorecard)
     dataset = data.dataset(cfg.split)
+    threshold = threshold_of(run)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = choose(dataset.samples, cfg.n, cfg.seed, classes=model.classes, only=cfg.only)
     drawn = explain(
@@ -50,19 +54,23 @@ def gradcam(cfg: "DictConfig") -> None:
         target=cfg.target,
         device=device,
         mask=partial(lesion_mask, root=dataset.root),
-        threshold=threshold_of(run),
+        threshold=threshold,
     )
     folder = write_gallery(run / "gradcam" / cfg.split, drawn, len(chosen))
-    Console().print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)
+    console = Console()
+    console.print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)
+    n = explain_failures(run, cfg.split, model, dataset, method=cfg.method, device=device)
+    console.print(f"{n} more of the surest mistakes: {folder / FAILURES}", soft_wrap=True)
     if cfg.scorecard:
         other, n = randomised(model, cfg.seed), len(dataset)
-        options = {"method": cfg.method, "device": device}
+        options = {"method": cfg.method, "device": device, "threshold": threshold}
         rows = score_maps(model, other, dataset, range(n), **options)
         if without_masks(rows) if cfg.faithfulness == "auto" else cfg.faithfulness:
             some = pick(n, cfg.faithfulness_n, cfg.seed)
             rows += score_faithfulness(model, other, dataset, some, seed=cfg.seed, **options)
         title = titled(cfg.method, cfg.split, n, n)
-        write_rows(folder / "scorecard.json", title, NOTE, rows, Console())
+        write_rows(folder / "scorecard.json", title, NOTE, rows, console)
+    console.print(f"report: {write_report(run)}", soft_wrap=True)
 
 
 def main() -> None:

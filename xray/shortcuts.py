@@ -17,6 +17,7 @@ def shortcuts(cfg: "DictConfig") -> None:
     from xray import build, rebuild
     from xray.results import store, testing
     from xray.results.decisions import decide
+    from xray.results.report import write_report
     from xray.results.rows import write_rows
     from xray.results.shortcuts import AS_IS, conclude, shortcut_rows
     from xray.saliency.masks import read_mask
@@ -57,6 +58,7 @@ def shortcuts(cfg: "DictConfig") -> None:
     note = f"{said} {fill}. Lungs: {lungs}. 95 % intervals: bootstrap over patients."
     write_rows(run / "shortcuts.json", f"Shortcuts, {cfg.split}", note, rows, console)
     console.print(said, soft_wrap=True, markup=False, highlight=False)
+    console.print(f"report: {write_report(run)}", soft_wrap=True)
 
 
 def main() -> None:

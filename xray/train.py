@@ -7,6 +7,10 @@ from xray.cli import launch
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from rich.console import Console
+
+    from xray.data.datamodule import XrayDataModule
+    from xray.model.classifier import XrayClassifier
 
 
 def train(cfg: "DictConfig") -> float:
@@ -59,11 +63,28 @@ def train(cfg: "DictConfig") -> float:
         if first:
             testing.write_results(run, predictions, console, rule=rule)
     if first:
-        # Templates and pictures, which training does without.
-        from xray.results.report import write_report
-
-        console.print(f"report:        {write_report(run)}", soft_wrap=True)
+        tell(cfg, data, model, console)
     return score
+
+
+def tell(
+    cfg: "DictConfig", data: "XrayDataModule", model: "XrayClassifier", console: "Console"
+) -> None:
+    """Draw the curves and the surest mistakes of a run that ended, and write its report."""
+    # Templates and pictures, which training does without.
+    from xray.results import store
+    from xray.results.environment import now
+    from xray.results.failure_gallery import explain_failures
+    from xray.results.figures import write_curves
+    from xray.results.report import write_report
+
+    run, shown = Path(cfg.paths.run), cfg.callbacks.get("gradcam")
+    write_curves(run)
+    if cfg.test and shown and shown.n:
+        test = data.dataset("test")
+        explain_failures(run, "test", model, test, method=shown.method, device=model.device)
+    store.note_facts(run, finished=now())
+    console.print(f"report:        {write_report(run)}", soft_wrap=True)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from xray.results.figures import (
     precision_recall_figure,
     reliability_figure,
     roc_figure,
+    write_curves,
     write_figures,
 )
 from xray.results.predictions import Predictions
@@ -123,6 +124,17 @@ def test_reliability_by_hand():
     assert lower.get_xlabel() == "predicted probability of pneumonia"
 
 
+def test_reliability_after_a_temperature_by_hand():
+    # Odds of 9 become 3, and 1/9 becomes 1/3, at a temperature of 2.
+    predictions = two_class([0, 1, 1, 1], [0.1, 0.1, 0.9, 0.9])
+    upper, _ = reliability_figure(predictions, "test", 2.0).axes
+    assert [line.get_label() for line in upper.lines][1:] == [
+        "observed",
+        "after a temperature of 2",
+    ]
+    np.testing.assert_allclose(upper.lines[2].get_xydata(), [[0.25, 0.5], [0.75, 1.0]])
+
+
 def test_reliability_of_three_classes_goes_by_the_predicted_class():
     upper, lower = reliability_figure(THREE, "val").axes
     assert lower.get_xlabel() == "probability of the predicted class"
@@ -174,12 +186,11 @@ def test_no_failures():
 
 
 def test_figures_are_written_as_images(tmp_path):
-    log = tmp_path / "metrics.csv"
-    log.write_text("epoch,step,val/loss\n0,1,0.5\n")
+    (tmp_path / "metrics.csv").write_text("epoch,step,val/loss\n0,1,0.5\n")
     Image.linear_gradient("L").save(tmp_path / "a.png")
     predictions = make([0, 1], [[0.4, 0.6], [0.3, 0.7]], classes=("a$x$", "b$_"))
     predictions.paths[:] = [str(tmp_path / "a.png")] * 2
-    written = write_figures(tmp_path, "test", predictions, log)
+    written = [*write_figures(tmp_path, "test", predictions), *write_curves(tmp_path)]
     assert [path.name for path in written] == [
         "test_confusion.png",
         "test_roc.png",
@@ -195,8 +206,7 @@ def test_figures_are_written_as_images(tmp_path):
             assert image.convert("L").getextrema()[0] < 100
 
 
-@pytest.mark.parametrize("log", [None, "none.csv"])
-def test_undefined_figures_are_left_out(tmp_path, log):
+def test_undefined_figures_are_left_out(tmp_path):
     predictions = two_class([1, 1], [0.8, 0.9])
-    written = write_figures(tmp_path, "val", predictions, log and tmp_path / log)
+    written = [*write_figures(tmp_path, "val", predictions), *write_curves(tmp_path)]
     assert [path.name for path in written] == ["val_confusion.png", "val_reliability.png"]

@@ -2,7 +2,11 @@
 
 import pytest
 
+from xray.results import limitations
 from xray.results.limitations import remarks
+from xray.results.shortcuts import CLEARED, EXPOSED
+from xray.saliency.faithfulness import ROAD
+from xray.saliency.scorecard import IN_LESION
 
 GOOD = {
     "n": 2000,
@@ -73,6 +77,36 @@ def test_a_threshold_that_was_chosen_is_not_advised_again():
 def test_what_may_be_chance_is_not_called_miscalibrated():
     assert "off by" not in said(ece={"value": 0.07, "low": 0.0, "high": 0.1})
     assert "off by 0.070" in said(ece={"value": 0.07, "low": 0.01, "high": 0.1})
+
+
+EXPOSING = {"note": f"{EXPOSED}: with the corners hidden it falls by 0.2. Hidden: filled."}
+
+
+def scored(measure, low, control):
+    rows = [
+        {"measure": measure, "map": "map", "value": 0.3, "low": low, "high": 0.4},
+        {"measure": measure, "map": "centre prior", "value": 0.05},
+        {"measure": measure, "map": "randomised weights", "value": control},
+    ]
+    return {"note": "x", "rows": rows}
+
+
+@pytest.mark.parametrize("measure", ["energy in the lesion", ROAD])
+def test_maps_that_beat_no_control_and_shortcuts_are_told(measure):
+    def told(*measured):
+        found = remarks(CONFIG, CLEAN, {"val": GOOD, "test": GOOD}, measured)
+        return " | ".join(r.limit for r in found)
+
+    assert "with the corners hidden it falls by 0.2." in told(EXPOSING)
+    assert "Hidden:" not in told(EXPOSING)
+    assert told({"note": f"{CLEARED}. Hidden: filled."}) == told()
+    assert told(scored(measure, 0.25, 0.2)) == told()
+    assert "0.300, and 0.260 of a control (randomised weights)" in told(scored(measure, 0.25, 0.26))
+    assert told(scored("another", 0.25, 0.26)) == told()
+
+
+def test_the_measures_are_those_of_a_scorecard():
+    assert set(limitations._TELLING) <= {*IN_LESION, ROAD}
 
 
 def test_an_untested_run_is_said_to_be():

@@ -5,6 +5,11 @@ import json
 import pytest
 
 from xray.results.measured_grids import measured_grids
+from xray.results.run_files import read_mapping
+
+
+def grids(path):
+    return measured_grids(path, read_mapping(path))
 
 
 def row(group, measure, name, value, low=None, high=None, n=5):
@@ -26,7 +31,7 @@ def test_a_table_a_group_and_a_column_a_map(tmp_path):
         row("weights", "correlation", "map", 0.9, 0.8, 0.95),
     ]
     path = write(tmp_path / "scorecard.json", title="Scorecard", note="Of all.", rows=rows)
-    lesion, weights = measured_grids(path)
+    lesion, weights = grids(path)
     assert lesion.title == "Scorecard: do the maps find the lesions?"
     assert lesion.columns == ["", "map", "centre prior", "images"]
     assert lesion.rows == [
@@ -41,7 +46,7 @@ def test_a_table_a_group_and_a_column_a_map(tmp_path):
 
 def test_an_unknown_group_has_its_name(tmp_path):
     path = write(tmp_path / "scorecard.json", title="T", rows=[row("other", "m", "map", 1.0)])
-    (grid,) = measured_grids(path)
+    (grid,) = grids(path)
     assert (grid.title, grid.note) == ("T: other", "")
 
 
@@ -59,7 +64,7 @@ def test_intervals_go_with_their_values(tmp_path):
             "n": 7,
         },
     ]
-    (grid,) = measured_grids(write(tmp_path / "run" / "shortcuts.json", note="N.", rows=rows))
+    (grid,) = grids(write(tmp_path / "run" / "shortcuts.json", note="N.", rows=rows))
     assert (grid.title, grid.note) == ("shortcuts: run", "N.")
     assert grid.columns == ["images", "value", "n", "difference"]
     assert grid.rows == [
@@ -71,11 +76,11 @@ def test_intervals_go_with_their_values(tmp_path):
 def test_other_cells_are_written_as_they_are(tmp_path):
     entry = {"value": 0.5, "low": 0.4, "high": 0.6}
     rows = [{"name": "a", "share": 0.12345, "entry": entry, "none": None}]
-    (grid,) = measured_grids(write(tmp_path / "scorecard.json", rows=rows))
+    (grid,) = grids(write(tmp_path / "scorecard.json", rows=rows))
     assert grid.rows == [["a", "0.123", "0.500 [0.400, 0.600]", "-"]]
 
 
 @pytest.mark.parametrize("content", [{}, {"rows": []}, {"rows": [1]}, {"rows": "x"}])
 def test_what_is_damaged_gives_no_table(tmp_path, content):
-    assert not list(measured_grids(write(tmp_path / "scorecard.json", **content)))
-    assert not list(measured_grids(tmp_path / "missing.json"))
+    assert not list(grids(write(tmp_path / "scorecard.json", **content)))
+    assert not list(grids(tmp_path / "missing.json"))

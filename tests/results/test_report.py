@@ -14,8 +14,11 @@ from PIL import Image
 from rich.console import Console
 
 from xray import report
+from xray.results.failures import worst_failures
 from xray.results.report import WIDTH, data_uri, literal, make_page, write_report
 from xray.results.run_files import read_run
+from xray.results.shortcuts import EXPOSED
+from xray.results.store import read_json
 from xray.results.summary import summarise
 from xray.results.testing import write_results
 
@@ -142,8 +145,54 @@ def test_what_alarms_are_worth_elsewhere(tmp_path):
     text = write_report(run).read_text(encoding="utf-8")
     ill = made(80, seed=1).targets.mean()
     assert f"for the share of ill images here ({ill:.0%})" in text
-    assert "What alarms and all-clears are worth elsewhere, at 0.5" in text
+    assert "What alarms and all-clears are worth elsewhere" in text
+    rules = re.findall(r"<t[dh][^>]*>(\S+)</t[dh]>\s*<td[^>]*>20%</td>", text)
+    assert rules == ["0.5", "youden", "sens@0.95", "spec@0.90"]
     assert "threshold: images above this probability are called ill" in text
+
+
+def test_another_folders_result_stands_beside_the_runs_own(tmp_path):
+    run = a_run(tmp_path / "run")
+    console, elsewhere = Console(file=io.StringIO()), run / "external" / "ward_1"
+    write_results(elsewhere, {"test": made(30, seed=4)}, console)
+    page = make_page(read_run(run))
+    (grid,) = next(s for s in page.sections if s.title == "Further results").blocks
+    assert grid.columns == ["", "test", "own test"]
+    own = summarise(made(40))["auroc"]["value"]
+    other = read_json(elsewhere / "metrics.json")["test"]["auroc"]["value"]
+    assert grid.rows[1][0].startswith("auroc")
+    assert [cell[:5] for cell in grid.rows[1][1:]] == [f"{other:.3f}", f"{own:.3f}"]
+
+
+def test_what_was_not_measured_is_said(tmp_path):
+    run = a_run(tmp_path / "run")
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "xray.gradcam scorecard=true does" in text
+    assert "xray.shortcuts does" in text
+    note = f"{EXPOSED}: with the corners hidden it falls by 0.200. Hidden: filled."
+    rows = [{"images": "as they are", "measure": "auroc", "value": 0.9, "n": 40}]
+    (run / "shortcuts.json").write_text(json.dumps({"title": "T", "note": note, "rows": rows}))
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "xray.shortcuts does" not in text
+    assert text.count("with the corners hidden it falls by 0.200.") == 2
+
+
+def test_overlays_of_mistakes_take_the_place_of_their_images(tmp_path):
+    run = a_run(tmp_path / "run")
+    predictions = made(40)
+    (wrong, *_), right = worst_failures(predictions), int(np.argmax(predictions.targets == 0))
+    folder = run / "gradcam" / "test" / "failures"
+    folder.mkdir()
+    with (folder / "index.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "path", "label", "truth", "predicted", "probability"])
+        for i in (wrong, right):
+            Image.new("RGB", (90, 30)).save(folder / f"{i}.png")
+            writer.writerow([f"{i}.png", f"/data/{i}{BAD}", "x", "normal", "pneumonia", "0.9"])
+    page = make_page(read_run(run))
+    section = next(section for section in page.sections if section.title == "Worst errors")
+    _, pictures = section.blocks
+    assert [picture.link for picture in pictures.items] == [f"gradcam/test/failures/{wrong}.png"]
 
 
 def test_an_empty_run_is_told_of(tmp_path):

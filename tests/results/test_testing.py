@@ -56,6 +56,46 @@ def test_another_rule_is_the_headline_and_an_operating_point(tmp_path):
     assert len(test["operating_points"]) == 5
 
 
+def test_what_validation_teaches_is_kept_beside_the_checkpoints(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    rule, console = parse_rule("sens@0.95"), Console(file=io.StringIO())
+    splits = {"val": made(60), "test": made(80, seed=1)}
+    write_results(tmp_path, splits, console, rule=rule)
+    kept = read_json(tmp_path / "checkpoints" / "operating_points.json")
+    test = read_json(tmp_path / "metrics.json")["test"]
+    assert (kept["rule"], kept["images"], kept["patients"]) == ("sens@0.95", 60, 60)
+    assert kept["classes"] == ["normal", "pneumonia"]
+    assert kept["thresholds"] == {p["rule"]: p["threshold"] for p in test["operating_points"]}
+    assert kept["thresholds"]["sens@0.95"] == test["threshold"]
+    assert kept["temperature"] == test["calibration"]["temperature"]
+    # Of another folder's images nothing is kept.
+    write_results(tmp_path, {"val": made(80, seed=2)}, console, rule=rule, val=made(60))
+    assert read_json(tmp_path / "checkpoints" / "operating_points.json") == kept
+
+
+def test_thresholds_are_kept_whole(tmp_path):
+    val, test = made(60), made(80, seed=1)
+    for predictions in (val, test):
+        predictions.probabilities[:, 1] *= 1e-12
+        predictions.probabilities[:, 0] = 1 - predictions.probabilities[:, 1]
+    rule = parse_rule("spec@0.90")
+    write_results(tmp_path, {"val": val, "test": test}, Console(file=io.StringIO()), rule=rule)
+    entry = read_json(tmp_path / "metrics.json")["test"]
+    assert entry["threshold"] == decide(test, rule, val).threshold > 0
+    assert 0 < entry["specificity"]["value"] < 1
+
+
+def test_metrics_of_before_stand_beside(tmp_path):
+    shown = io.StringIO()
+    console, other = Console(file=shown, width=160), made(30, seed=4)
+    write_results(tmp_path / "a", {"test": made(80, seed=1)}, console)
+    own = read_json(tmp_path / "a" / "metrics.json")["test"]
+    write_results(tmp_path / "b", {"test": other}, console, beside={"own test": own})
+    assert "own test" not in read_json(tmp_path / "b" / "metrics.json")
+    table = shown.getvalue().split("own test")[1]
+    assert f"{own['auroc']['value']:.3f}" in table
+
+
 def test_without_val_a_rule_says_what_to_do(tmp_path):
     assert read_val(tmp_path, HEADLINE) is None
     with pytest.raises(RunError, match=r"threshold=youden is chosen on .*val\.csv, which is missi"):

@@ -217,6 +217,7 @@ def test_without_a_data_module(tmp_path: Path) -> None:
         ({"method": "gradcm"}, r"method=gradcm .* Did you mean gradcam\?"),
         ({"n": -1}, r"callbacks\.gradcam\.n=-1"),
         ({"scorecard": -1}, r"callbacks\.gradcam\.scorecard=-1"),
+        ({"faithfulness": -1}, r"callbacks\.gradcam\.faithfulness=-1"),
         ({"every_n_epochs": 0}, r"callbacks\.gradcam\.every_n_epochs=0"),
     ],
 )

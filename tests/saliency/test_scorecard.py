@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from spots import CORNERS, Brightness, Looker, spots, square
 
 from xray.errors import DataError
 from xray.saliency.controls import draw_maps
 from xray.saliency.faithfulness import DELETION, INSERTION, ROAD
-from xray.saliency.gradcam import saliency_maps
+from xray.saliency.gradcam import activate, predict, saliency_maps
 from xray.saliency.measures import centre_prior, energy
 from xray.saliency.scorecard import (
     LIKENESS,
@@ -52,6 +53,17 @@ def test_maps_on_the_squares_score_as_worked_out(tmp_path):
     # The other three squares are elsewhere.
     assert found["energy in the lesion", "mean map of the class"]["value"] == pytest.approx(0)
     assert not without_masks(rows)
+
+
+def test_the_class_explained_is_the_one_that_the_threshold_calls(tmp_path):
+    dataset = spots(tmp_path, masks=False)
+    one, other = lookers()
+    body, tail = one.saliency_parts()
+    shares = predict(tail, activate(body, torch.stack([dataset.pixels(i) for i in range(4)])))
+    options = {"method": "gradcam", "device": "cpu", "bar": False}
+    for threshold in (float(shares[:, 1].min()) - 1e-3, float(shares[:, 1].max()) + 1e-3):
+        with draw_maps(one, other, dataset, range(4), threshold=threshold, **options) as drawn:
+            assert drawn.explained.tolist() == [int(threshold < shares[0, 1])] * 4
 
 
 def test_magnitudes_and_likeness_to_random_weights(tmp_path):
@@ -115,7 +127,7 @@ def test_a_body_that_was_not_trained_runs_once(tmp_path, shared):
         other.body = Brightness()
         other.body.scale.data.fill_(2)
     dataset = spots(tmp_path, masks=False)
-    options = {"method": "layercam", "device": "cpu", "bar": False}
+    options = {"method": "layercam", "device": "cpu", "threshold": 0.5, "bar": False}
     with draw_maps(one, other, dataset, [0, 3], **options) as drawn:
         assert one.body.calls == 1
         assert other.body.calls == 1

@@ -48,20 +48,22 @@ def _share_of_ill(entry: Mapping[str, Any]) -> str:
 
 def _elsewhere(points: Sequence[Mapping[str, Any]]) -> Iterator[Grid]:
     """Show what alarms are worth where illness is rarer or more common."""
-    first = points[0]
-    found: Sequence[Mapping[str, Any]] = first.get("at_prevalence") or []
-    if found:
-        rows = [
-            [f"{place['prevalence']:.0%}", *(estimate_cell(place, name) for name in ("ppv", "npv"))]
-            for place in found
+    rows = [
+        [
+            str(point.get("rule")),
+            f"{place['prevalence']:.0%}",
+            *(estimate_cell(place, name) for name in ("ppv", "npv")),
         ]
+        for point in points
+        for place in point.get("at_prevalence") or []
+    ]
+    if rows:
         note = (
             "By Bayes' rule, from the sensitivity and specificity measured here, which may be "
             "others elsewhere."
         )
-        columns = ["share of patients who are ill", "ppv", "npv"]
-        title = f"What alarms and all-clears are worth elsewhere, at {first.get('rule')}"
-        yield Grid(title, columns, rows, note)
+        columns = ["rule", "share of patients who are ill", "ppv", "npv"]
+        yield Grid("What alarms and all-clears are worth elsewhere", columns, rows, note)
 
 
 def _calibration(entry: Mapping[str, Any]) -> Iterator[Grid]:

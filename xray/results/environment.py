@@ -43,7 +43,7 @@ def describe_environment(seed: int, command: Sequence[str]) -> dict[str, Any]:
         installed).
     """
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": now(),
         "command": list(command),
         "seed": seed,
         "git": git_state(Path(xray.__file__).parents[1]),
@@ -53,6 +53,11 @@ def describe_environment(seed: int, command: Sequence[str]) -> dict[str, Any]:
         "gpus": _gpu_names(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
+
+
+def now() -> str:
+    """Give the time: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def git_state(source: Path) -> dict[str, str | bool] | None:

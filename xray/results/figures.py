@@ -1,6 +1,6 @@
 """The figures of a split: what its predictions look like, and where they go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from xray.results import style
 from xray.results.curves import curves_figure
 from xray.results.failures import failures_figure
 from xray.results.predictions import Predictions
+from xray.stats.calibration import apply_temperature, reliability
 from xray.stats.scores import BINARY, BINS, bin_of, confidence
 
 _DARK_CELL = 0.5
@@ -32,8 +33,8 @@ def write_figures(
     run_dir: Path,
     split: str,
     predictions: Predictions,
-    metrics_csv: Path | None = None,
     *,
+    temperature: float | None = None,
     read: Callable[[str], npt.NDArray[np.uint8]] = read_image,
 ) -> list[Path]:
     """Write every figure that the predictions define as figures/<split>_<name>.png.
@@ -42,7 +43,7 @@ def write_figures(
         run_dir: The run directory.
         split: Which split the predictions are of.
         predictions: What to draw.
-        metrics_csv: Lightning's metrics.csv; where there is one, figures/curves.png is written too.
+        temperature: Fitted on validation images; reliability is shown after it, too.
         read: Turns a path into (H, W) uint8.
 
     Returns:
@@ -52,10 +53,19 @@ def write_figures(
         f"{split}_confusion": confusion_figure(predictions, split),
         f"{split}_roc": roc_figure(predictions, split),
         f"{split}_precision_recall": precision_recall_figure(predictions, split),
-        f"{split}_reliability": reliability_figure(predictions, split),
+        f"{split}_reliability": reliability_figure(predictions, split, temperature),
         f"{split}_failures": failures_figure(predictions, split, read),
-        "curves": curves_figure(metrics_csv) if metrics_csv and metrics_csv.is_file() else None,
     }
+    return _saved(run_dir, figures)
+
+
+def write_curves(run_dir: Path) -> list[Path]:
+    """Write figures/curves.png, of what Lightning's metrics.csv tells, where there is one."""
+    log = run_dir / "metrics.csv"
+    return _saved(run_dir, {"curves": curves_figure(log) if log.is_file() else None})
+
+
+def _saved(run_dir: Path, figures: Mapping[str, Figure | None]) -> list[Path]:
     written = []
     for name, figure in figures.items():
         if figure is not None:
@@ -134,8 +144,12 @@ def precision_recall_figure(predictions: Predictions, split: str) -> Figure | No
     return figure
 
 
-def reliability_figure(predictions: Predictions, split: str) -> Figure:
+def reliability_figure(
+    predictions: Predictions, split: str, temperature: float | None = None
+) -> Figure:
     """Draw observed against predicted probability in ten bins of equal width, and their sizes.
+
+    Where a temperature is given, what it makes of the probabilities is drawn beside them.
 
     With two classes the probability is the second one's; with more, it is the most probable
     class's, and what is observed is how often that class is right.
@@ -143,18 +157,18 @@ def reliability_figure(predictions: Predictions, split: str) -> Figure:
     binary = len(predictions.classes) == BINARY
     named = f"predicted probability of {predictions.classes[1]}"
     xlabel = named if binary else "probability of the predicted class"
-    score, truth = confidence(predictions.targets, predictions.probabilities)
-    place = bin_of(score)
-    n = np.bincount(place, minlength=BINS)
-    full = n > 0
-    predicted = np.bincount(place, weights=score, minlength=BINS)[full] / n[full]
-    observed = np.bincount(place, weights=truth, minlength=BINS)[full] / n[full]
+    score, _ = confidence(predictions.targets, predictions.probabilities)
+    n = np.bincount(bin_of(score), minlength=BINS)
+    lines = {"observed": predictions.probabilities}
+    if temperature is not None:
+        after = f"after a temperature of {temperature:.3g}"
+        lines[after] = apply_temperature(predictions.probabilities, temperature)
     figure = style.new_figure(5.6, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.6, 1))
     upper.plot([0, 1], [0, 1], linestyle="--", color=style.MUTED, linewidth=1, label="calibrated")
-    upper.plot(
-        predicted, observed, marker="o", color=style.COLOURS[0], linewidth=2, label="observed"
-    )
+    for colour, (label, probabilities) in zip(style.cycle(), lines.items(), strict=False):
+        _, predicted, observed = zip(*reliability(probabilities, predictions.targets), strict=True)
+        upper.plot(predicted, observed, marker="o", color=colour, linewidth=2, label=label)
     style.dress(upper, _title("Reliability", split, predictions), "", "observed share")
     upper.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
     style.add_legend(upper, "upper left")

@@ -1,8 +1,10 @@
 """What speaks against a run's result, and what to try next, from its own numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from xray.results.shortcuts import EXPOSED
 
 WIDE = 0.10
 """Width of an interval above which the test is too small to tell good from fair."""
@@ -30,7 +32,10 @@ class Remark:
 
 
 def remarks(
-    config: Mapping[str, Any], data: Mapping[str, Any], metrics: Mapping[str, Any]
+    config: Mapping[str, Any],
+    data: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    measured: Sequence[Mapping[str, Any]] = (),
 ) -> list[Remark]:
     """Judge a run by its numbers; a rule whose number is missing says nothing.
 
@@ -38,6 +43,7 @@ def remarks(
         config: The run's configuration.
         data: data.json.
         metrics: metrics.json.
+        measured: What scorecard.json and shortcuts.json hold.
     """
     val, test = metrics.get("val") or {}, metrics.get("test") or {}
     return [
@@ -47,6 +53,7 @@ def remarks(
         *_threshold(test),
         *_calibration(test),
         *_labels(test),
+        *[remark for found in measured for remark in _measured(found)],
         *_always(config, tested=bool(test)),
     ]
 
@@ -170,6 +177,33 @@ def _labels(test: Mapping[str, Any]) -> Iterator[Remark]:
         )
 
 
+def _measured(found: Mapping[str, Any]) -> Iterator[Remark]:
+    """Judge by a scorecard.json or a shortcuts.json."""
+    said = str(found.get("note", "")).partition(" Hidden:")[0]
+    if said.startswith(EXPOSED):
+        yield Remark(
+            said,
+            "See where the overlays are hot. Crop or cover what is marked on the images, or take "
+            "all classes from one source, and train again.",
+        )
+    rows = [row for row in found.get("rows") or [] if isinstance(row, Mapping)]
+    for measure, short in _TELLING.items():
+        maps = {str(row.get("map")): row for row in rows if row.get("measure") == measure}
+        own = maps.pop("map", {})
+        values = {name: row.get("value") for name, row in maps.items()}
+        controls = {name: value for name, value in values.items() if value is not None}
+        best = max(controls, key=controls.__getitem__, default=None)
+        if own.get("value") is None or best is None:
+            continue
+        if own.get("low") is None or own["low"] <= controls[best]:
+            yield Remark(
+                f"The heatmaps are not shown to be better than what knows less: {short} "
+                f"{own['value']:.3f}, and {controls[best]:.3f} of a control ({best}).",
+                "Take no overlay for evidence. Train more than the head (model.trainable=block5), "
+                "and score the maps of more images: python -m xray.gradcam scorecard=true.",
+            )
+
+
 def _always(config: Mapping[str, Any], *, tested: bool) -> Iterator[Remark]:
     if not tested:
         yield Remark(
@@ -188,5 +222,7 @@ def _always(config: Mapping[str, Any], *, tested: bool) -> Iterator[Remark]:
     )
 
 
+_TELLING = {"energy in the lesion": "energy in the lesions", "ROAD (more is better)": "ROAD"}
+"""Measures of a scorecard that maps and controls are compared by, and what they are called."""
 _NAMES = {"auroc": "AUROC", "accuracy": "accuracy"}
 _ALARMS = ("false alarms", "misses")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from xray.results.page import Grid
-from xray.results.run_files import read_mapping
 from xray.results.table import estimate_text
 
 _GROUPS = {
@@ -28,23 +27,23 @@ _GROUPS = {
     ),
     "weights": (
         "do the maps depend on what was learnt?",
-        "A rank correlation near 1 says that the network shows the same with random weights: then "
-        "the maps explain nothing. The greatest value is that of the map before it was rescaled to "
-        "[0, 1], in units of the method.",
+        "A rank correlation near 1 says that the network shows the same where all that was trained "
+        "is drawn anew: then the maps explain nothing. The greatest value is that of the map "
+        "before it was rescaled to [0, 1], in units of the method.",
     ),
 }
 _PAIRS = {"value": ("low", "high"), "difference": ("difference_low", "difference_high")}
 
 
-def measured_grids(path: Path) -> Iterator[Grid]:
+def measured_grids(path: Path, content: Mapping[str, Any]) -> Iterator[Grid]:
     """Lay out a scorecard.json or a shortcuts.json.
 
     Args:
-        path: {"title", "note", "rows"}: rows with a "group", a "measure" and a "map" become a table
-            a group, a row a measure and a column a map; others one table as they are. What is
+        path: The file.
+        content: {"title", "note", "rows"}: rows with a "group", a "measure" and a "map" become a
+            table a group, a row a measure and a column a map; others one table as they are. What is
             missing or damaged gives none.
     """
-    content = read_mapping(path)
     title = str(content.get("title", f"{path.stem}: {path.parent.name}"))
     note = str(content.get("note", ""))
     rows = content.get("rows")

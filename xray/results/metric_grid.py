@@ -37,14 +37,14 @@ _NOTE = (
 
 
 def metric_grid(metrics: Mapping[str, Any], title: str = "Metrics", note: str = _NOTE) -> Grid:
-    """Lay out metrics: a row each, a column for test and for val, where these are there.
+    """Lay out metrics: a row each, a column a split.
 
     Args:
-        metrics: As metrics.json holds them, by split.
+        metrics: Entries as metrics.json holds them, by what heads their column.
         title: Of the table.
         note: Stands below it; that a class is absent is said behind it.
     """
-    splits = [split for split in ("test", "val") if metrics.get(split)]
+    splits = list(metrics)
     several = any(len(metrics[split].get("classes") or ()) > BINARY for split in splits)
     meanings = _MEANINGS | _AVERAGED if several else _MEANINGS
     rows = [

@@ -1,6 +1,6 @@
 """The sections of a report: what came out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from xray.results.limitations import remarks
 from xray.results.measured_grids import measured_grids
 from xray.results.metric_grid import metric_grid
 from xray.results.page import Block, Facts, Grid, Picture, Pictures, Section, Text
-from xray.results.run_files import RunFiles
+from xray.results.run_files import FAILURES, RunFiles
 from xray.results.source_grid import source_grid
 from xray.results.store import PRIOR_CORRECTED
 from xray.stats.scores import BINARY
@@ -23,6 +23,11 @@ _FIGURES = {
     "{split}_reliability": "Reliability: how often a probability came true",
 }
 _WORST = 12
+_NOT_MEASURED = {
+    "scorecard.json": "The heatmaps were not scored: python -m xray.gradcam scorecard=true does.",
+    "shortcuts.json": "Whether the network needs the lungs, or knows the class from a border or a "
+    "corner, was not measured: python -m xray.shortcuts does.",
+}
 
 
 def headline(run: RunFiles) -> str:
@@ -60,7 +65,8 @@ def results_section(run: RunFiles) -> Section:
         reason = "There is no metrics.json: the run was not tested (test=false), or was cut off."
         return Section("Results", [Text(reason), *_figures(run, "test")])
     entry = run.metrics[split]
-    blocks = [metric_grid(run.metrics), *_classes(entry), *_labels(entry), *source_grid(entry)]
+    both = {split: run.metrics[split] for split in ("test", "val") if run.metrics.get(split)}
+    blocks = [metric_grid(both), *_classes(entry), *_labels(entry), *source_grid(entry)]
     blocks += decision_grids(entry)
     return Section("Results", [*blocks, *_figures(run, split)])
 
@@ -138,18 +144,22 @@ def errors_section(run: RunFiles) -> Section:
     ]
     columns = ["image", "truth (folder)", "called", "probability"]
     blocks: list[Block] = [Grid(f"The {len(worst)} surest mistakes on {split}", columns, rows)]
-    wrong = {predictions.paths[i] for i in worst}
-    drawn = [row for row in run.overlays.get(split, []) if row.get("path") in wrong]
+    return Section(title, [*blocks, *_mistakes(run, split, {predictions.paths[i] for i in worst})])
+
+
+def _mistakes(run: RunFiles, split: str, wrong: Set[str]) -> Iterator[Block]:
+    """Show overlays of mistakes; where there are none, the images."""
+    # They may be of a checkpoint or a threshold of before.
+    drawn = [row for row in run.failures.get(split, []) if row.get("path") in wrong]
     if drawn:
-        items = [_overlay(run.directory, split, row) for row in drawn]
-        blocks.append(Pictures("Overlays of these", items, wide=True))
-    else:
-        blocks.append(Text("None of these has an overlay; python -m xray.gradcam draws more."))
+        items = [_overlay(run.directory, f"{split}/{FAILURES}", row) for row in drawn]
+        yield Pictures("Where the network looked in these", items, wide=True)
+        return
+    yield Text("They have no overlays: draw them with python -m xray.gradcam on this run.")
     alt = f"Surest mistakes on {split}"
     figure = _picture(run.directory, f"figures/{split}_failures.png", alt, alt)
     if figure.path.is_file():
-        blocks.append(Pictures("", [figure], wide=True))
-    return Section(title, blocks)
+        yield Pictures("", [figure], wide=True)
 
 
 def further_sections(run: RunFiles) -> Iterator[Section]:
@@ -159,31 +169,33 @@ def further_sections(run: RunFiles) -> Iterator[Section]:
         for split, entry in metrics.items():
             if isinstance(entry, Mapping):
                 title = name.replace(PRIOR_CORRECTED, ", corrected for other class shares")
-                grids.append(metric_grid({"test": entry}, title, f"{split} images."))
+                own = {"own test": found} if (found := run.metrics.get("test")) else {}
+                note = f"{split} images of another folder, beside the run's own test."
+                grids.append(metric_grid({split: entry, **own}, title, note))
                 grids.extend(source_grid(entry))
     if grids:
         yield Section("Further results", grids)
-    paths = sorted({*run.directory.rglob("scorecard.json"), *run.directory.rglob("shortcuts.json")})
-    tables = [grid for path in paths for grid in measured_grids(path)]
-    if tables:
-        yield Section("Heatmaps and shortcuts, measured", tables)
+    tables = [grid for path, found in run.measured.items() for grid in measured_grids(path, found)]
+    names = {path.name for path in run.measured}
+    missing = [Text(text) for name, text in _NOT_MEASURED.items() if name not in names]
+    yield Section("Heatmaps and shortcuts, measured", [*tables, *missing])
 
 
 def limitations_section(run: RunFiles) -> Section:
     """Say what speaks against the result, and what to try next."""
-    found = remarks(run.config, run.data, run.metrics)
+    found = remarks(run.config, run.data, run.metrics, list(run.measured.values()))
     pairs = [(remark.limit, remark.advice) for remark in found]
     return Section("Limitations and what to try next", [Facts(pairs)])
 
 
-def _overlay(directory: Path, split: str, row: Mapping[str, str]) -> Picture:
+def _overlay(directory: Path, folder: str, row: Mapping[str, str]) -> Picture:
     name = Path(row.get("path", "")).name
     said = (
         f"{name}: truth {row.get('truth')} ({row.get('label')}), called {row.get('predicted')}, "
         f"p = {_probability(row.get('probability', ''))}"
     )
     alt = f"X-ray, heatmap and overlay of {name}"
-    return _picture(directory, f"gradcam/{split}/{row.get('file', '')}", alt, said)
+    return _picture(directory, f"gradcam/{folder}/{row.get('file', '')}", alt, said)
 
 
 def _picture(directory: Path, link: str, alt: str, caption: str) -> Picture:

@@ -12,6 +12,8 @@ import yaml
 from xray.results.predictions import Predictions
 from xray.results.store import threshold_in
 
+FAILURES = "failures"
+"""Folder of the overlays of mistakes, in a split's gallery."""
 Table = list[dict[str, str]]
 """The lines of a CSV file, by column."""
 
@@ -29,6 +31,8 @@ class RunFiles:
         metrics: metrics.json.
         curves: metrics.csv.
         overlays: Split -> its gradcam/<split>/index.csv.
+        failures: Split -> its gradcam/<split>/failures/index.csv.
+        measured: shortcuts.json and gradcam/<split>/scorecard.json, by path.
         external: Folder below external/ -> its metrics.json.
     """
 
@@ -39,6 +43,8 @@ class RunFiles:
     metrics: Mapping[str, Any]
     curves: Table
     overlays: Mapping[str, Table]
+    failures: Mapping[str, Table]
+    measured: Mapping[Path, Mapping[str, Any]]
     external: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -64,7 +70,7 @@ class RunFiles:
 
 def read_run(run: Path) -> RunFiles:
     """Read a run directory."""
-    overlays = {split: read_table(run / "gradcam" / split / "index.csv") for split in _SPLITS}
+    measured = sorted({*run.rglob("scorecard.json"), *run.rglob("shortcuts.json")})
     external = {
         path.parent.name: read_mapping(path) for path in sorted(run.glob("external/*/metrics.json"))
     }
@@ -76,9 +82,19 @@ def read_run(run: Path) -> RunFiles:
         data=read_mapping(run / "data.json"),
         metrics=read_mapping(run / "metrics.json"),
         curves=read_table(run / "metrics.csv"),
-        overlays={split: rows for split, rows in overlays.items() if rows},
+        overlays=_galleries(run, "{}"),
+        failures=_galleries(run, f"{{}}/{FAILURES}"),
+        measured={path: read_mapping(path) for path in measured},
         external=external,
     )
+
+
+def _galleries(run: Path, folder: str) -> dict[str, Table]:
+    """Read the index of each split's gallery, where there is one."""
+    found = {
+        split: read_table(run / "gradcam" / folder.format(split) / "index.csv") for split in _SPLITS
+    }
+    return {split: rows for split, rows in found.items() if rows}
 
 
 def _started_from(config: Mapping[str, Any], environment: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -119,6 +119,7 @@ def _environment(environment: Mapping[str, Any], commit: str) -> Iterator[Block]
     yield Facts(
         [
             ("Started", str(environment.get("started", "unknown"))),
+            ("Finished", str(environment.get("finished", "unknown"))),
             ("Machine", ", ".join([machine, *(environment.get("gpus") or ["no GPU"])])),
             ("Git commit", commit),
             ("Command", shlex.join(map(str, environment.get("command") or []))),

@@ -51,11 +51,12 @@ def write_environment(run_dir: Path, seed: int, command: Sequence[str] | None = 
 
 
 def note_facts(run_dir: Path, **facts: Any) -> None:
-    """Add to environment.json what `auto` really was.
+    """Add to environment.json what `auto` really was, and when it ended.
 
     Args:
         run_dir: The run directory.
-        **facts: "weights": what the network started from; "compute": as `Compute.record` tells it.
+        **facts: "weights": what the network started from; "compute": as `Compute.record` tells it;
+            "finished": when the last training ended, as "started" is told.
     """
     path = run_dir / "environment.json"
     write_json(path, {**read_json(path), **facts})
@@ -73,9 +74,14 @@ def threshold_of(run_dir: Path) -> float:
 
     The test's comes first, since what is shown of the others is shown beside it.
     """
-    path = run_dir / METRICS
-    metrics = read_json(path) if path.is_file() else {}
+    metrics = read_metrics(run_dir)
     return threshold_in(next((metrics[s] for s in ("test", "val") if metrics.get(s)), {}))
+
+
+def read_metrics(run_dir: Path) -> dict[str, Any]:
+    """Read metrics.json; empty where a run has none."""
+    path = run_dir / METRICS
+    return dict(read_json(path)) if path.is_file() else {}
 
 
 def threshold_in(entry: Mapping[str, Any]) -> float:

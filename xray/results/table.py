@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from rich.table import Table
 from rich.text import Text
@@ -42,7 +42,8 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Lay out metrics.json: a column a split, a row a metric.
 
     Args:
-        metrics: What `xray.results.summary.summarise` gives, by split.
+        metrics: What `xray.results.summary.summarise` gives, by split; rows are those of the
+            first, and what another lacks is a dash.
     """
     first = next(iter(metrics.values()))
     names = [name for name, entry in first.items() if _is_metric(entry)]
@@ -56,7 +57,8 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     patients = (f"{entry['patients']:,}" for entry in metrics.values())
     table.add_row("patients", *patients, end_section=True)
     for name in names:
-        table.add_row(name, *(estimate_text(entry[name]) for entry in metrics.values()))
+        found = (entry.get(name) for entry in metrics.values())
+        table.add_row(name, *(estimate_text(e if _is_metric(e) else {}) for e in found))
     return table
 
 
@@ -136,7 +138,7 @@ def sweep_table(rows: Sequence[SweepRow], metric: str, mode: str) -> Table:
     return table
 
 
-def _is_metric(entry: Any) -> bool:
+def _is_metric(entry: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(entry, Mapping) and "value" in entry
 
 

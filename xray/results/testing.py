@@ -19,6 +19,7 @@ from xray.results.table import metrics_table, operating_table, source_table
 from xray.stats.rule import HEADLINE, REPORTED, Rule
 from xray.types import Split
 
+CHECKPOINTS, POINTS = "checkpoints", "operating_points.json"
 MOST_SOURCES = 6
 """That are shown on the terminal."""
 
@@ -62,6 +63,7 @@ def write_results(
     *,
     rule: Rule = HEADLINE,
     val: Predictions | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> None:
     """Write metrics.json, predictions/ and figures/ into a run directory, and show the metrics.
 
@@ -70,7 +72,9 @@ def write_results(
         predictions: Of each split.
         console: Where the tables go.
         rule: How the threshold of the headline metrics is chosen.
-        val: What thresholds and temperature are fitted on; None: `predictions`' "val", if any.
+        val: What thresholds and temperature are fitted on; None: `predictions`' "val", if any. What
+            the run's own teaches is kept beside the checkpoints.
+        beside: Metrics of before that are shown, too, by what heads their column.
     """
     # sklearn, which training does without.
     from xray.results.figures import write_figures
@@ -79,16 +83,20 @@ def write_results(
     predictions = {split: decide(p, rule, fitted) for split, p in predictions.items()}
     for split, predicted in predictions.items():
         predicted.to_csv(run / "predictions" / f"{split}.csv")
-        write_figures(run, split, predicted, run / "metrics.csv")
     metrics: dict[str, Any] = {
         # What was fitted on a split is not measured there.
         split: _entry(p, fitted if val or split != "val" else None, rule)
         for split, p in predictions.items()
     }
+    for split, predicted in predictions.items():
+        temperature = (metrics[split].get("calibration") or {}).get("temperature")
+        write_figures(run, split, predicted, temperature=temperature)
     path = run / "metrics.json"
     # Evaluating one split leaves what is known of the others.
     store.write_json(path, {**(store.read_json(path) if path.exists() else {}), **metrics})
-    console.print(metrics_table(metrics))
+    if val is None and "val" in predictions and (run / CHECKPOINTS).is_dir():
+        store.write_json(run / CHECKPOINTS / POINTS, fitted_points(predictions["val"], rule))
+    console.print(metrics_table(metrics | dict(beside or {})))
     for name, entry in metrics.items():
         if entry.get("operating_points"):
             console.print(operating_table(entry["operating_points"], name))
@@ -159,14 +167,40 @@ def read_val(run: Path, rule: Rule) -> Predictions | None:
     raise RunError(f"threshold={rule.text} is chosen on {path}, which is missing. {advice}")
 
 
+def fitted_points(val: Predictions, rule: Rule) -> dict[str, Any]:
+    """Tell what validation images teach: whoever uses the checkpoint needs it, and no image.
+
+    Args:
+        val: Of the validation split.
+        rule: That the run's own figures go by.
+
+    Returns:
+        "classes", "rule", "thresholds" (by rule; the second class is called above it; none with
+        more than two classes), "temperature" (logits are divided by it), "images", "patients".
+    """
+    points = operating_points(val, _rules(rule), val)
+    temperature = (calibration(val, val) or {}).get("temperature")
+    return {
+        "classes": list(val.classes),
+        "rule": rule.text,
+        "thresholds": {point["rule"]: point["threshold"] for point in points},
+        "temperature": temperature,
+        "images": len(val.paths),
+        "patients": len(set(val.patients)),
+    }
+
+
+def _rules(rule: Rule) -> list[Rule]:
+    return list(dict.fromkeys((rule, *REPORTED)))
+
+
 def _entry(predicted: Predictions, val: Predictions | None, rule: Rule) -> Any:
     """Sum up a split, and apply to it what is fitted on validation images."""
     found = summarise(predicted)
     if val is None:
         return found
-    rules = list(dict.fromkeys((rule, *REPORTED)))
     return {
         **found,
-        "operating_points": operating_points(predicted, rules, val),
+        "operating_points": operating_points(predicted, _rules(rule), val),
         "calibration": calibration(predicted, val),
     }

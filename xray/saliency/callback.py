@@ -17,7 +17,15 @@ from xray.plain import save_rows
 from xray.saliency.choice import choose
 from xray.saliency.gallery import Explained, explain, lesion_mask, write_gallery
 from xray.saliency.gradcam import Explainable, check_method
-from xray.saliency.scorecard import NO_MASKS, NOTE, pick, score_maps, titled, without_masks
+from xray.saliency.scorecard import (
+    NO_MASKS,
+    NOTE,
+    pick,
+    score_faithfulness,
+    score_maps,
+    titled,
+    without_masks,
+)
 from xray.stats.rule import EVEN
 from xray.types import Split
 
@@ -30,8 +38,8 @@ class GradCAMCallback(pl.Callback):
     Images whose folder is named after COVID-19 come first. The pictures go to
     `dirpath`/val/epoch_<e>/ and `dirpath`/test/, each with an index.csv, and the validation images
     to TensorBoard. Of further test images the maps are scored beside controls: `dirpath`/test/
-    scorecard.json and .csv. Only what masks tell is measured, which costs two maps an image; ROAD,
-    insertion and deletion take a hundred times as long.
+    scorecard.json and .csv: against the masks beside the images, which costs two maps an image; or,
+    where there are none, by ROAD, deletion and insertion, which take a hundred times as long.
 
     The trainer needs a data module whose `dataset(split)` has `samples`, `root` and
     `pixels(index)`, the (1, H, W) uint8 image that the network is given.
@@ -44,6 +52,8 @@ class GradCAMCallback(pl.Callback):
         dirpath: Folder of the pictures.
         scorecard: Of how many test images, at most, the maps are scored; 0: none. The classifier
             must be an `XrayClassifier`, which can be given random weights.
+        faithfulness: Of how many test images, where there are no masks, it is followed what becomes
+            of the answer as pixels go or come; 0: none.
 
     Raises:
         ConfigError: An argument is out of range.
@@ -58,9 +68,14 @@ class GradCAMCallback(pl.Callback):
         dirpath: str | Path,
         *,
         scorecard: int = 0,
+        faithfulness: int = 0,
     ) -> None:
         check_method(method)
-        for key, count in {"n": n, "scorecard": scorecard}.items():
+        for key, count in {
+            "n": n,
+            "scorecard": scorecard,
+            "faithfulness": faithfulness,
+        }.items():
             if count < 0:
                 raise ConfigError(
                     f"callbacks.gradcam.{key}={count}: give a number of images, 0 or more."
@@ -76,6 +91,7 @@ class GradCAMCallback(pl.Callback):
         self.seed = seed
         self.dirpath = Path(dirpath)
         self.scorecard = scorecard
+        self.faithfulness = faithfulness
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Explain validation images, when the period is over."""
@@ -99,17 +115,21 @@ class GradCAMCallback(pl.Callback):
         assert isinstance(pl_module, XrayClassifier)
         chosen = pick(len(dataset), self.scorecard, self.seed)
         log.info("scoring the maps of %d test images", len(chosen))
-        rows = score_maps(
-            pl_module,
-            randomised(pl_module, self.seed),
-            dataset,
-            chosen,
-            method=self.method,
-            device=pl_module.device,
+        other = randomised(pl_module, self.seed)
+        options: dict[str, Any] = {
+            "method": self.method,
+            "device": pl_module.device,
+            "threshold": pl_module.threshold,
             # The Trainer's own bar may still be on the terminal, which holds one at a time.
-            bar=False,
-        )
-        note = f"{NOTE} {NO_MASKS}" if without_masks(rows) else NOTE
+            "bar": False,
+        }
+        rows, note = score_maps(pl_module, other, dataset, chosen, **options), NOTE
+        if without_masks(rows):
+            note = f"{NOTE} {NO_MASKS}"
+            if some := pick(len(dataset), self.faithfulness, self.seed):
+                log.info("taking pixels out of %d test images", len(some))
+                options["seed"] = self.seed
+                rows += score_faithfulness(pl_module, other, dataset, some, **options)
         title = titled(self.method, "test", len(chosen), len(dataset))
         save_rows(folder / "scorecard.json", title, note, rows)
 

@@ -13,7 +13,7 @@ from rich.progress import track
 from torch import nn
 
 from xray.data.dataset import SplitDataset
-from xray.saliency.gradcam import Explainable, activate, maps_of
+from xray.saliency.gradcam import Explainable, activate, called, maps_of, predict
 from xray.saliency.measures import Heat, centre_prior, mean_of_others
 from xray.stats.scores import Floats, Ints
 
@@ -63,9 +63,10 @@ def draw_maps(
     *,
     method: str,
     device: torch.device | str,
+    threshold: float,
     bar: bool,
 ) -> Iterator[Drawn]:
-    """Draw both maps of images, of the class that the network predicts.
+    """Draw both maps of images, of the class that the network calls.
 
     They lie in a temporary file, so memory does not grow with the images.
 
@@ -76,6 +77,7 @@ def draw_maps(
         indices: Which of its images, one at least.
         method: A key of `gradcam.METHODS`.
         device: Where the models lie.
+        threshold: With two classes, above which probability the second is called.
         bar: Whether a progress bar is shown.
     """
     n, size = len(indices), tuple(dataset.pixels(indices[0]).shape[-2:])
@@ -94,12 +96,12 @@ def draw_maps(
             some = slice(start, start + BATCH)
             images = torch.stack([dataset.pixels(i) for i in indices[some]]).to(device)
             activations = activate(body, images)
-            found = maps_of(activations, tail, size, None, method)
+            wanted = called(predict(tail, activations), threshold)
+            found = maps_of(activations, tail, size, wanted, method)
             maps[some], peaks[MAP][some] = found.maps, found.peaks
-            explained[some] = found.probabilities.argmax(axis=1)
+            explained[some] = wanted
             if not shared:
                 activations = activate(other_body, images)
-            wanted = explained[some].tolist()
             found = maps_of(activations, other_tail, size, wanted, method)
             others[some], peaks[RANDOMISED][some] = found.maps, found.peaks
         totals = {

@@ -21,6 +21,7 @@ from xray.saliency.gradcam import (
     CLASS_AGNOSTIC,
     Explainable,
     activate,
+    called,
     check_method,
     maps_of,
     predict,
@@ -28,7 +29,6 @@ from xray.saliency.gradcam import (
 from xray.saliency.masks import read_mask
 from xray.saliency.overlay import Caption, Mask, Picture, panel
 from xray.stats.rule import EVEN
-from xray.stats.scores import BINARY
 from xray.types import Sample
 
 BATCH = 8
@@ -119,11 +119,11 @@ def explain(
                 method=method,
                 threshold=threshold,
             )
-            for sample, image, called, k, heat, shares, peak, mean in zip(
+            for sample, image, answer, k, heat, shares, peak, mean in zip(
                 some, images, *found, strict=True
             ):
                 caption = _caption(
-                    sample, model.classes, shares, predicted=called, explained=k, method=method
+                    sample, model.classes, shares, predicted=answer, explained=k, method=method
                 )
                 lesion = _fitted(mask(sample) if mask else None, heat.shape)
                 picture = panel(image[0].numpy(), heat, caption, lesion)
@@ -193,9 +193,8 @@ def _maps(
     body, tail = parts
     activations = activate(body, images)
     shares = predict(tail, activations)
-    called = shares.argmax(axis=1) if len(classes) > BINARY else shares[:, 1] > threshold
     targets = {
-        "predicted": [int(k) for k in called],
+        "predicted": called(shares, threshold),
         "truth": [sample.target for sample in samples],
         **{name: [k] * len(samples) for k, name in enumerate(classes)},
     }

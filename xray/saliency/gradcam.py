@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from xray.errors import ConfigError
 from xray.saliency.tail import ordinary, weigh
+from xray.stats.rule import EVEN
+from xray.stats.scores import BINARY
 
 METHODS: dict[str, str] = {
     "gradcam": "GradCAM",
@@ -129,6 +131,13 @@ def predict(tail: nn.Module, activations: Tensor) -> NDArray[np.float32]:
     with as_is(tail, device=activations.device), torch.no_grad():
         shares: NDArray[np.float32] = tail(ordinary(activations)).softmax(dim=1).cpu().numpy()
         return shares
+
+
+def called(probabilities: NDArray[np.float32], threshold: float = EVEN) -> list[int]:
+    """Give the class that (B, K) probabilities call: of two, the second above `threshold`."""
+    if probabilities.shape[1] > BINARY:
+        return [int(k) for k in probabilities.argmax(axis=1)]
+    return [int(share > threshold) for share in probabilities[:, 1]]
 
 
 def maps_of(

@@ -17,6 +17,7 @@ from xray.saliency.masks import mask_of
 from xray.saliency.measures import Heat, best_iou, energy, iou, pointing
 from xray.saliency.overlay import Mask
 from xray.stats.bootstrap import resample
+from xray.stats.rule import EVEN
 from xray.stats.scores import Floats, ratio
 
 LESION, LUNG, WEIGHTS, FAITHFULNESS = "lesion", "lung", "weights", "faithfulness"
@@ -31,14 +32,15 @@ IN_LUNGS = "energy in the lungs"
 LIKENESS = "rank correlation with randomised weights"
 PEAK = "greatest value before rescaling, in thousandths"
 NOTE = (
-    "Mean over images; 95 % intervals by a bootstrap over patients. Of the predicted class. A map "
-    "that is no better than its controls, or keeps its ranks on randomised weights, explains "
-    "nothing."
+    "Mean over images; 95 % intervals by a bootstrap over patients. Of the class called. "
+    "Randomised weights: what was trained is drawn anew, what was frozen stays. A map that is no "
+    "better than its controls, or keeps its ranks on randomised weights, explains nothing."
 )
 NO_MASKS = (
     "There are no masks beside the images. Whether the answer hangs on what the maps show is "
-    "measured by python -m xray.gradcam scorecard=true, in some minutes."
+    "measured on more images by python -m xray.gradcam scorecard=true, half a minute each."
 )
+Options = dict[str, Any]
 Row = dict[str, Any]
 Values = Mapping[tuple[str, str, str], Floats]
 """(group, measure, map) -> (N,), NaN where an image has no such measure."""
@@ -52,12 +54,13 @@ def score_maps(
     *,
     method: str,
     device: torch.device | str = "cpu",
+    threshold: float = EVEN,
     bar: bool = True,
 ) -> list[Row]:
     """Score maps, and three controls, against the masks beside the images.
 
     Lesions are looked at on images of every class but the first that have any; lungs on all that
-    have a lung mask. The class explained is the one the network predicts, for all maps.
+    have a lung mask. The class explained is the one the network calls, for all maps.
 
     Args:
         model: The classifier, on `device`.
@@ -66,6 +69,7 @@ def score_maps(
         indices: Which of its images.
         method: A key of `gradcam.METHODS`.
         device: Where the models lie.
+        threshold: With two classes, above which probability the second is called.
         bar: Whether a progress bar is shown.
 
     Returns:
@@ -76,9 +80,8 @@ def score_maps(
         DataError: There is no image.
     """
     _some(indices)
-    with draw_maps(
-        model, randomised, dataset, indices, method=method, device=device, bar=bar
-    ) as drawn:
+    options: Options = {"method": method, "device": device, "threshold": threshold, "bar": bar}
+    with draw_maps(model, randomised, dataset, indices, **options) as drawn:
         return _rows(_measured(drawn, dataset, indices), dataset, indices)
 
 
@@ -91,6 +94,8 @@ def score_faithfulness(
     method: str,
     seed: int,
     device: torch.device | str = "cpu",
+    threshold: float = EVEN,
+    bar: bool = True,
 ) -> list[Row]:
     """Score maps, and three controls, by what becomes of the answer: no masks are needed.
 
@@ -104,6 +109,8 @@ def score_faithfulness(
         method: Likewise.
         seed: Of what `measure_faithfulness` draws.
         device: Likewise.
+        threshold: Likewise.
+        bar: Likewise.
 
     Returns:
         Rows as of `score_maps`.
@@ -112,10 +119,11 @@ def score_faithfulness(
         DataError: There is no image.
     """
     _some(indices)
-    with draw_maps(
-        model, randomised, dataset, indices, method=method, device=device, bar=True
-    ) as drawn:
-        found = measure_faithfulness(model, dataset, indices, drawn, device=device, seed=seed)
+    options: Options = {"method": method, "device": device, "threshold": threshold, "bar": bar}
+    with draw_maps(model, randomised, dataset, indices, **options) as drawn:
+        found = measure_faithfulness(
+            model, dataset, indices, drawn, device=device, seed=seed, bar=bar
+        )
     return _rows({(FAITHFULNESS, *key): v for key, v in found.items()}, dataset, indices)
 
 

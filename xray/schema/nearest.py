@@ -37,7 +37,7 @@ def nearest_key(key: str, keys: Iterable[str]) -> str | None:
         # A long path in common says nothing where the last parts differ; and of two as near, the
         # one is meant that lies less deep.
         likely = both if same or tail < CUTOFF else max(whole, both)
-        return likely - (0.0 if same else 0.02 * candidate.count("."))
+        return likely - (0.0 if same else 0.03 * candidate.count("."))
 
     best = max(keys, key=score, default=None)
     return best if best is not None and score(best) >= CUTOFF else None

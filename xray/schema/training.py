@@ -147,6 +147,7 @@ class GradCAMCallback(Target):
     dirpath: Text
     # A default, for the runs of before it was there: they can be resumed.
     scorecard: Natural = 0
+    faithfulness: Natural = 0
 
 
 class TensorBoardLogger(Target):
