@@ -63,7 +63,9 @@ def test_the_audit_of_a_run_is_written(clean, capsys):
     assert {row["n"] for row in report["rows"]} == {24}
     with (run / "shortcuts.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(report["rows"]) == 14
-    assert report["note"].partition(" Hidden:")[0] in capsys.readouterr().out
+    said = report["note"].partition(" Hidden:")[0]
+    assert said in capsys.readouterr().out
+    assert said in (run / "report.md").read_text()
 
 
 def test_a_run_ends_with_a_scorecard_of_some_test_images(clean):
@@ -79,7 +81,9 @@ def test_a_run_ends_with_a_scorecard_of_some_test_images(clean):
 
 def test_maps_are_scored_beside_controls(clean):
     folder, run = clean
-    call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+    shown = call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+    assert (shown / "gradcam" / "test" / "failures" / "index.csv").is_file()
+    assert "test: do the maps find the lesions?" in (run / "report.html").read_text()
     report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
     found = {(row["measure"], row["map"]): row for row in report["rows"]}
     maps = {"map", "centre prior", "mean map of the class", "randomised weights"}

@@ -59,8 +59,8 @@ def gradcam(cfg: "DictConfig") -> None:
     folder = write_gallery(run / "gradcam" / cfg.split, drawn, len(chosen))
     console = Console()
     console.print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)
-    n = explain_failures(run, cfg.split, model, dataset, method=cfg.method, device=device)
-    console.print(f"{n} more of the surest mistakes: {folder / FAILURES}", soft_wrap=True)
+    if wrong := explain_failures(run, cfg.split, model, dataset, method=cfg.method, device=device):
+        console.print(f"{wrong} of the surest mistakes: {folder / FAILURES}", soft_wrap=True)
     if cfg.scorecard:
         other, n = randomised(model, cfg.seed), len(dataset)
         options = {"method": cfg.method, "device": device, "threshold": threshold}
