@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import albumentations as A
-import numpy as np
 import pytest
 import pytorch_lightning as pl
-from PIL import Image
+from made_images import write_image
 
 from xray.training import compute
 
@@ -25,14 +24,6 @@ class InterruptAt(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.current_epoch == self.epoch:
             raise KeyboardInterrupt
-
-
-def write_image(path: Path, *, level: int = 128, size: int = 40, seed: int = 0) -> Path:
-    """Write a noisy grey picture around a level, as PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(-20, 20, (size, size))
-    Image.fromarray((level + noise).clip(0, 255).astype(np.uint8)).save(path)
-    return path
 
 
 @pytest.fixture(autouse=True, scope="session")

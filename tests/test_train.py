@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import write_image
+from made_images import write_image
 
 from xray import evaluate, gradcam, report, train
 from xray.model.classifier import XrayClassifier
@@ -158,6 +158,29 @@ def test_the_surest_mistakes_have_overlays(run):
     assert all(row["truth"] != row["predicted"] for row in drawn)
     page = (run / "report.md").read_text()
     assert ("Where the network looked in these" in page) == bool(wrong)
+
+
+def test_a_mistake_is_explained_as_it_was_predicted(run, run_verb, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    predicted = copy / "predictions" / "test.csv"
+    with predicted.open() as file:
+        rows = list(csv.DictReader(file))
+    # What the network would not say now, as of another precision near the threshold.
+    for row in rows:
+        row["p_normal"], row["p_pneumonia"] = row["p_pneumonia"], row["p_normal"]
+    with predicted.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    called = {
+        row["path"]: "pneumonia" if float(row["p_pneumonia"]) > 0.5 else "normal" for row in rows
+    }
+    wrong = {row["path"] for row in rows if called[row["path"]] != row["target"]}
+    run_verb(gradcam, f"run={copy}", "n=1")
+    with (copy / "gradcam" / "test" / "failures" / "index.csv").open() as file:
+        drawn = {row["path"]: row["predicted"] for row in csv.DictReader(file)}
+    assert drawn.keys() == wrong != set()
+    assert all(called[path] == name for path, name in drawn.items())
 
 
 def test_without_masks_the_scorecard_says_what_is_left_to_do(run):

@@ -1,5 +1,5 @@
 import pytest
-from conftest import write_image
+from made_images import write_image
 
 from xray.data.collection import collect
 from xray.data.folder import compile_patient_pattern

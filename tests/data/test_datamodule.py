@@ -1,6 +1,6 @@
 import pytest
 import torch
-from conftest import write_image
+from made_images import write_image
 
 from xray.data.datamodule import XrayDataModule
 from xray.errors import DataError

@@ -2,7 +2,7 @@ import logging
 import re
 
 import pytest
-from conftest import write_image
+from made_images import write_image
 
 from xray.data.external import read_external
 from xray.data.folder import compile_patient_pattern

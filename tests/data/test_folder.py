@@ -1,8 +1,8 @@
 import shutil
 
 import pytest
-from conftest import write_image
 from dicoms import dataset, radiograph, write
+from made_images import write_image
 
 from xray.data.folder import XrayFolder, compile_patient_pattern
 from xray.data.groups import Groups

@@ -1,6 +1,6 @@
 import shutil
 
-from conftest import write_image
+from made_images import write_image
 
 from xray.data.litter import find_litter
 

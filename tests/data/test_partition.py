@@ -1,7 +1,7 @@
 import shutil
 
 import pytest
-from conftest import write_image
+from made_images import write_image
 
 from xray.data.datamodule import XrayDataModule
 from xray.errors import DataError

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from conftest import write_image
+from made_images import write_image
 
 from xray import evaluate, gradcam, shortcuts, train
 from xray.data import dataset as dataset_module

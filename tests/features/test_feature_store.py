@@ -4,7 +4,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 import torch
-from conftest import write_image
+from made_images import write_image
 
 from xray.data.datamodule import XrayDataModule
 from xray.features.entry import Entry

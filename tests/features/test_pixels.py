@@ -11,8 +11,8 @@ import albumentations as A
 import numpy as np
 import pytest
 import torch
-from conftest import write_image
 from hydra import compose, initialize_config_dir
+from made_images import write_image
 from PIL import Image
 from small_cache import TREE, arrays, build, cache, classifier, damage_bytes, truncate
 

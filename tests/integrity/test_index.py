@@ -4,7 +4,7 @@ import os
 import cv2
 import numpy as np
 import pytest
-from conftest import write_image
+from made_images import write_image
 
 from xray.integrity import index as module
 from xray.integrity.fingerprint import fingerprint, perceptual_hash

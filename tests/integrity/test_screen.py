@@ -1,6 +1,6 @@
 import shutil
 
-from conftest import write_image
+from made_images import write_image
 
 from xray.integrity import screen as module
 from xray.integrity.duplicates import Pair, find_duplicates

@@ -2,7 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import write_image
+from made_images import write_image
 from rich.console import Console
 
 from xray.data.audit import audit

@@ -94,6 +94,12 @@ def test_metrics_of_before_stand_beside(tmp_path):
     assert "own test" not in read_json(tmp_path / "b" / "metrics.json")
     table = shown.getvalue().split("own test")[1]
     assert f"{own['auroc']['value']:.3f}" in table
+    # Thresholds are alike here; where they are not, each is told of its column.
+    assert "test: positive" not in shown.getvalue()
+    write_results(
+        tmp_path / "b", {"test": other}, console, beside={"own test": own | {"threshold": 0.3}}
+    )
+    assert "own test: positive: pneumonia, above a probability of 0.3" in shown.getvalue()
 
 
 def test_without_val_a_rule_says_what_to_do(tmp_path):

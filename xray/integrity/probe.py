@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import track
 
 from xray.integrity.fingerprint import THUMBNAIL
-from xray.parallel import in_threads
 from xray.stats.bootstrap import Interval, resample
 from xray.stats.scores import auroc
 
@@ -133,8 +133,10 @@ def _scores(
         return found
 
     tasks = [(x, fold) for x in traits for fold in folds]
-    quiet = len(tasks) if len(targets) < _SILENT else 0
-    parts = list(in_threads(held_out, tasks, "Growing forests", quiet=quiet))
+    # One after the other: each sets the interpreter's warning filters for a while, which all threads
+    # share.
+    shown = track(tasks, "Growing forests", transient=True, disable=len(targets) < _SILENT)
+    parts = [held_out(task) for task in shown]
     order = np.argsort(np.concatenate([held for _, held in folds]))
     return [np.concatenate(parts[i : i + _FOLDS])[order] for i in range(0, len(parts), _FOLDS)]
 

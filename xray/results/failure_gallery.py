@@ -38,8 +38,8 @@ def explain_failures(
     if predictions is None:
         return 0
     places = {str(sample.path): i for i, sample in enumerate(dataset.samples)}
-    paths = [predictions.paths[i] for i in worst_failures(predictions)]
-    chosen = [places[path] for path in paths if path in places]
+    worst = [i for i in worst_failures(predictions) if predictions.paths[i] in places]
+    chosen = [places[predictions.paths[i]] for i in worst]
     drawn = explain(
         model,
         dataset.samples,
@@ -48,7 +48,7 @@ def explain_failures(
         method=method,
         device=device,
         mask=partial(lesion_mask, root=dataset.root),
-        threshold=predictions.threshold,
+        calls=predictions.predicted[worst].tolist(),
     )
     write_gallery(run / "gradcam" / split / FAILURES, drawn)
     return len(chosen)

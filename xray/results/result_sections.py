@@ -155,7 +155,7 @@ def _mistakes(run: RunFiles, split: str, wrong: Set[str]) -> Iterator[Block]:
         items = [_overlay(run.directory, f"{split}/{FAILURES}", row) for row in drawn]
         yield Pictures("Where the network looked in these", items, wide=True)
         return
-    yield Text("They have no overlays: draw them with python -m xray.gradcam on this run.")
+    yield Text(f"They have no overlays: python -m xray.gradcam split={split} draws them.")
     alt = f"Surest mistakes on {split}"
     figure = _picture(run.directory, f"figures/{split}_failures.png", alt, alt)
     if figure.path.is_file():
@@ -163,14 +163,14 @@ def _mistakes(run: RunFiles, split: str, wrong: Set[str]) -> Iterator[Block]:
 
 
 def further_sections(run: RunFiles) -> Iterator[Section]:
-    """Show results on other images, and what was measured of the heatmaps, where there are any."""
+    """Show results on other images, where there are any, and what was measured of the heatmaps."""
     grids: list[Block] = []
     for name, metrics in run.external.items():
         for split, entry in metrics.items():
             if isinstance(entry, Mapping):
                 title = name.replace(PRIOR_CORRECTED, ", corrected for other class shares")
                 own = {"own test": found} if (found := run.metrics.get("test")) else {}
-                note = f"{split} images of another folder, beside the run's own test."
+                note = f"{split} images" + (", beside the run's own test." if own else ".")
                 grids.append(metric_grid({split: entry, **own}, title, note))
                 grids.extend(source_grid(entry))
     if grids:

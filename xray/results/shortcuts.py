@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from xray.results.estimate import entry, plain
 from xray.results.predictions import Predictions
 from xray.results.scored import resampled, shares_of
@@ -30,7 +32,8 @@ def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]
 
     Returns:
         A row an occlusion and a score: "images", "measure", "value", "low", "high", "difference",
-        "difference_low", "difference_high" (paired: the same patients are drawn), "n". Of hidden
+        "difference_low", "difference_high" (paired: the same patients are drawn; both are the
+        difference itself where all draws agree), "n". Of hidden
         lungs "over_shape_low" and "over_shape_high" too, of the difference to their silhouette,
         where there is one: what is known beyond the shape that hiding leaves.
     """
@@ -79,5 +82,8 @@ def _without_lungs(whole: Mapping[str, Any], hidden: Mapping[str, Any]) -> Itera
 
 
 def _ends(name: str, difference: Resampled) -> dict[str, float | None]:
+    """Give the ends of a paired interval: both the difference itself, where all draws agree."""
     found = entry(difference.value, difference.interval())
-    return {f"{name}_{end}": found[end] for end in ("low", "high")}
+    constant = np.ptp(difference.draws) == 0
+    ends = {end: found["value"] if constant else found[end] for end in ("low", "high")}
+    return {f"{name}_{end}": value for end, value in ends.items()}

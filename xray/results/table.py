@@ -48,7 +48,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     first = next(iter(metrics.values()))
     names = [name for name, entry in first.items() if _is_metric(entry)]
     table = Table(
-        title="Results", caption=_caption(first), title_justify="left", caption_justify="left"
+        title="Results", caption=_captions(metrics), title_justify="left", caption_justify="left"
     )
     table.add_column("", min_width=12)
     for split in metrics:
@@ -154,7 +154,15 @@ def _number(value: float | None) -> str:
     return f"{value:.4f}" if value is not None and math.isfinite(value) else _UNDEFINED
 
 
-def _caption(summary: Mapping[str, Any]) -> Text:
+def _captions(metrics: Mapping[str, Mapping[str, Any]]) -> Text:
+    """Say once what holds of all columns, or of each what holds of it."""
+    found = {split: _caption(entry) for split, entry in metrics.items()}
+    if len(set(found.values())) == 1:
+        return Text(next(iter(found.values())))
+    return Text("\n".join(f"{split}: {caption}" for split, caption in found.items()))
+
+
+def _caption(summary: Mapping[str, Any]) -> str:
     *_, positive = summary["classes"]
     lines = [f"95 % intervals: bootstrap over patients; split: {summary['verdict']}"]
     if summary["threshold"] is None:
@@ -164,7 +172,7 @@ def _caption(summary: Mapping[str, Any]) -> Text:
         lines.insert(0, f"positive: {positive}, {above}")
     if summary.get("absent"):
         lines.append(absence(summary["absent"]))
-    return Text("\n".join(lines))
+    return "\n".join(lines)
 
 
 def absence(names: Sequence[str]) -> str:

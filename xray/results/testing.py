@@ -172,7 +172,7 @@ def fitted_points(val: Predictions, rule: Rule) -> dict[str, Any]:
 
     Args:
         val: Of the validation split.
-        rule: That the run's own figures go by.
+        rule: How the threshold of the headline metrics was chosen with them.
 
     Returns:
         "classes", "rule", "thresholds" (by rule; the second class is called above it; none with

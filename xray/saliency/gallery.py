@@ -77,6 +77,7 @@ def explain(
     device: torch.device | str = "cpu",
     mask: Callable[[Sample], Mask | None] | None = None,
     threshold: float = EVEN,
+    calls: Sequence[int] | None = None,
 ) -> Iterator[Explained]:
     """Explain chosen images, a few at a time; what is asked for is checked at once.
 
@@ -90,6 +91,8 @@ def explain(
         device: Where the model lies.
         mask: A sample's (h, w) lesion mask, of any size, or None.
         threshold: With two classes, above which probability the second is predicted.
+        calls: Of each index the class that was predicted, where that is on record: in another
+            precision, another may be predicted here.
 
     Returns:
         One picture an index.
@@ -118,6 +121,7 @@ def explain(
                 target=target,
                 method=method,
                 threshold=threshold,
+                calls=calls and calls[start : start + BATCH],
             )
             for sample, image, answer, k, heat, shares, peak, mean in zip(
                 some, images, *found, strict=True
@@ -158,7 +162,7 @@ def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) ->
         rows.append(_row(file, item))
     with (
         replacing(folder / "index.csv") as part,
-        part.open("w", newline="", encoding="utf-8") as stream,
+        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
     ):
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
@@ -188,13 +192,14 @@ def _maps(
     target: str,
     method: str,
     threshold: float,
+    calls: Sequence[int] | None,
 ) -> tuple[Any, ...]:
     """Give of each image the class called, the class explained, and what a `Saliency` holds."""
     body, tail = parts
     activations = activate(body, images)
     shares = predict(tail, activations)
     targets = {
-        "predicted": called(shares, threshold),
+        "predicted": list(calls or called(shares, threshold)),
         "truth": [sample.target for sample in samples],
         **{name: [k] * len(samples) for k, name in enumerate(classes)},
     }

@@ -38,7 +38,7 @@ NOTE = (
 )
 NO_MASKS = (
     "There are no masks beside the images. Whether the answer hangs on what the maps show is "
-    "measured on more images by python -m xray.gradcam scorecard=true, half a minute each."
+    "measured on any number by python -m xray.gradcam scorecard=true, half a minute each."
 )
 Options = dict[str, Any]
 Row = dict[str, Any]
