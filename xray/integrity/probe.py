@@ -133,8 +133,7 @@ def _scores(
         return found
 
     tasks = [(x, fold) for x in traits for fold in folds]
-    # One after the other: each sets the interpreter's warning filters for a while, which all threads
-    # share.
+    # One after the other: each sets the warning filters for a while, which all threads share.
     shown = track(tasks, "Growing forests", transient=True, disable=len(targets) < _SILENT)
     parts = [held_out(task) for task in shown]
     order = np.argsort(np.concatenate([held for _, held in folds]))
