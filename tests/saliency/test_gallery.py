@@ -114,6 +114,11 @@ class TestExplain:
         high = list(explain(Classifier(), FOUND, pixels, [0, 1], threshold=0.7))
         assert [item.caption.predicted for item in high] == ["normal"] * 2
 
+    def test_what_is_on_record_was_called_whatever_is_called_now(self) -> None:
+        found = list(explain(Classifier(), FOUND, pixels, [0, 1, 2], calls=[1, 0, 1]))
+        assert [item.caption.predicted for item in found] == ["pneumonia", "normal", "pneumonia"]
+        assert [item.caption.explained for item in found] == ["pneumonia", "normal", "pneumonia"]
+
     def test_more_than_one_batch(self) -> None:
         many = [sample("normal", 0, f"normal{i}") for i in range(20)]
         drawn = list(explain(Classifier(), many, pixels, list(range(19, -1, -1))))
@@ -154,7 +159,7 @@ class TestWriteGallery:
             rows = list(csv.DictReader(stream))
         assert rows[0] == {
             "file": "000_covid_2_.png",
-            "path": "data/test/COVID-19/covid (2).png",
+            "path": Path("data/test/COVID-19/covid (2).png").absolute().as_posix(),
             "label": "COVID-19",
             "truth": "pneumonia",
             "predicted": "pneumonia",

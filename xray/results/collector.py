@@ -51,7 +51,8 @@ class PredictionCollector(pl.Callback):
         joined = {name: torch.cat([o[name] for o in self._outputs]) for name in self._outputs[0]}
         seen = [samples[i] for i in joined["index"].tolist()]
         return Predictions(
-            paths=[str(sample.path) for sample in seen],
+            # Whoever reads them later may stand elsewhere.
+            paths=[str(sample.path.absolute()) for sample in seen],
             patients=[sample.owner for sample in seen],
             labels=[sample.label for sample in seen],
             targets=joined["target"].numpy(),

@@ -37,7 +37,7 @@ def explain_failures(
     predictions = read_run(run).predictions(split)
     if predictions is None:
         return 0
-    places = {str(sample.path): i for i, sample in enumerate(dataset.samples)}
+    places = {str(sample.path.absolute()): i for i, sample in enumerate(dataset.samples)}
     worst = [i for i in worst_failures(predictions) if predictions.paths[i] in places]
     chosen = [places[predictions.paths[i]] for i in worst]
     drawn = explain(

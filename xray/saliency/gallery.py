@@ -249,7 +249,7 @@ def _row(file: str, item: Explained) -> tuple[str, ...]:
     said = item.caption
     return (
         file,
-        item.sample.path.as_posix(),
+        item.sample.path.absolute().as_posix(),
         item.sample.label,
         said.truth,
         said.predicted,
