@@ -7,23 +7,11 @@ from pathlib import Path
 
 import albumentations as A
 import pytest
-import pytorch_lightning as pl
 from made_images import write_image
 
 from xray.training import compute
 
 Tree = Mapping[str, int]
-
-
-class InterruptAt(pl.Callback):
-    """Presses Ctrl-C at the start of an epoch."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.current_epoch == self.epoch:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True, scope="session")

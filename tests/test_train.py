@@ -285,7 +285,9 @@ def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(run_verb, root, capfd):
     ]
     whole = run_verb(train, *options)
     with pytest.raises(SystemExit) as stop:
-        run_verb(train, *options, "+callbacks.stop={_target_: conftest.InterruptAt, epoch: 2}")
+        run_verb(
+            train, *options, "+callbacks.stop={_target_: made_callbacks.InterruptAt, epoch: 2}"
+        )
     assert stop.value.code == 130
     written = "".join(capfd.readouterr())
     stopped = Path(written.partition("resume=")[2].split()[0])
