@@ -55,6 +55,26 @@ def decide(predictions: Predictions, rule: Rule, val: Predictions | None) -> Pre
     return replace(predictions, threshold=threshold)
 
 
+def thresholds(rules: Sequence[Rule], val: Predictions) -> dict[str, float | None]:
+    """Choose thresholds on validation images of two classes; there are none of more.
+
+    Args:
+        rules: How they are chosen.
+        val: Of the validation split.
+
+    Returns:
+        Rule -> threshold; None where validation leaves it open.
+    """
+    if len(val.classes) != BINARY or not _sound(val):
+        return {}
+    return {rule.text: _threshold(rule, val) for rule in rules}
+
+
+def temperature(val: Predictions) -> float | None:
+    """Fit a temperature on validation images; None where none is best, or there is no image."""
+    return plain(fit_temperature(val.probabilities, val.targets)) if _sound(val) else None
+
+
 def operating_points(
     predictions: Predictions, rules: Sequence[Rule], val: Predictions
 ) -> list[dict[str, Any]]:
@@ -70,12 +90,11 @@ def operating_points(
         "sensitivity", "specificity", "ppv", "npv" and "accuracy" as {"value", "low", "high"}, and
         "at_prevalence": "ppv" and "npv" where another share of the patients is positive.
     """
-    if len(predictions.classes) != BINARY or not _sound(predictions, val):
+    if not _sound(predictions):
         return []
     points: list[dict[str, Any]] = []
-    for rule in rules:
-        threshold = _threshold(rule, val)
-        point: dict[str, Any] = {"rule": rule.text, "threshold": threshold}
+    for rule, threshold in thresholds(rules, val).items():
+        point: dict[str, Any] = {"rule": rule, "threshold": threshold}
         if threshold is not None:
             point |= _applied(replace(predictions, threshold=threshold))
         points.append(point)

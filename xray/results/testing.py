@@ -12,7 +12,14 @@ from xray.errors import ConfigError, RunError
 from xray.model.classifier import XrayClassifier
 from xray.results import store
 from xray.results.collector import PredictionCollector
-from xray.results.decisions import calibration, decide, operating_points, shifted
+from xray.results.decisions import (
+    calibration,
+    decide,
+    operating_points,
+    shifted,
+    temperature,
+    thresholds,
+)
 from xray.results.predictions import Predictions
 from xray.results.summary import summarise
 from xray.results.table import metrics_table, operating_table, source_table
@@ -89,8 +96,8 @@ def write_results(
         for split, p in predictions.items()
     }
     for split, predicted in predictions.items():
-        temperature = (metrics[split].get("calibration") or {}).get("temperature")
-        write_figures(run, split, predicted, temperature=temperature)
+        mended = (metrics[split].get("calibration") or {}).get("temperature")
+        write_figures(run, split, predicted, temperature=mended)
     path = run / "metrics.json"
     # Evaluating one split leaves what is known of the others.
     store.write_json(path, {**(store.read_json(path) if path.exists() else {}), **metrics})
@@ -178,13 +185,11 @@ def fitted_points(val: Predictions, rule: Rule) -> dict[str, Any]:
         "classes", "rule", "thresholds" (by rule; the second class is called above it; none with
         more than two classes), "temperature" (logits are divided by it), "images", "patients".
     """
-    points = operating_points(val, _rules(rule), val)
-    temperature = (calibration(val, val) or {}).get("temperature")
     return {
         "classes": list(val.classes),
         "rule": rule.text,
-        "thresholds": {point["rule"]: point["threshold"] for point in points},
-        "temperature": temperature,
+        "thresholds": thresholds(_rules(rule), val),
+        "temperature": temperature(val),
         "images": len(val.paths),
         "patients": len(set(val.patients)),
     }
