@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.run import machine
-from xray.imaging.phantom import draw_phantom
-from xray.imaging.phantom_tree import write_phantom_tree
+from xray.evaluation.shortcuts import AS_IS, CLEARED, EXPOSED
 from xray.imaging.read import read_image
-from xray.results.environment import describe_environment
-from xray.results.shortcuts import AS_IS, CLEARED, EXPOSED
+from xray.phantom.draw import draw_phantom
+from xray.phantom.tree import write_phantom_tree
+from xray.runs.environment import describe_environment
 from xray.types import SPLITS
 
 Row = dict[str, Any]

@@ -39,8 +39,8 @@ from benchmarks.setting import BATCH, Setting
 from benchmarks.subset import write_subset
 from benchmarks.table import insert, markdown
 from benchmarks.training import block5, head, lightning_head, sweep
-from xray.imaging.phantom_tree import write_phantom_tree
-from xray.results.environment import describe_environment
+from xray.phantom.tree import write_phantom_tree
+from xray.runs.environment import describe_environment
 
 FAMILIES: dict[str, Callable[[Setting], list[dict[str, Any]]]] = {
     "limits": limits,

@@ -13,9 +13,9 @@ from xray.cli.command import read_command, read_flags
 from xray.cli.compose import Composer
 from xray.config import CONF_DIR, load_run_config, prepare_environment
 from xray.errors import RunError
-from xray.schema.nearest import nearest, nearest_key
 from xray.schema.targets import find_problem
 from xray.schema.verbs import problems
+from xray.suggest import nearest, nearest_key
 
 FOLDERS = (
     "data.groups: the folder name 'covid 19' means both normal and pneumonia; leave one of them out"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from xray import gradcam, shortcuts, train
-from xray.imaging.phantom_tree import write_phantom_tree
+from xray.phantom.tree import write_phantom_tree
 from xray.saliency.faithfulness import DELETION, INSERTION, ROAD
 from xray.saliency.scorecard import PEAK
 

@@ -12,7 +12,7 @@ STOP_AT_THE_FIRST_STEP = """
 import json, os, sys
 from pathlib import Path
 from xray import train
-from xray.training.first_step import FirstStep
+from xray.training.callbacks.first_step import FirstStep
 
 def stop(self, *args):
     Path("modules.json").write_text(json.dumps(list(sys.modules)))
@@ -26,8 +26,8 @@ LATER = {
     "pytorch_grad_cam": "explains, after an epoch",
     "sklearn": "splits a flat folder, looks for shortcuts, draws curves",
     "jinja2": "writes the report",
-    "xray.results.figures": "draws, after the test",
-    "xray.results.report": "writes, at the end",
+    "xray.reporting.figures": "draws, after the test",
+    "xray.reporting.html": "writes, at the end",
 }
 """Module -> when it is needed. Not matplotlib: Lightning imports torchmetrics, which imports it."""
 

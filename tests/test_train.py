@@ -519,7 +519,7 @@ def test_three_classes(run_verb, tmp_path, capsys):
 
 def test_a_sweep_that_was_cut_off_goes_on(run_verb, root, tmp_path, monkeypatch):
     # Of six runs, which have them all alike.
-    monkeypatch.setattr("xray.results.figures.write_figures", lambda *_, **__: None)
+    monkeypatch.setattr("xray.reporting.figures.write_figures", lambda *_, **__: None)
     options = [*TINY, f"data.root={root}", "trainer.max_epochs=1", "~callbacks.gradcam"]
     command = ["-m", *options, "seed=0,1", "optim.lr=1e-2,1e-4", f"paths.outputs={tmp_path}"]
 

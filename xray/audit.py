@@ -23,9 +23,9 @@ def audit(cfg: "DictConfig") -> int:
     from omegaconf import OmegaConf
     from rich.console import Console
 
-    from xray.results.audit import passed, show_audit
-    from xray.results.kept_audit import KeptAudit
-    from xray.results.store import write_environment
+    from xray.reporting.audit_tables import passed, show_audit
+    from xray.reporting.kept_audit import KeptAudit
+    from xray.runs.store import write_environment
 
     run, console = Path(cfg.paths.run), Console()
     write_environment(run, cfg.seed)
@@ -50,8 +50,8 @@ def _look(cfg: "DictConfig", run: Path) -> dict[str, Any]:
     """Read the images, and write what is found."""
     from xray import build
     from xray.data.audit import audit as audit_images
-    from xray.results.audit import write_audit
-    from xray.results.montage import write_montages
+    from xray.reporting.audit_tables import write_audit
+    from xray.reporting.montage import write_montages
 
     data = build.build_data(cfg)
     data.prepare_data()

@@ -15,19 +15,19 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
 
 from xray import STARTED
+from xray.caching.activations import FeatureCache
+from xray.caching.pixels import PixelCache
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError
-from xray.features.cache import FeatureCache
-from xray.features.pixels import PixelCache
+from xray.evaluation.collector import PredictionCollector
 from xray.model.classifier import XrayClassifier
-from xray.results.collector import PredictionCollector
-from xray.results.store import recorded_compute
+from xray.runs.store import recorded_compute
+from xray.training.callbacks.first_step import FirstStep
+from xray.training.callbacks.step_seed import StepSeed
+from xray.training.callbacks.threads import SmallStepThreads
+from xray.training.callbacks.unfreeze import StagedUnfreezing
 from xray.training.compute import Compute, choose_compute
-from xray.training.first_step import FirstStep
-from xray.training.step_seed import StepSeed
-from xray.training.threads import SmallStepThreads
 from xray.training.trainer import choose_device
-from xray.training.unfreeze import StagedUnfreezing
 from xray.training.workers import choose_workers
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ def cache(cfg: "DictConfig") -> None:
     # Imported here, so that --help and a mistyped key answer at once.
     from rich.console import Console
 
-    from xray.features.entry import list_entries
-    from xray.features.listing import cache_table, clear
+    from xray.caching.entry import list_entries
+    from xray.caching.table import cache_table, clear
 
     folder, console = Path(cfg.dir), Console()
     if cfg["clear"] is not None:

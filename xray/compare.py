@@ -14,9 +14,9 @@ def compare(cfg: "DictConfig") -> None:
     # Imported here, so that --help and a mistyped key answer at once.
     from rich.console import Console
 
-    from xray.results import compare as comparison
-    from xray.results.compare_tables import write_comparison
-    from xray.results.runs import read_runs, sweep_directories
+    from xray.evaluation import compare as comparison
+    from xray.reporting.comparison import write_comparison
+    from xray.runs.finished import read_runs, sweep_directories
 
     directories = sweep_directories(Path(cfg.sweep)) if cfg.sweep else map(Path, cfg.runs)
     runs = read_runs(list(directories))

@@ -19,17 +19,18 @@ def evaluate(cfg: "DictConfig") -> None:
 
     from rich.console import Console
 
-    from xray import build, rebuild
-    from xray.results import store, testing
-    from xray.results.decisions import check_rule
-    from xray.results.report import write_report
+    from xray import build, restore
+    from xray.evaluation import testing
+    from xray.evaluation.thresholds import check_rule
+    from xray.reporting.html import write_report
+    from xray.runs import store
     from xray.stats.rule import parse_rule
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
-    run_cfg, data, model = rebuild.restore(run)
+    run_cfg, data, model = restore.restore(run)
     compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
-    trainer, collector = rebuild.build_tester(cfg.gpus, compute)
+    trainer, collector = restore.build_tester(cfg.gpus, compute)
     build.pace_workers(data, model, trainer)
     own = run_cfg.get("threshold", 0.5)
     rule = parse_rule(str(own if cfg.threshold is None else cfg.threshold))
@@ -47,7 +48,7 @@ def evaluate(cfg: "DictConfig") -> None:
         folder = run / "external" / f"{root.name}_{place}"
     else:
         data.prepare_data()
-        rebuild.check_data(run, data.describe())
+        restore.check_data(run, data.describe())
         build.build_pixels(run_cfg).attach(data, [cfg.split])
         dataset, folder = data.dataset(cfg.split), run
         verdict = data.certificate().verdict

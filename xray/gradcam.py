@@ -17,14 +17,13 @@ def gradcam(cfg: "DictConfig") -> None:
     import torch
     from rich.console import Console
 
-    from xray import build, rebuild
-    from xray.model.randomise import randomised
-    from xray.results.failure_gallery import explain_failures
-    from xray.results.report import write_report
-    from xray.results.rows import write_rows
-    from xray.results.run_files import FAILURES
-    from xray.results.store import find_run, threshold_of
-    from xray.saliency.choice import choose
+    from xray import build, restore
+    from xray.model.randomize import randomised
+    from xray.reporting.failure_gallery import explain_failures
+    from xray.reporting.html import write_report
+    from xray.reporting.rows import write_rows
+    from xray.runs.run import FAILURES
+    from xray.runs.store import find_run, threshold_of
     from xray.saliency.gallery import explain, lesion_mask, write_gallery
     from xray.saliency.scorecard import (
         NOTE,
@@ -34,11 +33,12 @@ def gradcam(cfg: "DictConfig") -> None:
         titled,
         without_masks,
     )
+    from xray.saliency.selection import choose
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
-    run_cfg, data, model = rebuild.restore(run)
+    run_cfg, data, model = restore.restore(run)
     data.prepare_data()
-    rebuild.check_data(run, data.describe())
+    restore.check_data(run, data.describe())
     # A few overlays are no reason to read the whole split.
     build.build_pixels(run_cfg).attach(data, [cfg.split], fill=cfg.scorecard)
     dataset = data.dataset(cfg.split)

@@ -1,8 +1,16 @@
-"""What this process may use of the machine."""
+"""The processor, its cores, and work spread over them."""
 
 import os
 import platform
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
+
+from rich.progress import track
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -28,3 +36,36 @@ def busy() -> bool:
     # Windows has no such figure.
     load = getattr(os, "getloadavg", None)
     return load is not None and load()[0] > core_count() / 2
+
+
+def in_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    label: str,
+    *,
+    quiet: int,
+    workers: int | None = None,
+) -> Iterator[Result]:
+    """Call a function on each item, in threads; yield the results in order.
+
+    It pays where most of the work is done by libraries that let go of the interpreter's lock, as
+    decoders, hashes and OpenCV do. Where the caller stops early, what has not begun is not begun.
+
+    Args:
+        function: What is done.
+        items: With what.
+        label: Beside the bar.
+        quiet: So many items, or fewer, take less than about two seconds and get no bar.
+        workers: Threads; None: one a core.
+    """
+    pool = ThreadPoolExecutor(workers or core_count())
+    try:
+        yield from track(
+            pool.map(function, items),
+            label,
+            total=len(items),
+            disable=len(items) <= quiet,
+            transient=True,
+        )
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -23,7 +23,7 @@ def prepare(cfg: "DictConfig") -> None:
     from rich.console import Console
 
     from xray.machine import core_count
-    from xray.sources.note import facts, findings, table
+    from xray.sources.source_md import facts, findings, table
     from xray.sources.tree import Plan, prepare_tree
     from xray.sources.write import Treatment
 
@@ -64,7 +64,7 @@ def _certify(
     from xray.data.audit import audit
     from xray.data.folder import compile_patient_pattern
     from xray.data.groups import Groups
-    from xray.results.audit import show_audit, write_audit
+    from xray.reporting.audit_tables import show_audit, write_audit
 
     folder = Path(cfg.paths.cache) / "audit"
     patient = compile_patient_pattern(None)

@@ -14,8 +14,8 @@ def report(cfg: "DictConfig") -> None:
     # Imported here, so that --help and a mistyped key answer at once.
     from rich.console import Console
 
-    from xray.results.report import write_report
-    from xray.results.store import find_run
+    from xray.reporting.html import write_report
+    from xray.runs.store import find_run
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
     Console().print(f"report: {write_report(run)}", soft_wrap=True)

@@ -14,26 +14,27 @@ def shortcuts(cfg: "DictConfig") -> None:
     # Imported here, so that --help and a mistyped key answer at once.
     from rich.console import Console
 
-    from xray import build, rebuild
-    from xray.results import store, testing
-    from xray.results.decisions import decide
-    from xray.results.report import write_report
-    from xray.results.rows import write_rows
-    from xray.results.shortcuts import AS_IS, conclude, shortcut_rows
+    from xray import build, restore
+    from xray.evaluation import testing
+    from xray.evaluation.shortcuts import AS_IS, conclude, shortcut_rows
+    from xray.evaluation.thresholds import decide
+    from xray.reporting.html import write_report
+    from xray.reporting.rows import write_rows
+    from xray.runs import store
     from xray.saliency.masks import read_mask
     from xray.saliency.occlusion import BOX, OCCLUSIONS, OccludedDataset
     from xray.stats.rule import parse_rule
 
     run = store.find_run(Path(cfg.paths.outputs), cfg.run)
-    run_cfg, data, model = rebuild.restore(run)
+    run_cfg, data, model = restore.restore(run)
     rule = parse_rule(str(run_cfg.get("threshold", 0.5)))
     val = testing.read_val(run, rule)
     compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
-    trainer, collector = rebuild.build_tester(cfg.gpus, compute)
+    trainer, collector = restore.build_tester(cfg.gpus, compute)
     build.pace_workers(data, model, trainer)
     data.prepare_data()
-    rebuild.check_data(run, data.describe())
+    restore.check_data(run, data.describe())
     build.build_pixels(run_cfg).attach(data, [cfg.split])
     dataset = data.dataset(cfg.split)
     n = len(dataset.samples)

@@ -22,9 +22,10 @@ def train(cfg: "DictConfig") -> float:
     # Imported here, so that --help and a mistyped key answer at once.
     from rich.console import Console
 
-    from xray import build, rebuild
+    from xray import build, restore
+    from xray.evaluation import testing
     from xray.integrity.findings import write_findings
-    from xray.results import store, testing
+    from xray.runs import store
     from xray.stats.rule import parse_rule
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
@@ -40,12 +41,12 @@ def train(cfg: "DictConfig") -> float:
     # The further processes of a distributed run write nothing.
     first = trainer.is_global_zero
     if last:
-        rebuild.check_data(run, description)
+        restore.check_data(run, description)
     elif first:
         store.write_environment(run, cfg.seed)
         store.write_json(run / "data.json", description)
         write_findings(run / "audit" / "findings.csv", data.certificate().findings)
-    model = rebuild.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
+    model = restore.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
     compute.apply(model)
     if first:
         store.note_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
@@ -72,11 +73,11 @@ def tell(
 ) -> None:
     """Draw the curves and the surest mistakes of a run that ended, and write its report."""
     # Templates and pictures, which training does without.
-    from xray.results import store
-    from xray.results.environment import now
-    from xray.results.failure_gallery import explain_failures
-    from xray.results.figures import write_curves
-    from xray.results.report import write_report
+    from xray.reporting.failure_gallery import explain_failures
+    from xray.reporting.figures import write_curves
+    from xray.reporting.html import write_report
+    from xray.runs import store
+    from xray.runs.environment import now
 
     run, shown = Path(cfg.paths.run), cfg.callbacks.get("gradcam")
     write_curves(run)

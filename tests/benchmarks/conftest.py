@@ -5,7 +5,7 @@ import pytest
 from benchmarks.composed import groups
 from benchmarks.setting import Setting
 from benchmarks.subset import write_subset
-from xray.imaging.phantom_tree import write_phantom_tree
+from xray.phantom.tree import write_phantom_tree
 
 
 @pytest.fixture

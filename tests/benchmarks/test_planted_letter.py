@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks import planted_marker
 from benchmarks.planted_marker import fade, main, markdown, plant, row
-from xray.imaging.phantom_tree import write_phantom_tree
+from xray.evaluation.shortcuts import CLEARED, EXPOSED
 from xray.imaging.read import read_image
-from xray.results.shortcuts import CLEARED, EXPOSED
+from xray.phantom.tree import write_phantom_tree
 
 
 def report(said):

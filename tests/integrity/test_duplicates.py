@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from xray.imaging.phantom import draw_phantom
 from xray.imaging.read import read_image
 from xray.integrity.duplicates import Alignment, Pair, align, find_duplicates
 from xray.integrity.index import index_files
+from xray.phantom.draw import draw_phantom
 
 
 def phantom(patient, size=224):

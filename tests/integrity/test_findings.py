@@ -8,7 +8,7 @@ from xray.errors import ImageError
 from xray.integrity.duplicates import Pair
 from xray.integrity.findings import Finding, Placed, count, find, judge, write_findings
 from xray.integrity.index import ROW, Index
-from xray.integrity.screen import Screening
+from xray.integrity.screening import Screening
 from xray.types import Sample
 
 ROOT = Path("set")

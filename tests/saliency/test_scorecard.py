@@ -6,10 +6,10 @@ import torch
 from spots import CORNERS, Brightness, Looker, spots, square
 
 from xray.errors import DataError
-from xray.saliency.controls import draw_maps
+from xray.saliency.baselines import draw_maps
 from xray.saliency.faithfulness import DELETION, INSERTION, ROAD
 from xray.saliency.gradcam import activate, predict, saliency_maps
-from xray.saliency.measures import centre_prior, energy
+from xray.saliency.localization import centre_prior, energy
 from xray.saliency.scorecard import (
     LIKENESS,
     PEAK,

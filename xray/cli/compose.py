@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from xray.cli.command import Command
 from xray.config import CONF_DIR
 from xray.errors import ConfigError
-from xray.schema.nearest import did_you_mean, nearest
+from xray.suggest import did_you_mean, nearest
 
 MAX_JOBS = 8
 """Composing a job takes 0.12 s; of a larger sweep each value is checked, not each combination."""
@@ -201,7 +201,7 @@ def _key_problem(override: Override, values: Any) -> str | None:
 
 
 def _unknown(key: str, values: Any) -> str:
-    from xray.schema.report import dotted_keys, no_such_key
+    from xray.schema.messages import dotted_keys, no_such_key
 
     if "/" in key:
         groups = {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.glob("*/**/*.yaml")}

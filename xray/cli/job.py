@@ -12,7 +12,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from xray.cli.preflight import check_values
+from xray.cli.check import check_values
 from xray.cli.readback import Done
 from xray.errors import ConfigError, XrayError
 
@@ -75,7 +75,7 @@ def guarded(
 
 def _note(message: str) -> None:
     """Leave the message in the job's directory, or take away an earlier one."""
-    from xray.results.store import ERROR_FILE
+    from xray.runs.store import ERROR_FILE
 
     settings = HydraConfig.get()
     if settings.output_subdir is None:

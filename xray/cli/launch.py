@@ -16,8 +16,8 @@ from xray.errors import RunError, XrayError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from xray.cli.check import Plan
     from xray.cli.command import Command
-    from xray.cli.preflight import Plan
     from xray.cli.readback import Done
 
 # Hydra is imported inside the functions: --help does without.
@@ -84,8 +84,8 @@ def claim(directory: Path) -> Path:
 
 
 def _launch(verb: str, task: Task, argv: Sequence[str]) -> None:
+    from xray.cli.check import check, check_composes
     from xray.cli.command import read_command, read_flags
-    from xray.cli.preflight import check, check_composes
     from xray.cli.resume import asked_for, resolve_resume
 
     flags = read_flags(argv)
@@ -108,7 +108,7 @@ def _launch(verb: str, task: Task, argv: Sequence[str]) -> None:
 
 
 def _resume_sweep(command: "Command", task: Task, asked: object) -> None:
-    from xray.cli.preflight import check
+    from xray.cli.check import check
     from xray.cli.resume_sweep import clear_unfinished, read_back, resolve_sweep
 
     command, sweep = resolve_sweep(command, asked)
@@ -160,7 +160,7 @@ def _run(command: "Command", plan: "Plan", task: Task, done: "Mapping[int, Done]
         raise
     finally:
         if plan.multirun and plan.directory and plan.monitor:
-            from xray.results.sweep import show_sweep
+            from xray.reporting.sweep import show_sweep
 
             program = ["python", "-m", f"xray.{command.verb}"]
             failed += show_sweep(plan.directory, *plan.monitor, program, compared=ended)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from xray.atomic import replacing
 from xray.config import SAVED
+from xray.files import replacing
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
+from xray.cli.check import Plan
 from xray.cli.command import Command, quoted
 from xray.cli.compose import MAX_JOBS, Composer
-from xray.cli.preflight import Plan
 from xray.cli.readback import Done, read_done
 from xray.cli.started import Started, read_started, started_below
 from xray.config import SAVED, USER_PATHS
 from xray.errors import ConfigError, RunError
-from xray.results.sweep import FINISHED, read_sweep
-from xray.schema.report import dotted_keys, shown
+from xray.reporting.sweep import FINISHED, read_sweep
+from xray.schema.messages import dotted_keys, shown
 
 
 def resolve_sweep(command: Command, asked: object) -> tuple[Command, Started]:

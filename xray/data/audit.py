@@ -14,9 +14,9 @@ from xray.data.groups import Groups
 from xray.data.litter import find_litter
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.index import store_name
-from xray.integrity.kept import kept
-from xray.integrity.probe import LEAKS, Probe, source_probe
-from xray.integrity.screen import Screening, screen
+from xray.integrity.memo import kept
+from xray.integrity.screening import Screening, screen
+from xray.integrity.source_probe import LEAKS, Probe, source_probe
 from xray.integrity.verdict import Verdict
 from xray.types import SPLITS, Split
 

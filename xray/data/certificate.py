@@ -7,7 +7,7 @@ from typing import Any, Literal
 from xray.data.collection import Collection
 from xray.errors import DataError
 from xray.integrity.findings import Finding, Placed, count, find, judge
-from xray.integrity.screen import Screening
+from xray.integrity.screening import Screening
 from xray.integrity.verdict import UNAUDITED
 from xray.types import Split
 

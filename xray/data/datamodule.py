@@ -22,7 +22,7 @@ from xray.data.partition import Rules, partition
 from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
-from xray.integrity.screen import screen, unscreened
+from xray.integrity.screening import screen, unscreened
 from xray.machine import core_count
 from xray.types import SPLITS, Batch, Sample, Split
 

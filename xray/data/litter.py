@@ -7,8 +7,8 @@ from pathlib import Path
 from xray.data.groups import is_noise
 from xray.data.layout import find_layout
 from xray.errors import ImageError
+from xray.imaging.format import open_image
 from xray.imaging.read import IMAGE_SUFFIXES
-from xray.imaging.sniff import open_image
 from xray.integrity.findings import Finding
 
 _MASKS = "masks"

@@ -13,7 +13,7 @@ from xray.data.collection import Collection
 from xray.data.split import carve
 from xray.errors import DataError
 from xray.integrity.findings import Placed, find
-from xray.integrity.screen import Screening
+from xray.integrity.screening import Screening
 from xray.types import SPLITS, Split
 
 log = logging.getLogger(__name__)

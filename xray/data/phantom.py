@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xray.data.datamodule import XrayDataModule
-from xray.imaging.phantom_tree import DRAWING_VERSION, write_phantom_tree
+from xray.phantom.tree import DRAWING_VERSION, write_phantom_tree
 from xray.types import Split
 
 

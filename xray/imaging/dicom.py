@@ -24,8 +24,8 @@ from xray.imaging.dicom_header import (
     read_dicom_header,
     without_pixels,
 )
+from xray.imaging.format import REPLACE
 from xray.imaging.raster import Grey, to_8_bits
-from xray.imaging.sniff import REPLACE
 
 if TYPE_CHECKING:
     from pydicom import Dataset

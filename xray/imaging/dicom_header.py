@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from xray.errors import ImageError
+from xray.imaging.format import REPLACE, refuse_content
 from xray.imaging.limits import check_frames, check_size
-from xray.imaging.sniff import REPLACE, refuse_content
 
 if TYPE_CHECKING:
     from pydicom import Dataset

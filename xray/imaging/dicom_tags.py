@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from xray.errors import ConfigError, ImageError
 from xray.imaging.dicom_header import discreet, parse, read_dicom_header
+from xray.imaging.format import Format, open_image
 from xray.imaging.limits import MAX_PIXELS
-from xray.imaging.sniff import Format, open_image
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from xray.errors import ImageError
 from xray.imaging.dicom_header import read_dicom_header
+from xray.imaging.format import REPLACE, Format, open_image
 from xray.imaging.limits import MAX_PIXELS
 from xray.imaging.raster import open_raster
-from xray.imaging.sniff import REPLACE, Format, open_image
 
 # Of the PNG header (RFC 2083, 4.1.1): channels by colour type. A palette has one, of indices.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

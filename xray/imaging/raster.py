@@ -14,8 +14,8 @@ from PIL.JpegImagePlugin import jpeg_factory
 from PIL.PngImagePlugin import PngImageFile
 
 from xray.errors import ImageError
+from xray.imaging.format import REPLACE, Format
 from xray.imaging.limits import check_frames, check_size
-from xray.imaging.sniff import REPLACE, Format
 
 Grey = npt.NDArray[np.uint8]
 Pixels = TypeVar("Pixels", npt.NDArray[np.uint8], npt.NDArray[np.uint16])

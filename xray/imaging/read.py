@@ -6,9 +6,9 @@ import numpy as np
 
 from xray.errors import ImageError
 from xray.imaging.dicom import read_dicom
+from xray.imaging.format import REPLACE, SUFFIXES, Format, open_image
 from xray.imaging.limits import MAX_PIXELS
 from xray.imaging.raster import Grey, read_raster
-from xray.imaging.sniff import REPLACE, SUFFIXES, Format, open_image
 
 IMAGE_SUFFIXES = frozenset[str]().union(*SUFFIXES.values())
 

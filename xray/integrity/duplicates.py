@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xray.integrity.index import Index
-from xray.parallel import in_threads
+from xray.machine import in_threads
 
 Image = NDArray[np.uint8]
 Matrix = NDArray[np.float32]

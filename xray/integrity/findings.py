@@ -8,9 +8,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
-from xray.imaging.sniff import SUFFIXES, Format
+from xray.imaging.format import SUFFIXES, Format
 from xray.integrity.duplicates import Pair
-from xray.integrity.screen import Screening
+from xray.integrity.screening import Screening
 from xray.integrity.verdict import LEAKING, Verdict
 from xray.types import SPLITS, Sample, Split
 

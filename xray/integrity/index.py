@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xray.atomic import replacing
 from xray.errors import ImageError
+from xray.files import replacing
 from xray.integrity.fingerprint import THUMBNAIL, fingerprint
-from xray.parallel import in_threads
+from xray.machine import in_threads
 
 log = logging.getLogger(__name__)
 

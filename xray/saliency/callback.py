@@ -11,10 +11,9 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.trainer.states import TrainerFn
 
 from xray.errors import ConfigError
+from xray.files import save_rows
 from xray.model.classifier import XrayClassifier
-from xray.model.randomise import randomised
-from xray.plain import save_rows
-from xray.saliency.choice import choose
+from xray.model.randomize import randomised
 from xray.saliency.gallery import Explained, explain, lesion_mask, write_gallery
 from xray.saliency.gradcam import Explainable, check_method
 from xray.saliency.scorecard import (
@@ -26,6 +25,7 @@ from xray.saliency.scorecard import (
     titled,
     without_masks,
 )
+from xray.saliency.selection import choose
 from xray.stats.rule import EVEN
 from xray.types import Split
 

@@ -11,9 +11,9 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from xray.data.dataset import SplitDataset
-from xray.saliency.controls import Drawn
+from xray.saliency.baselines import Drawn
 from xray.saliency.gradcam import Explainable, as_is
-from xray.saliency.measures import Heat
+from xray.saliency.localization import Heat
 from xray.stats.scores import Floats, Ints
 
 ROAD = "ROAD (more is better)"

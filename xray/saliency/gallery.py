@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from xray.atomic import replacing
 from xray.errors import ConfigError
-from xray.saliency.choice import plain
+from xray.files import replacing
 from xray.saliency.gradcam import (
     CLASS_AGNOSTIC,
     Explainable,
@@ -28,6 +27,7 @@ from xray.saliency.gradcam import (
 )
 from xray.saliency.masks import read_mask
 from xray.saliency.overlay import Caption, Mask, Picture, panel
+from xray.saliency.selection import plain
 from xray.stats.rule import EVEN
 from xray.types import Sample
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xray.errors import ConfigError
-from xray.saliency.tail import ordinary, weigh
+from xray.saliency.backend import ordinary, weigh
 from xray.stats.rule import EVEN
 from xray.stats.scores import BINARY
 

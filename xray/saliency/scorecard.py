@@ -10,11 +10,11 @@ from scipy.stats import spearmanr
 
 from xray.data.dataset import SplitDataset
 from xray.errors import DataError
-from xray.saliency.controls import MAP, MAPS, Drawn, draw_maps
+from xray.saliency.baselines import MAP, MAPS, Drawn, draw_maps
 from xray.saliency.faithfulness import measure_faithfulness
 from xray.saliency.gradcam import Explainable
+from xray.saliency.localization import Heat, best_iou, energy, iou, pointing
 from xray.saliency.masks import mask_of
-from xray.saliency.measures import Heat, best_iou, energy, iou, pointing
 from xray.saliency.overlay import Mask
 from xray.stats.bootstrap import resample
 from xray.stats.rule import EVEN

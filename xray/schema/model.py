@@ -17,8 +17,8 @@ from xray.schema.fields import (
     Text,
     wants,
 )
-from xray.schema.nearest import did_you_mean, nearest
 from xray.schema.targets import by_target
+from xray.suggest import did_you_mean, nearest
 
 Backbone = Literal[
     "vgg16", "vgg16_bn", "resnet50", "densenet121", "efficientnet_b0", "convnext_tiny"

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from xray.schema.nearest import did_you_mean, nearest
+from xray.suggest import did_you_mean, nearest
 
 DEFINED = re.compile(r"^(?:class|def) (\w+)", re.MULTILINE)
 """Names that a module's text defines."""

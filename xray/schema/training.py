@@ -179,7 +179,7 @@ KNOWN = {
         ("pytorch_lightning.loggers", TensorBoardLogger),
         ("xray.training.loggers", RunCSVLogger),
     )
-} | {"xray.training.run_checkpoint.RunCheckpoint": ModelCheckpoint}
+} | {"xray.training.callbacks.run_checkpoint.RunCheckpoint": ModelCheckpoint}
 """Dotted path -> the keys of that class."""
 
 Part: Any = by_target(KNOWN)

@@ -20,8 +20,8 @@ from xray.schema.fields import (
     Threshold,
     wants,
 )
+from xray.schema.messages import sentences
 from xray.schema.model import Cache, Model, Optim
-from xray.schema.report import sentences
 from xray.schema.source import PrepareKeys
 from xray.schema.targets import Foreign
 from xray.schema.training import KNOWN, ModelCheckpoint, Monitor, Part, Trainer, TrainerPart

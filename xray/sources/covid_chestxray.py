@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from xray.sources.base import About, Item
+from xray.sources.download import obtain_url
 from xray.sources.listing import find_folder, read_table
-from xray.sources.obtain import obtain_url
-from xray.sources.source import About, Item
 
 _URL = "https://github.com/ieee8023/covid-chestxray-dataset/archive/refs/heads/master.zip"
 _COLUMNS = ("patientid", "finding", "view", "folder", "filename")

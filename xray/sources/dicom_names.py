@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from xray.errors import ImageError
 from xray.imaging.dicom_tags import dicom_tags
-from xray.sources.source import Item
+from xray.sources.base import Item
 
 
 class DicomNames:

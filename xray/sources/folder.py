@@ -9,11 +9,11 @@ from typing import ClassVar
 from xray.data.folder import compile_patient_pattern
 from xray.data.groups import folders_in, is_noise
 from xray.data.layout import find_layout
-from xray.imaging.sniff import is_dicom
+from xray.imaging.format import is_dicom
+from xray.sources.base import About, Item
 from xray.sources.dicom_names import DicomNames
+from xray.sources.download import obtain_local
 from xray.sources.listing import CANDIDATES, images_in
-from xray.sources.obtain import obtain_local
-from xray.sources.source import About, Item
 from xray.types import Split
 
 

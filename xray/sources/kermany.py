@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from xray.sources.base import About, Item
+from xray.sources.download import obtain_kaggle
 from xray.sources.listing import find_folder, images_in
-from xray.sources.obtain import obtain_kaggle
-from xray.sources.source import About, Item
 from xray.types import Split
 
 # Bacterial and viral cases are numbered apart.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from xray.data.groups import folders_in, is_noise
 from xray.errors import DataError
+from xray.imaging.format import sniff
 from xray.imaging.read import IMAGE_SUFFIXES
-from xray.imaging.sniff import sniff
 
 OTHER_SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".tif", ".tiff", ".webp"})
 CANDIDATES = IMAGE_SUFFIXES | OTHER_SUFFIXES

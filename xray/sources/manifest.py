@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from xray.errors import DataError
+from xray.sources.base import About, Item
+from xray.sources.download import obtain_local
 from xray.sources.listing import read_table
-from xray.sources.obtain import obtain_local
-from xray.sources.source import About, Item
 from xray.types import SPLITS, Split
 
 _NAME = "manifest.csv"

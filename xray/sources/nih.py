@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from xray.errors import DataError
+from xray.sources.base import About, Item
+from xray.sources.download import obtain_kaggle
 from xray.sources.listing import find_folder, images_in, read_table
-from xray.sources.obtain import obtain_kaggle
-from xray.sources.source import About, Item
 from xray.types import Split
 
 _TABLES = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from xray.imaging.phantom_tree import write_phantom_tree
+from xray.phantom.tree import write_phantom_tree
+from xray.sources.base import About, Item
 from xray.sources.folder import Folder
-from xray.sources.source import About, Item
 from xray.types import Split
 
 
@@ -24,7 +24,7 @@ class Phantom:
 
     about: ClassVar = About(
         title="Chest X-ray phantoms",
-        page="xray.imaging.phantom",
+        page="xray.phantom.draw",
         licence="MIT, as xray",
         citation="none needed",
         size="as many as asked for",

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xray.errors import DataError
+from xray.sources.base import About, Item
 from xray.sources.listing import images_in
-from xray.sources.source import About, Item
 from xray.transfer.fetch import fetch
 from xray.types import SPLITS
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from xray.sources.base import About, Item
+from xray.sources.download import obtain_kaggle
 from xray.sources.listing import find_folder, read_table
-from xray.sources.obtain import obtain_kaggle
-from xray.sources.source import About, Item
 
 _IMAGES = "stage_2_train_images"
 _CLASSES = "stage_2_detailed_class_info.csv"

@@ -12,7 +12,7 @@ from xray.data.groups import Groups, fold_name
 from xray.data.split import carve
 from xray.errors import DataError
 from xray.integrity.clusters import cluster
-from xray.sources.source import About, Item
+from xray.sources.base import About, Item
 from xray.types import Sample, Split
 
 Splitting = Literal["official", "carve", "flat"]

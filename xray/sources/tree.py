@@ -13,8 +13,8 @@ from uuid import uuid4
 from xray.data.groups import Groups
 from xray.data.manifest import Row, write_manifest
 from xray.errors import DataError
-from xray.sources.note import note
-from xray.sources.record import REJECTED, Report, find_prepared, write_record
+from xray.sources.base import Source
+from xray.sources.prepared import REJECTED, Report, find_prepared, write_record
 from xray.sources.select import (
     Choice,
     Chosen,
@@ -24,7 +24,7 @@ from xray.sources.select import (
     name_images,
     split_images,
 )
-from xray.sources.source import Source
+from xray.sources.source_md import note
 from xray.sources.write import Rejected, Treatment, below, write_images
 
 log = logging.getLogger(__name__)

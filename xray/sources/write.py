@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from xray.data.manifest import Row
 from xray.errors import DataError, ImageError
 from xray.imaging.dicom_tags import dicom_tags
+from xray.imaging.format import SUFFIXES, Format, is_dicom
 from xray.imaging.limits import MIN_SIDE
 from xray.imaging.read import IMAGE_SUFFIXES, read_image
-from xray.imaging.sniff import SUFFIXES, Format, is_dicom
 from xray.integrity.fingerprint import fingerprint
-from xray.parallel import in_threads
+from xray.machine import in_threads
 from xray.sources.select import Chosen
 
 # What a folder of images may hold; anything else that is read is written as PNG, and so is DICOM,

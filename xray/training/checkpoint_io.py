@@ -8,8 +8,8 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning_fabric.utilities.types import _PATH
 
-from xray.atomic import replacing
 from xray.errors import TrainingError
+from xray.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -14,8 +14,8 @@ from filelock import FileLock
 from pydantic import Field, TypeAdapter, ValidationError
 from pytorch_lightning.utilities import rank_zero_only
 
-from xray.atomic import replacing
 from xray.errors import ConfigError
+from xray.files import replacing
 from xray.model.classifier import XrayClassifier
 from xray.training.measure import Timing, fastest, gain, machine_name, measure
 

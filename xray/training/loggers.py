@@ -9,7 +9,7 @@ from lightning_fabric.loggers.csv_logs import _ExperimentWriter
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers.csv_logs import CSVLogger, ExperimentWriter
 
-from xray.atomic import replacing
+from xray.files import replacing
 
 
 class _AppendingWriter(ExperimentWriter):

@@ -1,0 +1,307 @@
+import errno
+import os
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+from small_cache import TREE, arrays, build, cache, classifier, damage_bytes, truncate
+
+from xray.caching.entry import list_entries
+from xray.errors import ConfigError
+
+
+@pytest.fixture
+def data(make_tree, transforms):
+    return build(make_tree(TREE), transforms)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return classifier("block5")
+
+
+def test_cached_batches_are_what_the_prefix_computes(tmp_path, model, data):
+    uncached = next(iter(data.val_dataloader()))
+    cache(tmp_path / "cache").attach(model, data)
+    cached = next(iter(data.val_dataloader()))
+    assert torch.equal(cached["target"], uncached["target"])
+    with torch.no_grad():
+        assert torch.equal(cached["features"], model.to_cut(uncached["image"]))
+    assert cached["features"].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_epoch_trains_on_the_draw_that_it_would_have_seen(tmp_path, model, data):
+    cache(tmp_path / "cache").attach(model, data)
+    features, pixels = data.features["train"], data.dataset("train")
+    with torch.no_grad():
+        for epoch in (0, 1):
+            expected = model.to_cut(torch.stack([pixels.augmented(i, epoch) for i in range(8)]))
+            got = features.__getitems__([(epoch, i) for i in range(8)])["features"]
+            assert torch.allclose(got, expected, atol=1e-6)
+            assert torch.equal(features.__getitems__([(epoch + 2, 3)])["features"][0], got[3])
+    assert (features.array[0] != features.array[1]).any()
+
+
+def test_a_second_run_computes_nothing_and_a_change_computes_anew(
+    tmp_path, model, make_tree, transforms
+):
+    def written():
+        return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+
+    root, folder = make_tree(TREE), tmp_path / "cache"
+    cache(folder).attach(model, build(root, transforms))
+    before = written()
+    os.utime(list_entries(folder)[0].record, (1, 1))
+    cache(folder).attach(model, build(root, transforms))
+    assert written() == before
+    assert all(entry.used >= entry.made for entry in list_entries(folder))
+    other = {**transforms, "train": transforms["train"][:2]}
+    cache(folder).attach(model, build(root, other))
+    assert {name.split("_")[0] for name in written().keys() - before.keys()} == {"train"}
+    # What earlier runs held is not left behind for ever: one mark for each entry of the last run.
+    assert len(list(folder.glob(".val_*.use"))) == 1
+
+
+def test_other_weights_below_the_cut_are_another_entry(tmp_path, make_tree, transforms):
+    root, model = make_tree(TREE), classifier("block2")
+    with torch.no_grad():
+        for name, count in (("block1", 1), ("block2", 2)):
+            cache(tmp_path / "cache").attach(model, build(root, transforms), ["val"])
+            assert len(arrays(tmp_path / "cache")) == count
+            getattr(model.backbone, name)[0].bias += 1
+        # block1 is below the cut, block2 is not.
+        cache(tmp_path / "cache").attach(model, build(root, transforms), ["val"])
+    assert len(arrays(tmp_path / "cache")) == 2
+
+
+def test_what_is_computed_in_another_precision_is_another_entry(tmp_path, model, data):
+    # The last block of a ConvNeXt gives float32 whatever it computed in.
+    to_cut = model.to_cut
+    model.to_cut = lambda image: to_cut(image).float()
+    cache(tmp_path, views=1).attach(model, data, ("val",))
+    data.features.clear()
+    autocast = partial(torch.autocast, "cpu", torch.bfloat16)
+    cache(tmp_path, views=1, context=autocast).attach(model, data, ("val",))
+    assert len(arrays(tmp_path)) == 2
+
+
+def test_one_view_of_another_seed_is_another_draw(tmp_path, model, make_tree, transforms):
+    root, drawn = make_tree(TREE), []
+    for seed in (0, 1):
+        data = build(root, transforms, seed=seed)
+        cache(tmp_path / "cache", views=1).attach(model, data)
+        drawn.append(data.features["train"].array)
+        assert data.features["val"].array.shape[0] == 1
+    assert (drawn[0] != drawn[1]).any()
+    assert len(list((tmp_path / "cache").glob("train_*.npy"))) == 2
+    assert len(list((tmp_path / "cache").glob("val_*.npy"))) == 1
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_left_in_the_mode_it_was_in(tmp_path, model, data, training):
+    model.train(training)
+    cache(tmp_path / "cache").attach(model, data)
+    assert model.head.training is training
+    model.eval()
+
+
+def test_only_the_splits_that_are_needed_are_computed(tmp_path, model, data):
+    cache(tmp_path / "cache").attach(model, data, ["train", "val"])
+    assert list(data.features) == ["train", "val"]
+    assert {name.split("_")[0] for name in arrays(tmp_path / "cache")} == {"train", "val"}
+
+
+def test_without_augmentation_one_view_is_enough(tmp_path, model, make_tree, transforms):
+    data = build(make_tree(TREE), {**transforms, "train": transforms["eval"]})
+    cache(tmp_path / "cache").attach(model, data)
+    assert data.features["train"].array.shape[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [({"max_gb": 1e-9}, r"cache\.max_gb=1e-09"), ({}, "nothing")]
+)
+def test_where_there_can_be_no_cache_auto_goes_on_and_only_fails(
+    tmp_path, data, model, options, reason, monkeypatch, caplog
+):
+    if not options:
+        monkeypatch.setattr(model, "cut", 0)
+    with caplog.at_level("INFO"):
+        cache(tmp_path, **options).attach(model, data)
+    assert data.features == {}
+    assert "train, val, test: no cache of frozen activations: " in caplog.text
+    with pytest.raises(ConfigError, match=reason):
+        cache(tmp_path, mode="only", **options).attach(model, data)
+
+
+def test_off_never_caches(tmp_path, model, data):
+    cache(tmp_path / "cache", mode="off").attach(model, data)
+    assert data.features == {}
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, model, data, place, caplog):
+    (tmp_path / "file").write_text("mine")
+    cache(tmp_path / place).attach(model, data)
+    assert data.features == {}
+    assert f"{tmp_path / place} cannot be written" in caplog.text
+    assert "cache.dir=<folder>" in caplog.text
+    with pytest.raises(ConfigError, match="cannot be written"):
+        cache(tmp_path / place, mode="only").attach(model, data)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_lock_that_cannot_be_taken_is_named(tmp_path, model, data, caplog):
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    (entry,) = list_entries(tmp_path / "cache")
+    entry.remove()
+    entry.fill_lock.unlink()
+    entry.fill_lock.mkdir()
+    data.features.clear()
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    assert data.features == {}
+    assert (
+        f"val: no cache of frozen activations: {entry.fill_lock} cannot be written" in caplog.text
+    )
+
+
+def fill_the_disk_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, left = os.fsync, [calls]
+
+    def fsync(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", fsync)
+
+
+@pytest.mark.parametrize("calls", [0, 2, 4])
+def test_a_disk_that_fills_up_leaves_what_is_finished_and_no_more(
+    tmp_path, model, data, monkeypatch, caplog, calls
+):
+    # An entry of one flush is synchronised three times: array, journal, record.
+    fill_the_disk_after(calls, monkeypatch)
+    cache(tmp_path / "cache").attach(model, data)
+    finished = ["train"][: calls // 3]
+    assert list(data.features) == finished
+    assert f"the disk of {tmp_path / 'cache'} is full" in caplog.text
+    complete = [entry.name.split("_")[0] for entry in list_entries(tmp_path / "cache")
+                if entry.complete]  # fmt: skip
+    assert complete == finished
+    # Places reserved for later splits are holes; those take nothing.
+    blocks = [path.stat().st_blocks for path in (tmp_path / "cache").glob("*.part")]
+    assert not any(blocks)
+    fill_the_disk_after(calls, monkeypatch)
+    with pytest.raises(ConfigError, match="is full"):
+        cache(tmp_path / "cache", mode="only").attach(model, data)
+
+
+def other_shape(path: Path) -> None:
+    np.save(path, np.zeros((1, 2, 3), dtype=np.float32))
+
+
+def other_record(path: Path) -> None:
+    record = path.with_suffix(".json")
+    record.write_text(record.read_text().replace('"network": "vgg16"', '"network": "vgg17"'))
+
+
+def broken_record(path: Path) -> None:
+    path.with_suffix(".json").write_text('{"description": ')
+
+
+def no_blocks(path: Path) -> None:
+    record = path.with_suffix(".json")
+    record.write_text(record.read_text().replace('"block": 32', '"block": 0'))
+
+
+def fewer_checksums(path: Path) -> None:
+    record = path.with_suffix(".json")
+    start, _, _ = record.read_text().partition('"crc": [')
+    record.write_text(start + '"crc": []}')
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (damage_bytes, "is damaged: the checksum of block 0 is another"),
+        (truncate, "cannot be read ("),
+        (other_shape, "holds (1, 2, 3) float32, where its record says (1, 8, 2, 2, 512)"),
+        (other_record, "describes other activations"),
+        (broken_record, "cannot be read ("),
+        (no_blocks, "cannot be read ("),
+        (fewer_checksums, "has 0 checksums for 1 blocks"),
+    ],
+)
+def test_what_is_not_as_it_was_written_is_never_used(tmp_path, model, data, harm, said, caplog):
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    good = arrays(tmp_path / "cache")
+    (path,) = (tmp_path / "cache").glob("val_*.npy")
+    harm(path)
+    cache(tmp_path / "cache").attach(model, data, ["val"])
+    assert arrays(tmp_path / "cache") == good
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"{path} {said}")
+    assert line.endswith(": it is computed anew")
+
+
+def test_a_fill_that_was_interrupted_goes_on(tmp_path, model, data, monkeypatch, caplog):
+    folder = tmp_path / "cache"
+    monkeypatch.setattr("xray.caching.fill.BLOCK", 2)
+    whole = cache(tmp_path / "whole")
+    whole.attach(model, data, ["val"])
+    left, compute = [2], model.to_cut
+
+    def stop(image):
+        if image.any():
+            left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return compute(image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "to_cut", stop)
+        with pytest.raises(KeyboardInterrupt):
+            cache(folder).attach(model, data, ["val"])
+    assert arrays(folder) == {}
+    (entry,) = list_entries(folder)
+    assert not entry.complete
+    with caplog.at_level("INFO"):
+        cache(folder).attach(model, data, ["val"])
+    assert "val: going on where it stopped, 4 of 8 are done" in caplog.text
+    assert arrays(folder) == arrays(tmp_path / "whole")
+    assert not entry.part.exists()
+    assert not entry.journal.exists()
+
+
+def test_who_finds_another_process_filling_waits_for_it(tmp_path, model, data, caplog):
+    folder = tmp_path / "cache"
+    cache(folder).attach(model, data, ["val"])
+    (entry,) = list_entries(folder)
+    entry.remove()
+    held = threading.Event()
+    waiting = "val: another process computes the activations; waiting for it"
+    caplog.set_level("INFO")
+
+    def other() -> None:
+        # However busy the machine is, the lock is held until the other was seen to wait.
+        with FileLock(entry.fill_lock):
+            held.set()
+            deadline = time.monotonic() + 60
+            while waiting not in caplog.text and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert not entry.complete
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    held.wait()
+    cache(folder).attach(model, data, ["val"])
+    thread.join()
+    assert waiting in caplog.text
+    assert entry.complete

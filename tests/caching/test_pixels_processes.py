@@ -1,0 +1,82 @@
+"""Processes that are killed while they decode, and processes that decode the same at once."""
+
+import multiprocessing
+import os
+import time
+
+import pytest
+import torch
+from small_cache import TREE, arrays, build
+
+from xray.caching.entry import list_entries
+from xray.caching.pixels import PixelCache
+from xray.data import dataset as dataset_module
+
+# A process that has threads is forked; in the child torch has one.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+FORK = multiprocessing.get_context("fork")
+IMAGES = 8
+
+
+@pytest.fixture
+def fill(tmp_path, make_tree, transforms, monkeypatch):
+    """Decode a split, as a process of its own does; it writes a byte for each file it reads."""
+    monkeypatch.setattr("xray.caching.fill.BLOCK", 2)
+    monkeypatch.setattr("xray.caching.part.FLUSH_SECONDS", 0)
+    root, log, read = make_tree(TREE), tmp_path / "reads", dataset_module.read_image
+
+    def run(folder, *, hang_at=None, reached=None, together=None):
+        torch.set_num_threads(1)
+        done = []
+
+        def counted(path):
+            if len(done) == hang_at:
+                reached.set()
+                time.sleep(600)
+            done.append(path)
+            descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+            os.write(descriptor, b"x")
+            os.close(descriptor)
+            return read(path)
+
+        dataset_module.read_image = counted
+        if together:
+            together.wait()
+        PixelCache(folder, "auto", 1.0).attach(build(root, transforms), ["val"])
+
+    return run
+
+
+def start(target, *arguments, **options):
+    process = FORK.Process(target=target, args=arguments, kwargs=options)
+    process.start()
+    return process
+
+
+def test_a_killed_fill_goes_on_where_it_was(tmp_path, fill):
+    folder, reached = tmp_path / "cache", FORK.Event()
+    process = start(fill, folder, hang_at=5, reached=reached)
+    assert reached.wait(60)
+    process.kill()
+    process.join()
+    (entry,) = list_entries(folder)
+    assert not entry.complete
+    assert (tmp_path / "reads").stat().st_size == 5
+    again = start(fill, folder)
+    again.join()
+    assert again.exitcode == 0
+    # The block that was under way, of two, was half done.
+    assert (tmp_path / "reads").stat().st_size == IMAGES + 1
+    whole = start(fill, tmp_path / "whole")
+    whole.join()
+    assert arrays(folder) == arrays(tmp_path / "whole") != {}
+
+
+def test_two_processes_read_each_file_once(tmp_path, fill):
+    together = FORK.Barrier(2)
+    both = [start(fill, tmp_path / "cache", together=together) for _ in range(2)]
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert (tmp_path / "reads").stat().st_size == IMAGES

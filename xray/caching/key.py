@@ -1,0 +1,175 @@
+"""What is to be cached of a run: of which shape, under which key."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from xray.caching.folder import gib
+from xray.caching.record import Description, package_versions
+from xray.data.datamodule import XrayDataModule
+from xray.model.backbone import frozen_blocks
+from xray.model.classifier import XrayClassifier
+from xray.model.head import pool
+from xray.types import Split
+
+_BLOCKS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The activations, or the pixels, of one split.
+
+    Attributes:
+        split: Which.
+        shape: As stored: activations (views, N, h, w, C), or (views, N, 2 C) where they are
+            pooled; pixels (1, N, H, W).
+        dtype: As computed.
+        description: All that they depend on.
+        prefix: Of the entry's name: "pixels_" of pixels.
+    """
+
+    split: Split
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    description: Description
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the entry: the split, and a key that changes with the description."""
+        text = json.dumps(self.description, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{self.prefix}{self.split}_{key}"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on disk, but for a header of 128."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def pooled(self) -> bool:
+        """Whether averages and maxima are kept in place of maps."""
+        return bool(self.description["pooled"])
+
+
+def make_plans(
+    model: XrayClassifier,
+    data: XrayDataModule,
+    splits: Sequence[Split],
+    views: int,
+    context: Callable[[], AbstractContextManager[object]],
+) -> dict[Split, Plan]:
+    """Plan the activations of a run.
+
+    Args:
+        model: In evaluation mode, on the device that will compute.
+        data: Whose splits.
+        splits: Which of them.
+        views: Seeded draws of a training image; one, where nothing is drawn.
+        context: Makes the autocast context of the run.
+    """
+    size, device = data.evaluate.size, model.device
+    with torch.inference_mode(), context():
+        probe = torch.zeros(1, 1, size, size, dtype=torch.uint8, device=device)
+        maps = model.to_cut(probe)
+        pooled = pools(model, maps)
+        autocast = torch.is_autocast_enabled(device.type)
+        # Not told by the maps: a block may end in float32 whatever it computed in.
+        computed = torch.get_autocast_dtype(device.type) if autocast else torch.float32
+        one = activations(maps, pooled=pooled)
+    row = one.shape[1:] if pooled else (*one.shape[2:], one.shape[1])
+    common = {
+        "network": model.backbone.name,
+        "weights": _hash_prefix(model),
+        "cut": model.cut,
+        "pooled": pooled,
+        "dtype": str(maps.dtype),
+        "computed": str(computed),
+        "size": size,
+        "device": device.type,
+        "versions": package_versions(),
+    }
+    plans: dict[Split, Plan] = {}
+    for split in splits:
+        own = _describe_images(data, split, views)
+        shape = (own["views"], len(data.dataset(split)), *row)
+        plans[split] = Plan(split, shape, one.dtype, {**own, **common})
+    return plans
+
+
+def _describe_images(data: XrayDataModule, split: Split, views: int) -> Description:
+    static = data.train.describe() == data.evaluate.describe()
+    drawn = split == "train" and not static
+    transform = data.train if split == "train" else data.evaluate
+    return {
+        "split": split,
+        "files": data.dataset(split).digest(times=True),
+        "transform": transform.describe(),
+        "seed": transform.seed if drawn else None,
+        "views": views if drawn else 1,
+    }
+
+
+def pools(model: XrayClassifier, maps: Tensor) -> bool:
+    """Tell whether averages and maxima are all that the head takes from maps, and are smaller.
+
+    They are kept in float32, in which the head computes. Both are kept, so that runs with other
+    `model.head.pooling` share them.
+    """
+    values = maps.shape[2] * maps.shape[3] * maps.element_size()
+    return model.cut == _BLOCKS and model.head.pooling != "flatten" and values > 2 * 4
+
+
+def activations(maps: Tensor, *, pooled: bool) -> Tensor:
+    """Take from maps what is cached: (B, C, h, w) as they are, or pooled, (B, 2 C) float32."""
+    if not pooled:
+        return maps
+    with torch.autocast(maps.device.type, enabled=False):
+        return pool(maps.float(), "avgmax")
+
+
+def what_fits(
+    model: XrayClassifier,
+    plans: Mapping[Split, Plan],
+    room: int,
+    context: Callable[[], AbstractContextManager[object]],
+) -> str:
+    """Name the settings that would need no more than `room` bytes, as a clause with the sizes."""
+    size = next(iter(plans.values())).description["size"]
+    images = sum(math.prod(plan.shape[:2]) for plan in plans.values())
+    single = sum(plan.shape[1] for plan in plans.values())
+    needs: dict[str, int] = {}
+    with torch.inference_mode(), context():
+        x = model.normalize(torch.zeros(1, 1, size, size, dtype=torch.uint8, device=model.device))
+        for cut, block in enumerate(model.backbone.children(), 1):
+            x = block(x)
+            if cut > model.cut:
+                needs[_trainable(model, cut)] = images * x[0].numel() * x.element_size()
+        if model.head.pooling == "flatten" and x.shape[2] * x.shape[3] * x.element_size() > 2 * 4:
+            needs["model.head.pooling=avg"] = images * x.shape[1] * 2 * 4
+    if single < images:
+        now = sum(plan.nbytes for plan in plans.values())
+        needs["cache.views=1"] = now * single // images
+    fits = [f"{setting} ({gib(need)})" for setting, need in needs.items() if need <= room]
+    return f"would fit: {', '.join(fits)}" if fits else "no other cut would fit"
+
+
+def _trainable(model: XrayClassifier, cut: int) -> str:
+    names = ("head", *(f"block{number}" for number in range(_BLOCKS, 0, -1)))
+    name = next(name for name in names if frozen_blocks(name) == cut)
+    return f"model.trainable={name}" + (" model.unfreeze=null" if model.unfreezing else "")
+
+
+def _hash_prefix(model: XrayClassifier) -> str:
+    digest = hashlib.sha256()
+    for module in (model.normalize, model.backbone.prefix(model.cut)):
+        for name, value in module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Testing a model: predictions, thresholds, metrics with intervals, comparisons."""

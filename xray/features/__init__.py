@@ -1,1 +1,0 @@
-"""Activations of the frozen part of a network, and decoded pixels, computed once."""
