@@ -64,7 +64,7 @@ _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "grad-cam")
 def main(
     arguments: list[str],
     results: Path = Path(__file__).parent / "results",
-    readme: Path = Path(__file__).parents[1] / "README.md",
+    page: Path = Path(__file__).parents[1] / "docs" / "performance.md",
 ) -> Path:
     """Measure what is asked for and not there yet, and write it after every family of rows."""
     words, numbers = _parse(arguments)
@@ -86,7 +86,7 @@ def main(
                 path.write_text(json.dumps(result, indent=2) + "\n")
     table = markdown(result)
     print(table)
-    insert(readme, table)
+    insert(page, table)
     return path
 
 

@@ -1,4 +1,4 @@
-"""The tables of a bench, and their place in the README."""
+"""The tables of a benchmark, and their place in the documentation."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
