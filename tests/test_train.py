@@ -501,7 +501,7 @@ def test_three_classes(run_verb, tmp_path, capsys):
     run_verb(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
     shown = " ".join("".join(capsys.readouterr()).split())
     assert "ward has no image of covid: what needs them stays undefined" in shown
-    assert "no image of covid, which leaves undefined what shows a dash" in shown
+    assert 'No images of class "covid": metrics marked "-" are undefined.' in shown
     (folder,) = (run / "external").glob("ward_*")
     test = json.loads((folder / "metrics.json").read_text())["test"]
     assert test["absent"] == ["covid"]
@@ -512,7 +512,7 @@ def test_three_classes(run_verb, tmp_path, capsys):
     assert test["per_class"]["covid"]["recall"]["value"] is None
     run_verb(report, f"run={run}")
     page = (run / "report.md").read_text()
-    assert "no image of covid" in page
+    assert "No images of class" in page
     for text in (shown, page, (folder / "metrics.json").read_text()):
         assert not re.search(r"\bnan\b", text, re.IGNORECASE)
 

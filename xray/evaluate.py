@@ -23,6 +23,7 @@ def evaluate(cfg: "DictConfig") -> None:
     from xray.evaluation import testing
     from xray.evaluation.thresholds import check_rule
     from xray.reporting.html import write_report
+    from xray.reporting.results import write_results
     from xray.runs import store
     from xray.stats.rule import parse_rule
 
@@ -63,7 +64,7 @@ def evaluate(cfg: "DictConfig") -> None:
     own_test = store.read_metrics(run).get("test") if cfg.root else None
     beside = {"own test": own_test} if own_test else {}
     found = {cfg.split: predicted}
-    testing.write_results(folder, found, console, rule=rule, val=val, beside=beside)
+    write_results(folder, found, console, rule=rule, val=val, beside=beside)
     console.print(f"report:        {write_report(run)}", soft_wrap=True)
 
 

@@ -21,7 +21,7 @@ def gradcam(cfg: "DictConfig") -> None:
     from xray.model.randomize import randomised
     from xray.reporting.failure_gallery import explain_failures
     from xray.reporting.html import write_report
-    from xray.reporting.rows import write_rows
+    from xray.reporting.terminal import write_rows
     from xray.runs.run import FAILURES
     from xray.runs.store import find_run, threshold_of
     from xray.saliency.gallery import explain, lesion_mask, write_gallery

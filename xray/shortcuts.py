@@ -19,7 +19,7 @@ def shortcuts(cfg: "DictConfig") -> None:
     from xray.evaluation.shortcuts import AS_IS, conclude, shortcut_rows
     from xray.evaluation.thresholds import decide
     from xray.reporting.html import write_report
-    from xray.reporting.rows import write_rows
+    from xray.reporting.terminal import write_rows
     from xray.runs import store
     from xray.saliency.masks import read_mask
     from xray.saliency.occlusion import BOX, OCCLUSIONS, OccludedDataset

@@ -25,6 +25,7 @@ def train(cfg: "DictConfig") -> float:
     from xray import build, restore
     from xray.evaluation import testing
     from xray.integrity.findings import write_findings
+    from xray.reporting.results import write_results
     from xray.runs import store
     from xray.stats.rule import parse_rule
     from xray.training.fit import fit
@@ -62,7 +63,7 @@ def train(cfg: "DictConfig") -> float:
         rule = parse_rule(str(cfg.get("threshold", 0.5)))
         predictions = testing.test_best(trainer, model, data, collector, best, rule=rule)
         if first:
-            testing.write_results(run, predictions, console, rule=rule)
+            write_results(run, predictions, console, rule=rule)
     if first:
         tell(cfg, data, model, console)
     return score

@@ -81,7 +81,7 @@ def test_the_report_and_the_terminal_show_them(tmp_path):
     console = Console(width=120)
     with console.capture() as shown:
         console.print(source_table(entry["per_source"], "test"))
-    assert "By source, on test" in shown.get()
+    assert "Results by source, test" in shown.get()
     row = next(line for line in shown.get().splitlines() if "b <i>" in line)
     # Four images, three of them found; no normal one.
     assert "0.750 [" in row

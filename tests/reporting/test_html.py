@@ -16,9 +16,9 @@ from rich.console import Console
 from xray import report
 from xray.evaluation.shortcuts import EXPOSED
 from xray.evaluation.summary import summarise
-from xray.evaluation.testing import write_results
 from xray.reporting.failures import worst_failures
 from xray.reporting.html import WIDTH, data_uri, literal, make_page, write_report
+from xray.reporting.results import write_results
 from xray.runs.run import read_run
 from xray.runs.store import read_json
 

@@ -3,7 +3,14 @@ import math
 
 from rich.console import Console
 
-from xray.reporting.terminal import SweepRow, metrics_table, operating_table, ranked, sweep_table
+from xray.reporting.terminal import (
+    SweepRow,
+    metrics_table,
+    operating_table,
+    ranked,
+    sweep_table,
+    write_rows,
+)
 
 
 def shown(table) -> list[str]:
@@ -39,32 +46,32 @@ def row(value, run, *overrides, status="finished", **metrics) -> SweepRow:
     return SweepRow(list(overrides), value, metrics, run, status)
 
 
-def test_metrics_have_a_column_a_split():
+def test_metrics_table_has_one_column_per_split():
     table = metrics_table({"val": summary(n=80), "test": summary()})
-    assert [column.header for column in table.columns] == ["", "val", "test"]
+    assert [column.header for column in table.columns] == ["metric", "val", "test"]
     assert cells(table, "images") == ["80", "1,624"]
     assert cells(table, "patients") == ["1,500", "1,500"]
-    assert cells(table, "accuracy") == ["0.912 [0.900, 0.920]"] * 2
-    assert cells(table, "f1") == ["0.500", "0.500"]
-    assert cells(table, "auroc") == ["-", "-"]
+    assert cells(table, "Accuracy") == ["0.912 [0.900, 0.920]"] * 2
+    assert cells(table, "F1 score") == ["0.500", "0.500"]
+    assert cells(table, "AUROC") == ["-", "-"]
     assert table.row_count == 5
 
 
-def test_caption_names_the_positive_class_or_the_mean():
+def test_caption_names_the_positive_class_or_the_macro_average():
     caption = " ".join(str(metrics_table({"test": summary()}).caption).split())
-    assert caption.startswith("positive: pneumonia, above a probability of 0.5 95 % intervals: ")
-    assert caption.endswith("bootstrap over patients; split: clean")
+    assert "positive class: pneumonia, predicted if its probability is above 0.5" in caption
+    assert caption.endswith("bootstrap over patients; split verdict: clean")
     three = summary(classes=["a", "b", "c"], threshold=None)
     assert "unweighted mean" in str(metrics_table({"test": three}).caption)
 
 
-def test_ranked_by_mode_with_failures_last():
+def test_jobs_are_ranked_by_mode_with_failed_jobs_last():
     rows = [row(None, "a"), row(0.2, "b"), row(0.9, "c"), row(math.nan, "d"), row(0.0, "e")]
     assert [r.run for r in ranked(rows, "max")] == ["c", "b", "e", "a", "d"]
     assert [r.run for r in ranked(rows, "min")] == ["e", "b", "c", "a", "d"]
 
 
-def test_sweep_has_a_column_an_override():
+def test_sweep_table_has_one_column_per_override():
     rows = [
         row(0.8, "0", "optim.lr=1e-3", "model.head.hidden=[b]", accuracy=0.75),
         row(0.9, "1", "optim.lr=1e-4", accuracy=None),
@@ -72,7 +79,7 @@ def test_sweep_has_a_column_an_override():
     ]
     table = sweep_table(rows, "val/auroc", "max")
     assert [str(column.header) for column in table.columns] == [
-        "",
+        "rank",
         "optim.lr",
         "model.head.hidden",
         "x",
@@ -87,7 +94,7 @@ def test_sweep_has_a_column_an_override():
     assert "Sweep by val/auroc (max): 2 of 3 jobs finished" in shown(table)[0]
 
 
-def test_operating_points_have_a_row_each():
+def test_operating_table_has_one_row_per_rule():
     share = {"value": 0.9, "low": 0.85, "high": 0.94}
     undefined = {"value": None, "low": None, "high": None}
     point = {"rule": "youden", "threshold": 0.4321, "sensitivity": share, "specificity": share}
@@ -99,3 +106,19 @@ def test_operating_points_have_a_row_each():
     interval = "0.900 [0.850, 0.940]"
     assert cells(table, "youden") == ["0.4321", interval, interval, "-", interval]
     assert cells(table, "sens@0.95") == ["-"] * 5
+
+
+def test_absent_classes_are_named_below_the_table():
+    table = metrics_table({"test": summary(absent=["covid"])})
+    assert 'No images of class "covid": metrics marked "-" are undefined.' in str(table.caption)
+
+
+def test_rows_are_written_and_shown(tmp_path):
+    console = Console(file=io.StringIO(), width=160)
+    rows = [{"images": "corners hidden", "measure": "auroc", "value": 0.9, "low": 0.8, "high": 1.0}]
+    write_rows(tmp_path / "a.json", "Shortcuts", "Note.", rows, console)
+    shown = console.file.getvalue()
+    for text in ("Shortcuts", "AUROC", "0.900 [0.800, 1.000]", "Note.", "a.json"):
+        assert text in shown
+    assert "low" not in shown
+    assert (tmp_path / "a.csv").read_text().splitlines()[0] == "images,measure,value,low,high"

@@ -1,6 +1,5 @@
 """The best checkpoint's results on validation and test data."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,13 @@ from rich.console import Console
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError, RunError
 from xray.evaluation.collector import PredictionCollector
-from xray.evaluation.summary import summarise
-from xray.evaluation.thresholds import (
-    calibration,
-    decide,
-    operating_points,
-    shifted,
-    temperature,
-    thresholds,
-)
+from xray.evaluation.thresholds import decide, shifted, temperature, thresholds
 from xray.model.classifier import XrayClassifier
-from xray.reporting.terminal import metrics_table, operating_table, source_table
-from xray.runs import store
 from xray.runs.predictions import Predictions
-from xray.stats.rule import HEADLINE, REPORTED, Rule
+from xray.stats.rule import REPORTED, Rule
 from xray.types import Split
 
 CHECKPOINTS, POINTS = "checkpoints", "operating_points.json"
-MOST_SOURCES = 6
-"""That are shown on the terminal."""
 
 
 def test_best(
@@ -61,58 +48,6 @@ def test_best(
     trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
     test = collector.predictions(data.dataset("test").samples, model.classes, verdict)
     return {"val": val, "test": test}
-
-
-def write_results(
-    run: Path,
-    predictions: Mapping[Split, Predictions],
-    console: Console,
-    *,
-    rule: Rule = HEADLINE,
-    val: Predictions | None = None,
-    beside: Mapping[str, Any] | None = None,
-) -> None:
-    """Write metrics.json, predictions/ and figures/ into a run directory, and show the metrics.
-
-    Args:
-        run: The run directory.
-        predictions: Of each split.
-        console: Where the tables go.
-        rule: How the threshold of the headline metrics is chosen.
-        val: What thresholds and temperature are fitted on; None: `predictions`' "val", if any. What
-            the run's own teaches is kept beside the checkpoints.
-        beside: Metrics of before that are shown, too, by what heads their column.
-    """
-    # sklearn, which training does without.
-    from xray.reporting.figures import write_figures
-
-    fitted = val or predictions.get("val")
-    predictions = {split: decide(p, rule, fitted) for split, p in predictions.items()}
-    for split, predicted in predictions.items():
-        predicted.to_csv(run / "predictions" / f"{split}.csv")
-    metrics: dict[str, Any] = {
-        # What was fitted on a split is not measured there.
-        split: _entry(p, fitted if val or split != "val" else None, rule)
-        for split, p in predictions.items()
-    }
-    for split, predicted in predictions.items():
-        mended = (metrics[split].get("calibration") or {}).get("temperature")
-        write_figures(run, split, predicted, temperature=mended)
-    path = run / "metrics.json"
-    # Evaluating one split leaves what is known of the others.
-    store.write_json(path, {**(store.read_json(path) if path.exists() else {}), **metrics})
-    if val is None and "val" in predictions and (run / CHECKPOINTS).is_dir():
-        store.write_json(run / CHECKPOINTS / POINTS, fitted_points(predictions["val"], rule))
-    console.print(metrics_table(metrics | dict(beside or {})))
-    for name, entry in metrics.items():
-        if entry.get("operating_points"):
-            console.print(operating_table(entry["operating_points"], name))
-        # More stand in the report.
-        if 0 < len(entry.get("per_source", {})) <= MOST_SOURCES:
-            console.print(source_table(entry["per_source"], name))
-    console.print(f"run directory: {run}", soft_wrap=True)
-    if (run / "gradcam").is_dir():
-        console.print(f"overlays:      {run / 'gradcam'}", soft_wrap=True)
 
 
 def check_prior(rule: Rule) -> None:
@@ -188,24 +123,13 @@ def fitted_points(val: Predictions, rule: Rule) -> dict[str, Any]:
     return {
         "classes": list(val.classes),
         "rule": rule.text,
-        "thresholds": thresholds(_rules(rule), val),
+        "thresholds": thresholds(reported_rules(rule), val),
         "temperature": temperature(val),
         "images": len(val.paths),
         "patients": len(set(val.patients)),
     }
 
 
-def _rules(rule: Rule) -> list[Rule]:
+def reported_rules(rule: Rule) -> list[Rule]:
+    """Return the headline rule, followed by the rules that every test reports."""
     return list(dict.fromkeys((rule, *REPORTED)))
-
-
-def _entry(predicted: Predictions, val: Predictions | None, rule: Rule) -> Any:
-    """Sum up a split, and apply to it what is fitted on validation images."""
-    found = summarise(predicted)
-    if val is None:
-        return found
-    return {
-        **found,
-        "operating_points": operating_points(predicted, _rules(rule), val),
-        "calibration": calibration(predicted, val),
-    }

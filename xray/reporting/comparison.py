@@ -10,7 +10,7 @@ from rich.text import Text
 
 from xray.evaluation.compare import COMPARED, TESTS
 from xray.files import write_csv
-from xray.reporting.terminal import estimate_text
+from xray.reporting.cells import estimate_text
 from xray.runs import store
 
 SHOWN = ("auroc", "accuracy", "recall", "specificity", "f1")

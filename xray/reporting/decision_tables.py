@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from xray.reporting.cells import estimate_text
 from xray.reporting.page import Grid
-from xray.reporting.terminal import estimate_text
 
 _DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xray.reporting.cells import estimate_text
 from xray.reporting.page import Grid
-from xray.reporting.terminal import estimate_text
 
 _GROUPS = {
     "lesion": (

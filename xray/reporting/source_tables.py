@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xray.evaluation.by_source import SCORES
+from xray.reporting.cells import estimate_text
 from xray.reporting.page import Grid
-from xray.reporting.terminal import estimate_text
 
 _NOTE = "A dash: the source leaves it undefined, as the AUROC where it has one class."
 _WARNING = (

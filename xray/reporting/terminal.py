@@ -1,17 +1,24 @@
-"""What is shown at the end of a run or a sweep."""
+"""Tables on the terminal: results of a run, jobs of a sweep, rows of a measurement."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeGuard
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from xray.evaluation.by_source import SCORES
+from xray.files import save_rows
+from xray.reporting.cells import UNDEFINED, estimate_text, number_text
+from xray.reporting.metric_names import metric_name
+from xray.stats.scores import BINARY
 
-_UNDEFINED = "-"
-_DECISIONS = ("sensitivity", "specificity", "ppv", "npv")
+DECISIONS = ("sensitivity", "specificity", "ppv", "npv")
+INTERVALS = "95 % confidence intervals: bootstrap over patients"
+_INTERVALS = {"value": ("low", "high"), "difference": ("difference_low", "difference_high")}
 
 
 @dataclass(frozen=True)
@@ -19,10 +26,10 @@ class SweepRow:
     """One job of a sweep.
 
     Attributes:
-        overrides: What sets it apart ("optim.lr=1e-3").
-        value: The metric that the sweep goes by; None where the job failed.
-        metrics: Further metrics worth a column, by name.
-        run: Its run directory.
+        overrides: The overrides that differ between the jobs ("optim.lr=1e-3").
+        value: The monitored metric; None if the job failed.
+        metrics: Further metrics to show, by name.
+        run: The name of the run directory.
         status: "finished", or what went wrong.
     """
 
@@ -34,64 +41,64 @@ class SweepRow:
 
     @property
     def failed(self) -> bool:
-        """Whether the job has no value to go by."""
+        """Whether the job has no finite value of the monitored metric."""
         return self.value is None or not math.isfinite(self.value)
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Lay out metrics.json: a column a split, a row a metric.
+    """Return the table of metrics.json: one row per metric, one column per split.
 
     Args:
-        metrics: What `xray.evaluation.summary.summarise` gives, by split; rows are those of the
-            first, and what another lacks is a dash.
+        metrics: Split -> the result of `xray.evaluation.summary.summarise`. The first split
+            defines the rows; a metric that another split lacks is "-".
     """
     first = next(iter(metrics.values()))
-    names = [name for name, entry in first.items() if _is_metric(entry)]
+    keys = [key for key, entry in first.items() if _is_metric(entry)]
     table = Table(
         title="Results", caption=_captions(metrics), title_justify="left", caption_justify="left"
     )
-    table.add_column("", min_width=12)
+    table.add_column("metric", min_width=12)
     for split in metrics:
         table.add_column(split, justify="right", min_width=10)
     table.add_row("images", *(f"{entry['n']:,}" for entry in metrics.values()))
     patients = (f"{entry['patients']:,}" for entry in metrics.values())
     table.add_row("patients", *patients, end_section=True)
-    for name in names:
-        found = (entry.get(name) for entry in metrics.values())
-        table.add_row(name, *(estimate_text(e if _is_metric(e) else {}) for e in found))
+    for key in keys:
+        found = (entry.get(key) for entry in metrics.values())
+        cells = (estimate_text(e if _is_metric(e) else {}) for e in found)
+        table.add_row(metric_name(key, len(first["classes"])), *cells)
     return table
 
 
 def operating_table(points: Sequence[Mapping[str, Any]], split: str) -> Table:
-    """Lay out operating points: a row each, thresholds chosen on validation.
+    """Return the table of operating points: one row per rule.
 
     Args:
-        points: What `xray.evaluation.thresholds.operating_points` gives.
-        split: Where they are measured.
+        points: The result of `xray.evaluation.thresholds.operating_points`.
+        split: The split that they are evaluated on.
     """
     table = Table(title=f"Operating points on {split}, chosen on val", title_justify="left")
     table.add_column("rule")
-    for name in ("threshold", *_DECISIONS):
-        table.add_column(name, justify="right")
+    for name in ("threshold", *DECISIONS):
+        table.add_column(metric_name(name), justify="right")
     for point in points:
-        measured = [
-            estimate_text(point[name]) if name in point else _UNDEFINED for name in _DECISIONS
-        ]
-        table.add_row(point["rule"], _number(point["threshold"]), *measured)
+        cells = [estimate_text(point.get(name)) for name in DECISIONS]
+        table.add_row(point["rule"], number_text(point["threshold"], 4), *cells)
     return table
 
 
 def source_table(sources: Mapping[str, Mapping[str, Any]], split: str) -> Table:
-    """Lay out what each source's images gave: a row each.
+    """Return the table of results by source dataset: one row per source.
 
     Args:
-        sources: What `xray.evaluation.by_source.per_source` gives.
-        split: Where they are.
+        sources: The result of `xray.evaluation.by_source.per_source`.
+        split: The split of the images.
     """
-    table = Table(title=f"By source, on {split}", title_justify="left")
+    table = Table(title=f"Results by source, {split}", title_justify="left")
     table.add_column("source", overflow="fold")
-    for name in ("images", *SCORES):
-        table.add_column(name, justify="right")
+    table.add_column("images", justify="right")
+    for name in SCORES:
+        table.add_column(metric_name(name), justify="right")
     for name, entry in sources.items():
         estimates = (estimate_text(entry[score]) for score in SCORES)
         table.add_row(Text(name), f"{entry['n']:,}", *estimates)
@@ -99,23 +106,23 @@ def source_table(sources: Mapping[str, Mapping[str, Any]], split: str) -> Table:
 
 
 def ranked(rows: Sequence[SweepRow], mode: str) -> list[SweepRow]:
-    """Sort jobs, best first and failed last.
+    """Sort jobs by the monitored metric, best first and failed jobs last.
 
     Args:
         rows: The jobs.
-        mode: "max" where a higher value is better, "min" where a lower one is.
+        mode: "max" if a higher value is better, "min" if a lower one is.
     """
     sign = -1 if mode == "max" else 1
     return sorted(rows, key=lambda row: math.inf if row.failed else sign * (row.value or 0.0))
 
 
 def sweep_table(rows: Sequence[SweepRow], metric: str, mode: str) -> Table:
-    """Lay out a sweep's jobs: a column an override, best first, failed last.
+    """Return the table of a sweep: one row per job, best first, one column per override.
 
     Args:
         rows: The jobs.
-        metric: Name of the value that they are ranked by.
-        mode: As for `ranked`.
+        metric: The monitored metric.
+        mode: "max" or "min", as for `ranked`.
     """
     settings = [dict(override.partition("=")[::2] for override in row.overrides) for row in rows]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
@@ -123,7 +130,7 @@ def sweep_table(rows: Sequence[SweepRow], metric: str, mode: str) -> Table:
     done = sum(not row.failed for row in rows)
     title = f"Sweep by {metric} ({mode}): {done} of {len(rows)} jobs finished"
     table = Table(title=Text(title), title_justify="left")
-    table.add_column("", justify="right")
+    table.add_column("rank", justify="right")
     for name in (*keys, metric, *others):
         table.add_column(Text(name), justify="right", overflow="fold")
     table.add_column("run", overflow="fold")
@@ -131,31 +138,64 @@ def sweep_table(rows: Sequence[SweepRow], metric: str, mode: str) -> Table:
     for rank, row in enumerate(ranked(rows, mode), start=1):
         setting = dict(override.partition("=")[::2] for override in row.overrides)
         cells = [setting.get(key, "") for key in keys]
-        cells += [_number(row.value), *(_number(row.metrics.get(name)) for name in others)]
-        number = _UNDEFINED if row.failed else str(rank)
-        look = "red" if row.failed else "bold green" if rank == 1 else ""
-        table.add_row(number, *(Text(cell) for cell in (*cells, row.run, row.status)), style=look)
+        values = (row.value, *(row.metrics.get(name) for name in others))
+        cells += [number_text(value, 4) for value in values]
+        number = UNDEFINED if row.failed else str(rank)
+        style = "red" if row.failed else "bold green" if rank == 1 else ""
+        table.add_row(number, *(Text(cell) for cell in (*cells, row.run, row.status)), style=style)
     return table
+
+
+def write_rows(
+    path: Path, title: str, note: str, rows: Sequence[Mapping[str, Any]], console: Console
+) -> None:
+    """Write {"title", "note", "rows"} to `path` (.json) and the rows to .csv, and show a table.
+
+    Args:
+        path: The JSON file.
+        title: The title of the table.
+        note: How to read the numbers; shown below the table.
+        rows: Flat rows; the interval of "value" is in "low" and "high", the interval of
+            "difference" in "difference_low" and "difference_high".
+        console: The terminal that shows the table.
+    """
+    columns = save_rows(path, title, note, rows)
+    table = Table(title=Text(title), caption=Text(note), title_justify="left")
+    shown = [name for name in columns if not name.endswith(("low", "high"))]
+    for name in shown:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(row_cell(row, name)) for name in shown))
+    console.print(table)
+    console.print(f"written: {path}", soft_wrap=True, markup=False, highlight=False)
+
+
+def row_cell(row: Mapping[str, Any], name: str) -> str:
+    """Return the cell of a column; values and differences include their interval."""
+    value = row.get(name)
+    if name in _INTERVALS:
+        low, high = (row.get(end) for end in _INTERVALS[name])
+        return estimate_text({"value": value, "low": low, "high": high})
+    if isinstance(value, Mapping | float | None):
+        return estimate_text(value)
+    if name == "measure":
+        return metric_name(str(value))
+    return str(value)
+
+
+def absence(names: Sequence[str]) -> str:
+    """Return the sentence that explains undefined metrics of classes without images."""
+    quoted = ", ".join(f'"{name}"' for name in names)
+    noun = "class" if len(names) == 1 else "classes"
+    return f'No images of {noun} {quoted}: metrics marked "{UNDEFINED}" are undefined.'
 
 
 def _is_metric(entry: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(entry, Mapping) and "value" in entry
 
 
-def estimate_text(entry: Mapping[str, Any]) -> str:
-    """Write a figure and its interval: 0.955 [0.938, 0.970]."""
-    value, low, high = (entry.get(name) for name in ("value", "low", "high"))
-    if value is None or low is None or high is None:
-        return _UNDEFINED if value is None else f"{value:.3f}"
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _number(value: float | None) -> str:
-    return f"{value:.4f}" if value is not None and math.isfinite(value) else _UNDEFINED
-
-
 def _captions(metrics: Mapping[str, Mapping[str, Any]]) -> Text:
-    """Say once what holds of all columns, or of each what holds of it."""
+    """Return one caption if it holds for all columns, otherwise one per column."""
     found = {split: _caption(entry) for split, entry in metrics.items()}
     if len(set(found.values())) == 1:
         return Text(next(iter(found.values())))
@@ -163,18 +203,14 @@ def _captions(metrics: Mapping[str, Mapping[str, Any]]) -> Text:
 
 
 def _caption(summary: Mapping[str, Any]) -> str:
-    *_, positive = summary["classes"]
-    lines = [f"95 % intervals: bootstrap over patients; split: {summary['verdict']}"]
-    if summary["threshold"] is None:
-        lines.insert(0, "each class against the rest, unweighted mean; accuracy: over images")
+    lines = []
+    if summary["threshold"] is not None:
+        positive = summary["classes"][BINARY - 1]
+        above = f"predicted if its probability is above {summary['threshold']:.4g}"
+        lines.append(f"positive class: {positive}, {above}")
     else:
-        above = f"above a probability of {summary['threshold']:.4g}"
-        lines.insert(0, f"positive: {positive}, {above}")
+        lines.append("(macro): unweighted mean over the classes, each against the rest")
+    lines.append(f"{INTERVALS}; split verdict: {summary['verdict']}")
     if summary.get("absent"):
         lines.append(absence(summary["absent"]))
     return "\n".join(lines)
-
-
-def absence(names: Sequence[str]) -> str:
-    """Say why metrics are undefined where classes have no image."""
-    return f"no image of {', '.join(names)}, which leaves undefined what shows a dash"
