@@ -21,7 +21,7 @@ from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError
 from xray.evaluation.collector import PredictionCollector
 from xray.model.classifier import XrayClassifier
-from xray.runs.store import recorded_compute
+from xray.runs.run import RunFiles
 from xray.training.callbacks.first_step import FirstStep
 from xray.training.callbacks.step_seed import StepSeed
 from xray.training.callbacks.threads import SmallStepThreads
@@ -100,7 +100,7 @@ def build_compute(
     # Runs of before there was a choice name none of the others.
     asked = {key: cfg.trainer[key] for key in COMPUTE if key in cfg.trainer}
     device = choose_device(_gpus(gpus))
-    return choose_compute(Compute(**asked), device, memory / MEMORY, recorded_compute(run))
+    return choose_compute(Compute(**asked), device, memory / MEMORY, RunFiles(run).compute)
 
 
 def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, PredictionCollector]:

@@ -16,7 +16,8 @@ def compare(cfg: "DictConfig") -> None:
 
     from xray.evaluation import compare as comparison
     from xray.reporting.comparison import write_comparison
-    from xray.runs.finished import read_runs, sweep_directories
+    from xray.runs.find import sweep_directories
+    from xray.runs.finished import read_runs
 
     directories = sweep_directories(Path(cfg.sweep)) if cfg.sweep else map(Path, cfg.runs)
     runs = read_runs(list(directories))

@@ -15,8 +15,6 @@ def evaluate(cfg: "DictConfig") -> None:
     The run's own split goes where training put it, another folder's to `external/<name>/`.
     """
     # Imported here, so that --help and a mistyped key answer at once.
-    from hashlib import sha256
-
     from rich.console import Console
 
     from xray import build, restore
@@ -24,10 +22,12 @@ def evaluate(cfg: "DictConfig") -> None:
     from xray.evaluation.thresholds import check_rule
     from xray.reporting.html import write_report
     from xray.reporting.results import write_results
-    from xray.runs import store
+    from xray.runs import layout
+    from xray.runs.find import find_run
+    from xray.runs.run import RunFiles
     from xray.stats.rule import parse_rule
 
-    run = store.find_run(Path(cfg.paths.outputs), cfg.run)
+    run = find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = restore.restore(run)
     compute = build.build_compute(run_cfg, cfg.gpus, run=run, memory=Path(cfg.paths.cache))
     compute.apply(model)
@@ -44,9 +44,7 @@ def evaluate(cfg: "DictConfig") -> None:
     if cfg.root:
         root = Path(cfg.root).resolve()
         dataset, verdict = data.external(root, cfg.split), "another dataset"
-        # Two folders of one name are two results.
-        place = sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:6]
-        folder = run / "external" / f"{root.name}_{place}"
+        folder = run / layout.external(root)
     else:
         data.prepare_data()
         restore.check_data(run, data.describe())
@@ -60,8 +58,8 @@ def evaluate(cfg: "DictConfig") -> None:
         predicted = testing.correct_prior(predicted, val, console)
         # The thresholds of validation images are for another prior; the run's own results stay.
         name = folder.name if cfg.root else cfg.split
-        val, folder = None, run / "external" / f"{name}{store.PRIOR_CORRECTED}"
-    own_test = store.read_metrics(run).get("test") if cfg.root else None
+        val, folder = None, run / layout.EXTERNAL / f"{name}{layout.PRIOR_CORRECTED}"
+    own_test = RunFiles(run).metrics.get("test") if cfg.root else None
     beside = {"own test": own_test} if own_test else {}
     found = {cfg.split: predicted}
     write_results(folder, found, console, rule=rule, val=val, beside=beside)

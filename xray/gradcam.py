@@ -22,8 +22,9 @@ def gradcam(cfg: "DictConfig") -> None:
     from xray.reporting.failure_gallery import explain_failures
     from xray.reporting.html import write_report
     from xray.reporting.terminal import write_rows
-    from xray.runs.run import FAILURES
-    from xray.runs.store import find_run, threshold_of
+    from xray.runs import layout
+    from xray.runs.find import find_run
+    from xray.runs.run import RunFiles
     from xray.saliency.gallery import explain, lesion_mask, write_gallery
     from xray.saliency.scorecard import (
         NOTE,
@@ -42,7 +43,7 @@ def gradcam(cfg: "DictConfig") -> None:
     # A few overlays are no reason to read the whole split.
     build.build_pixels(run_cfg).attach(data, [cfg.split], fill=cfg.scorecard)
     dataset = data.dataset(cfg.split)
-    threshold = threshold_of(run)
+    threshold = RunFiles(run).threshold
     device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = choose(dataset.samples, cfg.n, cfg.seed, classes=model.classes, only=cfg.only)
     drawn = explain(
@@ -56,11 +57,13 @@ def gradcam(cfg: "DictConfig") -> None:
         mask=partial(lesion_mask, root=dataset.root),
         threshold=threshold,
     )
-    folder = write_gallery(run / "gradcam" / cfg.split, drawn, len(chosen))
+    folder = write_gallery(run / layout.gallery(cfg.split), drawn, len(chosen))
     console = Console()
     console.print(f"{len(chosen)} overlays: {folder}", soft_wrap=True)
     if wrong := explain_failures(run, cfg.split, model, dataset, method=cfg.method, device=device):
-        console.print(f"{wrong} of the surest mistakes: {folder / FAILURES}", soft_wrap=True)
+        console.print(
+            f"{wrong} of the surest mistakes: {run / layout.failures(cfg.split)}", soft_wrap=True
+        )
     if cfg.scorecard:
         other, n = randomised(model, cfg.seed), len(dataset)
         options = {"method": cfg.method, "device": device, "threshold": threshold}
@@ -69,7 +72,7 @@ def gradcam(cfg: "DictConfig") -> None:
             some = pick(n, cfg.faithfulness_n, cfg.seed)
             rows += score_faithfulness(model, other, dataset, some, seed=cfg.seed, **options)
         title = titled(cfg.method, cfg.split, n, n)
-        write_rows(folder / "scorecard.json", title, NOTE, rows, console)
+        write_rows(folder / layout.SCORECARD, title, NOTE, rows, console)
     console.print(f"report: {write_report(run)}", soft_wrap=True)
 
 

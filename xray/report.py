@@ -15,7 +15,7 @@ def report(cfg: "DictConfig") -> None:
     from rich.console import Console
 
     from xray.reporting.html import write_report
-    from xray.runs.store import find_run
+    from xray.runs.find import find_run
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
     Console().print(f"report: {write_report(run)}", soft_wrap=True)

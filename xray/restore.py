@@ -14,7 +14,8 @@ from xray.data.datamodule import XrayDataModule
 from xray.errors import RunError
 from xray.evaluation.collector import PredictionCollector
 from xray.model.classifier import XrayClassifier
-from xray.runs.store import read_json
+from xray.runs import layout
+from xray.runs.reading import read_json
 from xray.training.compute import Compute
 from xray.training.trainer import build_trainer
 
@@ -33,7 +34,7 @@ def restore(run: Path) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
     """
     cfg = load_run_config(run)
     data = build_data(cfg)
-    model = load_classifier(run / "checkpoints" / "best.ckpt")
+    model = load_classifier(run / layout.BEST)
     model.check_classes(data.classes)
     return cfg, data, model.eval()
 
@@ -70,7 +71,7 @@ def check_data(run: Path, description: Mapping[str, Any]) -> None:
     Raises:
         RunError: When a split holds other files.
     """
-    then = read_json(run / "data.json")["splits"]
+    then = read_json(run / layout.DATA)["splits"]
     for split, now in description["splits"].items():
         if now["files_sha256"] != then[split]["files_sha256"]:
             raise RunError(

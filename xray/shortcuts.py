@@ -20,12 +20,13 @@ def shortcuts(cfg: "DictConfig") -> None:
     from xray.evaluation.thresholds import decide
     from xray.reporting.html import write_report
     from xray.reporting.terminal import write_rows
-    from xray.runs import store
+    from xray.runs import layout
+    from xray.runs.find import find_run
     from xray.saliency.masks import read_mask
     from xray.saliency.occlusion import BOX, OCCLUSIONS, OccludedDataset
     from xray.stats.rule import parse_rule
 
-    run = store.find_run(Path(cfg.paths.outputs), cfg.run)
+    run = find_run(Path(cfg.paths.outputs), cfg.run)
     run_cfg, data, model = restore.restore(run)
     rule = parse_rule(str(run_cfg.get("threshold", 0.5)))
     val = testing.read_val(run, rule)
@@ -57,7 +58,7 @@ def shortcuts(cfg: "DictConfig") -> None:
     fill = "Hidden: filled with the mean grey of what stays visible; the shape of it is still seen"
     console, said = Console(), conclude(rows)
     note = f"{said} {fill}. Lungs: {lungs}. 95 % intervals: bootstrap over patients."
-    write_rows(run / "shortcuts.json", f"Shortcuts, {cfg.split}", note, rows, console)
+    write_rows(run / layout.SHORTCUTS, f"Shortcuts, {cfg.split}", note, rows, console)
     console.print(said, soft_wrap=True, markup=False, highlight=False)
     console.print(f"report: {write_report(run)}", soft_wrap=True)
 

@@ -24,16 +24,17 @@ def train(cfg: "DictConfig") -> float:
 
     from xray import build, restore
     from xray.evaluation import testing
+    from xray.files import write_json
     from xray.integrity.findings import write_findings
     from xray.reporting.results import write_results
-    from xray.runs import store
+    from xray.runs import layout, store
     from xray.stats.rule import parse_rule
     from xray.training.fit import fit
     from xray.training.summary import data_table, model_table
     from xray.types import SPLITS
 
     run, console = Path(cfg.paths.run), Console()
-    last = run / "checkpoints" / "last.ckpt" if cfg.resume else None
+    last = run / layout.LAST if cfg.resume else None
     data = build.build_data(cfg)
     data.prepare_data()
     description = data.describe()
@@ -45,12 +46,12 @@ def train(cfg: "DictConfig") -> float:
         restore.check_data(run, description)
     elif first:
         store.write_environment(run, cfg.seed)
-        store.write_json(run / "data.json", description)
-        write_findings(run / "audit" / "findings.csv", data.certificate().findings)
+        write_json(run / layout.DATA, description)
+        write_findings(run / layout.FINDINGS, data.certificate().findings)
     model = restore.resume_model(cfg, data, last) if last else build.build_model(cfg, data)
     compute.apply(model)
     if first:
-        store.note_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
+        store.record_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
     build.pace_workers(data, model, trainer)
     if first:
         console.print(data_table(description), model_table(model, cfg.data.size))
@@ -85,7 +86,7 @@ def tell(
     if cfg.test and shown and shown.n:
         test = data.dataset("test")
         explain_failures(run, "test", model, test, method=shown.method, device=model.device)
-    store.note_facts(run, finished=now())
+    store.record_facts(run, finished=now())
     console.print(f"report:        {write_report(run)}", soft_wrap=True)
 
 

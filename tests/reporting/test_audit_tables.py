@@ -11,7 +11,7 @@ from xray.data.groups import Groups
 from xray.imaging.read import read_image
 from xray.reporting.audit_tables import audit_tables, conclusions, passed, write_audit
 from xray.reporting.montage import write_montages
-from xray.runs.store import read_json
+from xray.runs.reading import read_json
 
 GROUPS = Groups({"normal": [], "pneumonia": ["covid"]})
 

@@ -19,8 +19,8 @@ from xray.evaluation.summary import summarise
 from xray.reporting.failures import worst_failures
 from xray.reporting.html import WIDTH, data_uri, literal, make_page, write_report
 from xray.reporting.results import write_results
+from xray.runs.reading import read_json
 from xray.runs.run import read_run
-from xray.runs.store import read_json
 
 BAD = "<b>&\"'|x.png"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xray.reporting.measured_tables import measured_grids
-from xray.runs.run import read_mapping
+from xray.runs.reading import read_mapping
 
 
 def grids(path):

@@ -9,7 +9,7 @@ from rich.console import Console
 from xray.evaluation.testing import read_val
 from xray.evaluation.thresholds import decide
 from xray.reporting.results import write_results
-from xray.runs.store import read_json
+from xray.runs.reading import read_json
 from xray.stats.rule import HEADLINE, parse_rule
 
 

@@ -1,4 +1,4 @@
-"""Run directories made by hand."""
+"""Tested runs that are compared."""
 
 from dataclasses import replace
 
@@ -7,18 +7,18 @@ import pytest
 from made_runs import CONFIG, made, make_run
 
 from xray.errors import RunError
-from xray.runs.finished import difference_of_sets, read_runs, repeats, sweep_directories
+from xray.runs.finished import difference_of_sets, read_runs, repeats
 
 
-def test_runs_are_named_by_what_tells_them_apart(tmp_path):
+def test_names_are_the_shortest_distinct_ends_of_paths(tmp_path):
     runs = [make_run(tmp_path / name, made(8)) for name in ("x/0", "y/0", "y/1")]
     assert [run.name for run in read_runs(runs)] == ["x/0", "y/0", "y/1"]
     assert [run.name for run in read_runs(runs[1:])] == ["0", "1"]
-    with pytest.raises(RunError, match="0 is given twice"):
+    with pytest.raises(RunError, match="0 was passed twice"):
         read_runs([runs[0], runs[0]])
 
 
-def test_images_come_by_path_and_are_decided_as_the_run_did(tmp_path):
+def test_images_are_sorted_by_path_and_decided_at_the_threshold_of_the_run(tmp_path):
     given = made(12)
     order = np.random.default_rng(0).permutation(12)
     mixed = replace(
@@ -33,66 +33,60 @@ def test_images_come_by_path_and_are_decided_as_the_run_did(tmp_path):
     )
     assert one.predictions.paths == other.predictions.paths == sorted(given.paths)
     np.testing.assert_array_equal(one.predictions.probabilities, other.predictions.probabilities)
-    called = other.predictions.probabilities[:, 1] > 0.2
-    np.testing.assert_array_equal(other.predictions.predicted, called)
+    predicted = other.predictions.probabilities[:, 1] > 0.2
+    np.testing.assert_array_equal(other.predictions.predicted, predicted)
     assert difference_of_sets(one, other) is None
 
 
-def test_a_run_that_was_not_tested_says_how(tmp_path):
+def test_a_run_without_test_predictions(tmp_path):
     run = make_run(tmp_path / "a", made(5))
     (run / "predictions" / "test.csv").unlink()
-    with pytest.raises(RunError, match=r"lacks predictions/test\.csv. Test it with `python -m x"):
+    with pytest.raises(RunError, match=r"no predictions/test\.csv\. Test it with `python -m x"):
         read_runs([run])
-    with pytest.raises(RunError, match=r"nowhere lacks .*Name a directory that"):
+    with pytest.raises(RunError, match=r"nowhere has no .*Pass a directory that"):
         read_runs([tmp_path / "nowhere"])
 
 
 def test_damaged_runs(tmp_path):
     run = make_run(tmp_path / "a", made(5))
     (run / "metrics.json").write_text('{"val": {}}')
-    with pytest.raises(RunError, match=r"has no test metrics\. Write it with"):
+    with pytest.raises(RunError, match=r"has no test metrics\. Write them with"):
         read_runs([run])
     other = make_run(tmp_path / "b", made(5))
     (other / ".hydra" / "config.yaml").write_text("a: [")
-    with pytest.raises(RunError, match=r"cannot be read: .* Leave that run out"):
+    with pytest.raises(RunError, match=r"config\.yaml cannot be read"):
         read_runs([other])
-
-
-def test_jobs_of_a_sweep_that_were_tested(tmp_path):
-    for name in ("10", "2", "notes"):
-        make_run(tmp_path / name, made(5))
-    (tmp_path / "3").mkdir()
-    assert [job.name for job in sweep_directories(tmp_path)] == ["2", "10"]
-    with pytest.raises(RunError, match="holds 0 tested jobs, and two are needed"):
-        sweep_directories(tmp_path / "2")
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda p: replace(p, classes=("normal", "covid")), "other classes: normal, pneumonia, "),
+        (
+            lambda p: replace(p, classes=("normal", "covid")),
+            "different classes: normal, ",
+        ),
         (
             lambda p: replace(p, paths=["z.png", *p.paths[1:]]),
-            "1 test images are only in a, 1 only in b, such as 0.png",
+            "1 test images are only in a, 1 only in b, for example 0.png",
         ),
         (
             lambda p: replace(p, targets=1 - p.targets),
-            "6 test images have another class, such as 0.png",
+            "6 test images have a different class, for example 0.png",
         ),
         (
             lambda p: replace(p, patients=["q", *p.patients[1:]]),
-            "1 test images have another patient, such as 0.png",
+            "1 test images have a different patient, for example 0.png",
         ),
     ],
 )
-def test_other_test_images_are_said(tmp_path, change, why):
+def test_differences_of_the_test_images(tmp_path, change, why):
     given = made(6)
     one, other = read_runs(
         [make_run(tmp_path / "a", given), make_run(tmp_path / "b", change(given))]
     )
-    said = difference_of_sets(one, other)
-    assert said is not None
-    assert said.startswith(why)
+    text = difference_of_sets(one, other)
+    assert text is not None
+    assert text.startswith(why)
 
 
 def test_repeats_differ_in_seed_or_fold_only(tmp_path):

@@ -75,12 +75,12 @@ def guarded(
 
 def _note(message: str) -> None:
     """Leave the message in the job's directory, or take away an earlier one."""
-    from xray.runs.store import ERROR_FILE
+    from xray.runs import layout
 
     settings = HydraConfig.get()
     if settings.output_subdir is None:
         return
-    path = Path(settings.runtime.output_dir) / ERROR_FILE
+    path = Path(settings.runtime.output_dir) / layout.ERROR
     if message:
         path.write_text(message + "\n", encoding="utf-8")
     else:

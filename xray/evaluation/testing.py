@@ -11,11 +11,10 @@ from xray.errors import ConfigError, RunError
 from xray.evaluation.collector import PredictionCollector
 from xray.evaluation.thresholds import decide, shifted, temperature, thresholds
 from xray.model.classifier import XrayClassifier
+from xray.runs import layout
 from xray.runs.predictions import Predictions
 from xray.stats.rule import REPORTED, Rule
 from xray.types import Split
-
-CHECKPOINTS, POINTS = "checkpoints", "operating_points.json"
 
 
 def test_best(
@@ -100,7 +99,7 @@ def read_val(run: Path, rule: Rule) -> Predictions | None:
     Raises:
         RunError: The file is damaged, or missing where the rule needs it.
     """
-    path = run / "predictions" / "val.csv"
+    path = run / layout.predictions("val")
     if path.is_file():
         return Predictions.from_csv(path)
     if rule.kind == "fixed":

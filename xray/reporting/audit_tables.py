@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from xray.files import write_json
 from xray.integrity.verdict import LEAKING
-from xray.runs.store import write_json
 
 if TYPE_CHECKING:
     from xray.data.audit import Audit

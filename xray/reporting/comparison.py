@@ -9,9 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from xray.evaluation.compare import COMPARED, TESTS
-from xray.files import write_csv
+from xray.files import write_csv, write_json
 from xray.reporting.cells import estimate_text
-from xray.runs import store
 
 SHOWN = ("auroc", "accuracy", "recall", "specificity", "f1")
 _ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
@@ -37,7 +36,7 @@ def write_comparison(
         best_first: Whether the first run is the best, and only pairs with it are shown; the files
             hold all.
     """
-    store.write_json(directory / "compare.json", dict(comparison))
+    write_json(directory / "compare.json", dict(comparison))
     write_csv(directory / "compare.csv", [_run_row(run) for run in comparison["runs"]])
     write_csv(directory / "pairs.csv", [_pair_row(pair) for pair in comparison["pairs"]])
     best = comparison["runs"][0]["name"] if best_first else None

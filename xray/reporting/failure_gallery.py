@@ -8,7 +8,8 @@ import torch
 from xray.data.dataset import SplitDataset
 from xray.model.classifier import XrayClassifier
 from xray.reporting.failures import worst_failures
-from xray.runs.run import FAILURES, read_run
+from xray.runs import layout
+from xray.runs.run import RunFiles
 from xray.saliency.gallery import explain, lesion_mask, write_gallery
 
 
@@ -34,7 +35,7 @@ def explain_failures(
     Returns:
         How many were drawn; 0, and nothing is written, where the split was not predicted.
     """
-    predictions = read_run(run).predictions(split)
+    predictions = RunFiles(run).predictions(split)
     if predictions is None:
         return 0
     places = {str(sample.path.absolute()): i for i, sample in enumerate(dataset.samples)}
@@ -50,5 +51,5 @@ def explain_failures(
         mask=partial(lesion_mask, root=dataset.root),
         calls=predictions.predicted[worst].tolist(),
     )
-    write_gallery(run / "gradcam" / split / FAILURES, drawn)
+    write_gallery(run / layout.failures(split), drawn)
     return len(chosen)

@@ -20,6 +20,7 @@ from xray.integrity.verdict import LEAKING
 from xray.reporting import style
 from xray.reporting.curves import curves_figure
 from xray.reporting.failures import failures_figure
+from xray.runs import layout
 from xray.runs.predictions import Predictions
 from xray.stats.calibration import apply_temperature, reliability
 from xray.stats.scores import BINARY, BINS, bin_of, confidence
@@ -61,7 +62,7 @@ def write_figures(
 
 def write_curves(run_dir: Path) -> list[Path]:
     """Write figures/curves.png, of what Lightning's metrics.csv tells, where there is one."""
-    log = run_dir / "metrics.csv"
+    log = run_dir / layout.CURVES
     return _saved(run_dir, {"curves": curves_figure(log) if log.is_file() else None})
 
 
@@ -69,7 +70,7 @@ def _saved(run_dir: Path, figures: Mapping[str, Figure | None]) -> list[Path]:
     written = []
     for name, figure in figures.items():
         if figure is not None:
-            written.append(run_dir / "figures" / f"{name}.png")
+            written.append(run_dir / layout.FIGURES / f"{name}.png")
             style.save(figure, written[-1])
     return written
 

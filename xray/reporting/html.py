@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from xray.files import replacing
-from xray.reporting.page import Page, Section
+from xray.reporting.page import Page, Section, Text
 from xray.reporting.result_sections import (
     errors_section,
     further_sections,
@@ -20,6 +20,7 @@ from xray.reporting.result_sections import (
     results_section,
 )
 from xray.reporting.run_sections import data_section, intended_use, training_section, verdict
+from xray.runs import layout
 from xray.runs.run import RunFiles, read_run
 
 WIDTH = 960
@@ -37,11 +38,11 @@ def write_report(run: Path) -> Path:
         The HTML file.
     """
     page = make_page(read_run(run))
-    for name in ("report.md", "report.html"):
+    for name in (layout.REPORT_MARKDOWN, layout.REPORT_HTML):
         with replacing(run / name) as path:
             # A file name may hold bytes that are no text.
-            path.write_bytes(render(page, name).encode("utf-8", errors="replace"))
-    return run / "report.html"
+            path.write_bytes(render(page, name.name).encode("utf-8", errors="replace"))
+    return run / layout.REPORT_HTML
 
 
 def make_page(run: RunFiles) -> Page:
@@ -56,6 +57,8 @@ def make_page(run: RunFiles) -> Page:
         *further_sections(run),
         limitations_section(run),
     ]
+    if run.damaged:
+        sections.insert(0, Section("Damaged files", [Text(message) for message in run.damaged]))
     good = run.certificate.get("verdict") == "clean"
     return Page(f"Report of {run.directory.name}", headline(run), verdict(run), good, sections)
 

@@ -11,8 +11,8 @@ from xray.reporting.measured_tables import measured_grids
 from xray.reporting.metric_tables import metric_grid
 from xray.reporting.page import Block, Facts, Grid, Picture, Pictures, Section, Text
 from xray.reporting.source_tables import source_grid
-from xray.runs.run import FAILURES, RunFiles
-from xray.runs.store import PRIOR_CORRECTED
+from xray.runs import layout
+from xray.runs.run import RunFiles
 from xray.stats.scores import BINARY
 
 _FIGURES = {
@@ -89,7 +89,7 @@ def _labels(entry: Mapping[str, Any]) -> Iterator[Grid]:
 
 def _figures(run: RunFiles, split: str) -> Iterator[Block]:
     found = [
-        _picture(run.directory, f"figures/{name.format(split=split)}.png", text, text)
+        _picture(run.directory, f"{layout.FIGURES}/{name.format(split=split)}.png", text, text)
         for name, text in _FIGURES.items()
     ]
     shown = [picture for picture in found if picture.path.is_file()]
@@ -110,7 +110,7 @@ def overlays_section(run: RunFiles) -> Section:
         "together. It is coarse, and proves no cause. Heat outside the lungs is a warning."
     )
     first = sorted(rows, key=lambda row: not _is_covid(row.get("label", "")))
-    pictures = [_overlay(run.directory, split, row) for row in first]
+    pictures = [_overlay(run.directory, layout.gallery(split), row) for row in first]
     return Section("Where the network looked", [Text(text), Pictures("", pictures, wide=True)])
 
 
@@ -152,12 +152,12 @@ def _mistakes(run: RunFiles, split: str, wrong: Set[str]) -> Iterator[Block]:
     # They may be of a checkpoint or a threshold of before.
     drawn = [row for row in run.failures.get(split, []) if row.get("path") in wrong]
     if drawn:
-        items = [_overlay(run.directory, f"{split}/{FAILURES}", row) for row in drawn]
+        items = [_overlay(run.directory, layout.failures(split), row) for row in drawn]
         yield Pictures("Where the network looked in these", items, wide=True)
         return
     yield Text(f"They have no overlays: python -m xray.gradcam split={split} draws them.")
     alt = f"Surest mistakes on {split}"
-    figure = _picture(run.directory, f"figures/{split}_failures.png", alt, alt)
+    figure = _picture(run.directory, f"{layout.FIGURES}/{split}_failures.png", alt, alt)
     if figure.path.is_file():
         yield Pictures("", [figure], wide=True)
 
@@ -168,7 +168,7 @@ def further_sections(run: RunFiles) -> Iterator[Section]:
     for name, metrics in run.external.items():
         for split, entry in metrics.items():
             if isinstance(entry, Mapping):
-                title = name.replace(PRIOR_CORRECTED, ", corrected for other class shares")
+                title = name.replace(layout.PRIOR_CORRECTED, ", corrected for other class shares")
                 own = {"own test": found} if (found := run.metrics.get("test")) else {}
                 note = f"{split} images" + (", beside the run's own test." if own else ".")
                 grids.append(metric_grid({split: entry, **own}, title, note))
@@ -188,14 +188,14 @@ def limitations_section(run: RunFiles) -> Section:
     return Section("Limitations and what to try next", [Facts(pairs)])
 
 
-def _overlay(directory: Path, folder: str, row: Mapping[str, str]) -> Picture:
+def _overlay(directory: Path, folder: Path, row: Mapping[str, str]) -> Picture:
     name = Path(row.get("path", "")).name
     said = (
         f"{name}: truth {row.get('truth')} ({row.get('label')}), called {row.get('predicted')}, "
         f"p = {_probability(row.get('probability', ''))}"
     )
     alt = f"X-ray, heatmap and overlay of {name}"
-    return _picture(directory, f"gradcam/{folder}/{row.get('file', '')}", alt, said)
+    return _picture(directory, f"{folder.as_posix()}/{row.get('file', '')}", alt, said)
 
 
 def _picture(directory: Path, link: str, alt: str, caption: str) -> Picture:

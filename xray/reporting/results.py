@@ -7,11 +7,13 @@ from typing import Any
 from rich.console import Console
 
 from xray.evaluation.summary import summarise
-from xray.evaluation.testing import CHECKPOINTS, POINTS, fitted_points, reported_rules
+from xray.evaluation.testing import fitted_points, reported_rules
 from xray.evaluation.thresholds import calibration, decide, operating_points
+from xray.files import write_json
 from xray.reporting.terminal import metrics_table, operating_table, source_table
-from xray.runs import store
+from xray.runs import layout
 from xray.runs.predictions import Predictions
+from xray.runs.run import RunFiles
 from xray.stats.rule import HEADLINE, Rule
 from xray.types import Split
 
@@ -50,11 +52,10 @@ def write_results(
         for split, p in predictions.items()
     }
     _write_predictions(run, predictions, metrics)
-    path = run / store.METRICS
     # The entries of splits that were not evaluated this time are kept.
-    store.write_json(path, {**(store.read_json(path) if path.exists() else {}), **metrics})
-    if val is None and "val" in predictions and (run / CHECKPOINTS).is_dir():
-        store.write_json(run / CHECKPOINTS / POINTS, fitted_points(predictions["val"], rule))
+    write_json(run / layout.METRICS, {**RunFiles(run).metrics, **metrics})
+    if val is None and "val" in predictions and (run / layout.CHECKPOINTS).is_dir():
+        write_json(run / layout.OPERATING_POINTS, fitted_points(predictions["val"], rule))
     _show(run, metrics, metrics | dict(beside or {}), console)
 
 
@@ -77,7 +78,7 @@ def _write_predictions(
     from xray.reporting.figures import write_figures
 
     for split, predicted in predictions.items():
-        predicted.to_csv(run / "predictions" / f"{split}.csv")
+        predicted.to_csv(run / layout.predictions(split))
         temperature = (metrics[split].get("calibration") or {}).get("temperature")
         write_figures(run, split, predicted, temperature=temperature)
 
@@ -92,5 +93,5 @@ def _show(
         if 0 < len(entry.get("per_source", {})) <= MAX_SOURCES:
             console.print(source_table(entry["per_source"], split))
     console.print(f"run directory: {run}", soft_wrap=True)
-    if (run / "gradcam").is_dir():
-        console.print(f"overlays:      {run / 'gradcam'}", soft_wrap=True)
+    if (run / layout.GALLERIES).is_dir():
+        console.print(f"overlays:      {run / layout.GALLERIES}", soft_wrap=True)

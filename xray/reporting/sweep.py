@@ -1,7 +1,6 @@
 """The jobs of a sweep side by side, best first."""
 
 import csv
-import json
 import math
 import shlex
 from collections.abc import Sequence
@@ -15,9 +14,10 @@ from rich.console import Console
 from xray.errors import RunError
 from xray.integrity.verdict import LEAKING
 from xray.reporting.terminal import SweepRow, sweep_table
-from xray.runs.store import ERROR_FILE
+from xray.runs import layout
+from xray.runs.reading import Table
+from xray.runs.run import RunFiles
 
-REPORT = "report.html"
 FEWEST_COMPARED = 2
 
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
@@ -124,7 +124,7 @@ def show_sweep(
         return []
     console = Console()
     console.print(sweep_table([_row(job, jobs, metric) for job in jobs], metric, mode))
-    write_sweep_csv(directory / "sweep.csv", jobs, metric)
+    write_sweep_csv(directory / layout.SWEEP_TABLE, jobs, metric)
     if compared and len(jobs) > 1:
         compare_jobs(directory, jobs, console)
     best = best_command(jobs, program)
@@ -147,12 +147,12 @@ def compare_jobs(directory: Path, jobs: Sequence[Job], console: Console) -> None
     # scipy, which the table does without.
     from xray.evaluation.compare import compare
     from xray.reporting.comparison import write_comparison
-    from xray.runs.finished import PREDICTIONS, read_runs
+    from xray.runs.finished import read_runs
 
     tested = [
         job.directory
         for job in jobs
-        if job.state == FINISHED and (job.directory / PREDICTIONS).is_file()
+        if job.state == FINISHED and (job.directory / layout.predictions("test")).is_file()
     ]
     try:
         if len(tested) < FEWEST_COMPARED:
@@ -183,19 +183,19 @@ def _changed(job: Job, jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def _read_job(directory: Path, metric: str, mode: str) -> Job:
-    overrides = _yaml(directory / ".hydra" / "overrides.yaml") or []
-    config = _yaml(directory / ".hydra" / "config.yaml") or {}
-    metrics = _json(directory / "metrics.json")
-    note = directory / ERROR_FILE
+    files = RunFiles(directory, tolerant=True)
+    overrides = _yaml(directory / layout.OVERRIDES) or []
+    metrics = files.metrics
+    note = directory / layout.ERROR
     error = note.read_text(encoding="utf-8").strip().partition("\n")[0] if note.is_file() else ""
     # A run that is not tested ends with its report.
-    untested = not config.get("test", True) and (directory / REPORT).is_file()
+    untested = not files.config.get("test", True) and (directory / layout.REPORT_HTML).is_file()
     finished = bool(metrics) or untested
     state = FAILED if error else FINISHED if finished else UNFINISHED
     split, _, name = metric.partition("/")
     value = _values(metrics.get(split)).get(name)
     if value is None:
-        value = _best_logged(directory / "metrics.csv", metric, mode)
+        value = _best_logged(files.curves, metric, mode)
     return Job(
         directory=directory,
         overrides=tuple(str(text) for text in overrides),
@@ -216,23 +216,12 @@ def _values(metrics: Any) -> dict[str, float]:
     }
 
 
-def _best_logged(path: Path, metric: str, mode: str) -> float | None:
+def _best_logged(curves: Table, metric: str, mode: str) -> float | None:
     """Find the best value of a curve, for a job that was not tested or goes by its loss."""
-    if not path.is_file():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        texts = [row.get(metric) for row in csv.DictReader(file)]
+    texts = [row.get(metric) for row in curves]
     values = [value for value in (float(text) for text in texts if text) if math.isfinite(value)]
     return (min if mode == "min" else max)(values, default=None)
 
 
 def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -1,20 +1,20 @@
-"""Finished runs as their directories tell: predictions, metrics, configuration."""
+"""Tested runs that are to be compared: predictions, metrics and settings."""
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from xray.errors import RunError
+from xray.runs import layout
 from xray.runs.predictions import Predictions
-from xray.runs.store import CONFIG, METRICS, read_json, threshold_in
+from xray.runs.run import RunFiles
 
-PREDICTIONS = Path("predictions") / "test.csv"
+_REQUIRED = (layout.CONFIG, layout.METRICS, layout.predictions("test"))
 _REPEATED = ("seed", "tag", "resume", "paths", "fold")
 _REPEATED_DATA = ("seed", "split_seed", "fold")
 
@@ -24,11 +24,11 @@ class FinishedRun:
     """A tested run.
 
     Attributes:
-        name: What tells it from the runs beside it: the end of its path.
-        directory: Where it is.
-        predictions: Of its test images, by path; decided as its metrics.json says.
-        metrics: metrics.json's entry for them.
-        settings: Its configuration without what repeats of one experiment differ in, as text.
+        name: The shortest end of its path that distinguishes it from the other runs.
+        directory: The run directory.
+        predictions: Predictions of the test images, sorted by path, with the run's threshold.
+        metrics: Metrics of the test split.
+        settings: The configuration as text, without the keys that differ between repetitions.
     """
 
     name: str
@@ -42,48 +42,34 @@ def read_runs(directories: Sequence[Path]) -> list[FinishedRun]:
     """Read tested runs.
 
     Args:
-        directories: Of the runs, each another.
+        directories: Different run directories.
 
     Raises:
-        RunError: One is missing, was not tested, or is damaged.
+        RunError: A run is missing, was not tested, or is damaged.
     """
     names = _names([directory.resolve() for directory in directories])
     return [_read(directory, name) for directory, name in zip(directories, names, strict=True)]
 
 
-def sweep_directories(sweep: Path) -> list[Path]:
-    """List the jobs of a sweep that were tested, by number.
-
-    Raises:
-        RunError: There are fewer than two.
-    """
-    jobs = [path.parent.parent for path in sweep.glob(f"*/{PREDICTIONS}")]
-    tested = sorted((job for job in jobs if job.name.isdigit()), key=lambda job: int(job.name))
-    if len(tested) > 1:
-        return tested
-    found = f"sweep={sweep} holds {len(tested)} tested jobs, and two are needed"
-    raise RunError(f"{found}. Name a directory outputs/multirun/<time>_<tag>, or give runs=[...].")
-
-
 def difference_of_sets(one: FinishedRun, other: FinishedRun) -> str | None:
-    """Say in what the test images of two runs differ; None where they are the same."""
+    """Describe how the test images of two runs differ; None if they are the same."""
     first, second = one.predictions, other.predictions
     if first.classes != second.classes:
-        return f"other classes: {', '.join(first.classes)}, and {', '.join(second.classes)}"
+        return f"different classes: {', '.join(first.classes)}, and {', '.join(second.classes)}"
     shared = set(first.paths) & set(second.paths)
-    lone = [p for p in (*first.paths, *second.paths) if p not in shared]
-    if lone:
+    unshared = [p for p in (*first.paths, *second.paths) if p not in shared]
+    if unshared:
         counts = len(first.paths) - len(shared), len(second.paths) - len(shared)
-        said = f"{counts[0]} test images are only in {one.name}, {counts[1]} only in {other.name}"
-        return f"{said}, such as {lone[0]}"
-    for what, left, right in (
+        text = f"{counts[0]} test images are only in {one.name}, {counts[1]} only in {other.name}"
+        return f"{text}, for example {unshared[0]}"
+    for name, left, right in (
         ("class", first.targets.tolist(), second.targets.tolist()),
         ("patient", first.patients, second.patients),
     ):
-        unlike = [k for k, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
-        if unlike:
-            example = first.paths[unlike[0]]
-            return f"{len(unlike)} test images have another {what}, such as {example}"
+        unequal = [k for k, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
+        if unequal:
+            example = first.paths[unequal[0]]
+            return f"{len(unequal)} test images have a different {name}, for example {example}"
     return None
 
 
@@ -96,24 +82,23 @@ def repeats(runs: Sequence[FinishedRun]) -> list[list[FinishedRun]]:
 
 
 def _read(directory: Path, name: str) -> FinishedRun:
-    missing = [part for part in (CONFIG, METRICS, PREDICTIONS) if not (directory / part).is_file()]
+    missing = [part for part in _REQUIRED if not (directory / part).is_file()]
     if missing:
-        advice = f"Test it with `python -m xray.evaluate run={directory}`, or leave it out."
-        if CONFIG in missing:
-            advice = "Name a directory that `python -m xray.train` wrote."
-        raise RunError(f"{directory} lacks {', '.join(map(str, missing))}. {advice}")
-    metrics = read_json(directory / METRICS)
-    entry = metrics.get("test") if isinstance(metrics, dict) else None
-    if not isinstance(entry, dict):
-        advice = f"Write it with `python -m xray.evaluate run={directory}`."
-        raise RunError(f"{directory / METRICS} has no test metrics. {advice}")
-    predictions = _by_path(Predictions.from_csv(directory / PREDICTIONS))
+        advice = f"Test it with `python -m xray.evaluate run={directory}`, or omit it."
+        if layout.CONFIG in missing:
+            advice = "Pass a directory that `python -m xray.train` wrote."
+        raise RunError(f"{directory} has no {', no '.join(map(str, missing))}. {advice}")
+    files = RunFiles(directory)
+    metrics, predictions = files.metrics.get("test"), files.predictions("test")
+    if not isinstance(metrics, dict) or predictions is None:
+        advice = f"Write them with `python -m xray.evaluate run={directory}`."
+        raise RunError(f"{directory / layout.METRICS} has no test metrics. {advice}")
     return FinishedRun(
         name=name,
         directory=directory,
-        predictions=replace(predictions, threshold=threshold_in(entry)),
-        metrics=entry,
-        settings=_settings(directory / CONFIG),
+        predictions=_by_path(predictions),
+        metrics=metrics,
+        settings=_settings(files.config),
     )
 
 
@@ -131,24 +116,19 @@ def _by_path(predictions: Predictions) -> Predictions:
     )
 
 
-def _settings(path: Path) -> str:
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"{path} cannot be read: {reason}. Leave that run out.") from error
-    config = config if isinstance(config, dict) else {}
-    kept = {key: value for key, value in config.items() if key not in _REPEATED}
-    if isinstance(kept.get("data"), dict):
-        kept["data"] = {k: v for k, v in kept["data"].items() if k not in _REPEATED_DATA}
-    return json.dumps(kept, sort_keys=True, default=str)
+def _settings(config: Mapping[str, Any]) -> str:
+    settings = {key: value for key, value in config.items() if key not in _REPEATED}
+    if isinstance(settings.get("data"), dict):
+        data: Mapping[str, Any] = settings["data"]
+        settings["data"] = {k: v for k, v in data.items() if k not in _REPEATED_DATA}
+    return json.dumps(settings, sort_keys=True, default=str)
 
 
 def _names(directories: Sequence[Path]) -> list[str]:
-    """Shorten paths to as many of their last parts as tell them apart."""
+    """Shorten paths to the fewest last parts that distinguish them."""
     longest = max((len(directory.parts) for directory in directories), default=1)
-    for kept in range(1, longest + 1):
-        names = [Path(*directory.parts[-kept:]).as_posix() for directory in directories]
+    for count in range(1, longest + 1):
+        names = [Path(*directory.parts[-count:]).as_posix() for directory in directories]
         if len(set(names)) == len(names):
             return names
-    raise RunError(f"{directories[0]} is given twice. Name each run once.")
+    raise RunError(f"{directories[0]} was passed twice. Pass each run once.")
