@@ -1,4 +1,4 @@
-"""Runs side by side: what differs by more than chance, on the same test images."""
+"""Comparison of runs on the same test images."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -6,49 +6,47 @@ from typing import Any
 
 import numpy as np
 
-from xray.evaluation.estimates import entry, plain
-from xray.evaluation.scored import resampled
+from xray.evaluation.estimates import resample_scores
 from xray.integrity.verdict import UNAUDITED
 from xray.runs.finished import FinishedRun, difference_of_sets, repeats
-from xray.stats.bootstrap import Resampled
-from xray.stats.delong import delong_test
-from xray.stats.paired import holm, mcnemar
+from xray.stats.bootstrap import Resampled, rounded
 from xray.stats.scores import BINARY
+from xray.stats.tests import delong_test, holm, mcnemar
 
 COMPARED = ("auroc", "accuracy")
 TESTS = ("delong", "mcnemar")
 
 
 def compare(runs: Sequence[FinishedRun]) -> dict[str, Any]:
-    """Compare tested runs, each with each.
+    """Compare each pair of tested runs.
 
-    Pairs on the same test images are compared image by image: the differences of AUROC and accuracy
-    with intervals by a bootstrap over the same patients, DeLong's test of the AUROCs (two classes)
-    and McNemar's of the decisions, with p-values as they are and corrected for the number of pairs
-    (Holm).
+    Runs with the same test images are compared image by image: differences of AUROC and accuracy
+    with intervals from the same resampled patients, DeLong's test of the AUROCs (two classes), and
+    McNemar's test of the predicted classes. P-values are reported uncorrected and with Holm's
+    correction for the number of pairs.
 
     Args:
-        runs: Two or more.
+        runs: Two or more tested runs.
 
     Returns:
         Plain values: "runs" (name, directory, n, patients, threshold, metrics), "pairs" ("a", "b",
         each difference a - b as {"value", "low", "high"}, each test as {"p", "holm"}), "unpaired"
-        ("a", "b", "why") and "repeats" (runs that differ only in seed or fold: of each metric the
-        mean, standard deviation, least and greatest value).
+        ("a", "b", "why") and "repeats" (for runs that differ only in seed or fold: mean, standard
+        deviation, minimum and maximum of each metric).
     """
-    draws = {run.name: resampled(run.predictions, COMPARED) for run in runs}
+    draws = {run.name: resample_scores(run.predictions, COMPARED) for run in runs}
     pairs, unpaired = [], []
-    for one, other in combinations(runs, 2):
-        why = difference_of_sets(one, other)
-        if why:
-            unpaired.append({"a": one.name, "b": other.name, "why": why})
+    for first, second in combinations(runs, 2):
+        reason = difference_of_sets(first, second)
+        if reason:
+            unpaired.append({"a": first.name, "b": second.name, "why": reason})
         else:
-            pairs.append(_pair(one, other, draws))
+            pairs.append(_pair(first, second, draws))
     for test in TESTS:
-        for pair, adjusted in zip(pairs, holm([pair[test]["p"] for pair in pairs]), strict=True):
-            pair[test]["holm"] = _p(adjusted)
+        for pair, corrected in zip(pairs, holm([pair[test]["p"] for pair in pairs]), strict=True):
+            pair[test]["holm"] = _p(corrected)
     return {
-        "runs": [_described(run) for run in runs],
+        "runs": [_describe(run) for run in runs],
         "pairs": pairs,
         "unpaired": unpaired,
         "repeats": [_spread(group) for group in repeats(runs)],
@@ -56,7 +54,7 @@ def compare(runs: Sequence[FinishedRun]) -> dict[str, Any]:
 
 
 def metrics_of(run: FinishedRun) -> dict[str, dict[str, float | None]]:
-    """Pick the metrics out of a run's entry of metrics.json."""
+    """Return the metrics in a run's entry of metrics.json, each as {"value", "low", "high"}."""
     return {
         name: {key: found.get(key) for key in ("value", "low", "high")}
         for name, found in run.metrics.items()
@@ -65,34 +63,32 @@ def metrics_of(run: FinishedRun) -> dict[str, dict[str, float | None]]:
 
 
 def _pair(
-    one: FinishedRun, other: FinishedRun, draws: dict[str, dict[str, Resampled]]
+    first: FinishedRun, second: FinishedRun, draws: dict[str, dict[str, Resampled]]
 ) -> dict[str, Any]:
-    first, second = one.predictions, other.predictions
-    differences: dict[str, Any] = {}
-    for name in COMPARED:
-        difference = draws[one.name][name] - draws[other.name][name]
-        differences[name] = entry(difference.value, difference.interval())
+    one, other = first.predictions, second.predictions
+    differences = {
+        name: (draws[first.name][name] - draws[second.name][name]).estimate().as_dict()
+        for name in COMPARED
+    }
     delong = None
-    if len(first.classes) == BINARY:
-        delong = delong_test(
-            first.targets == 1, first.probabilities[:, 1], second.probabilities[:, 1]
-        )
-    right = [p.predicted == p.targets for p in (first, second)]
+    if len(one.classes) == BINARY:
+        delong = delong_test(one.targets == 1, one.probabilities[:, 1], other.probabilities[:, 1])
+    correct = [p.predicted == p.targets for p in (one, other)]
     return {
-        "a": one.name,
-        "b": other.name,
+        "a": first.name,
+        "b": second.name,
         **differences,
         "delong": {"p": _p(delong)},
-        "mcnemar": {"p": _p(mcnemar(*right))},
+        "mcnemar": {"p": _p(mcnemar(*correct))},
     }
 
 
 def _p(value: float | None) -> float | None:
-    # Decimals would make the smallest ones 0.
+    # Significant digits: a fixed number of decimals would turn small p-values into 0.
     return None if value is None else float(f"{value:.6g}")
 
 
-def _described(run: FinishedRun) -> dict[str, Any]:
+def _describe(run: FinishedRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "directory": str(run.directory),
@@ -105,6 +101,7 @@ def _described(run: FinishedRun) -> dict[str, Any]:
 
 
 def _spread(group: Sequence[FinishedRun]) -> dict[str, Any]:
+    """Compute the spread of each metric that is defined in all runs of a group."""
     found: dict[str, Any] = {}
     each = [metrics_of(run) for run in group]
     for name in each[0]:
@@ -112,9 +109,9 @@ def _spread(group: Sequence[FinishedRun]) -> dict[str, Any]:
         defined = np.array([value for value in values if value is not None], dtype=np.float64)
         if len(defined) == len(group):
             found[name] = {
-                "mean": plain(defined.mean()),
-                "sd": plain(defined.std(ddof=1)),
-                "min": plain(defined.min()),
-                "max": plain(defined.max()),
+                "mean": rounded(defined.mean()),
+                "sd": rounded(defined.std(ddof=1)),
+                "min": rounded(defined.min()),
+                "max": rounded(defined.max()),
             }
     return {"runs": [run.name for run in group], "metrics": found}

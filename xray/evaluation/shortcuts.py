@@ -1,89 +1,93 @@
-"""What a network can still tell where the lungs, or everything else, are hidden."""
+"""Shortcut audit: what a model still predicts if the lungs, or everything else, are hidden."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from xray.evaluation.estimates import entry, plain
-from xray.evaluation.scored import resampled, shares_of
+from xray.evaluation.estimates import count_patients, resample_scores
 from xray.runs.predictions import Predictions
-from xray.stats.bootstrap import Resampled
+from xray.stats.bootstrap import Resampled, rounded
 
 AS_IS = "as they are"
+"""Name of the unchanged images."""
 HIDDEN = "lungs hidden"
 SHAPE = "silhouette"
 COMPARED = ("auroc", "accuracy")
-KEPT = 0.25
-"""Of the AUROC above chance; so much left without the lungs does not come from them."""
-DROP = 0.02
-"""A smaller loss of AUROC is not spoken of."""
+MIN_REMAINING = 0.25
+"""Share of the AUROC above chance that must remain without the lungs to count as a sign."""
+MIN_DROP = 0.02
+"""Smallest loss of AUROC with the corners or the border hidden that counts as a sign."""
 _CHANCE = 0.5
 EXPOSED = "The network uses something other than the lungs"
 CLEARED = "No sign that the network uses anything other than the lungs"
-"""How `conclude` begins."""
+"""First words of the sentences that `conclude` returns."""
 
 
 def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]]:
-    """Score each occlusion, and its difference to the images as they are.
+    """Compute the scores of each occlusion and their differences to the unchanged images.
 
     Args:
-        predictions: By occlusion, of the same images; `AS_IS` among them.
+        predictions: Predictions of the same images by occlusion; `AS_IS` must be among them.
 
     Returns:
-        A row an occlusion and a score: "images", "measure", "value", "low", "high", "difference",
-        "difference_low", "difference_high" (paired: the same patients are drawn; both are the
-        difference itself where all draws agree), "n". Of hidden
-        lungs "over_shape_low" and "over_shape_high" too, of the difference to their silhouette,
-        where there is one: what is known beyond the shape that hiding leaves.
+        One row per occlusion and score: "images", "measure", "value", "low", "high", "difference",
+        "difference_low", "difference_high" (paired interval; both equal the difference if all
+        resamples agree) and "n". Rows of hidden lungs also have "over_shape_low" and
+        "over_shape_high" if the silhouette was tested: the interval of the difference to it, which
+        shows what the model predicts beyond the shape that remains visible.
     """
-    draws = {name: resampled(found, COMPARED) for name, found in predictions.items()}
+    draws = {name: resample_scores(found, COMPARED) for name, found in predictions.items()}
     rows = []
     for name, found in draws.items():
-        shares = shares_of(predictions[name])
+        shares = count_patients(predictions[name])
         for measure in COMPARED:
-            own = entry(found[measure].value, found[measure].interval(shares[measure]))
+            own = found[measure].estimate(shares[measure]).as_dict()
             row = {"images": name, "measure": measure, **own}
             if name != AS_IS:
                 difference = found[measure] - draws[AS_IS][measure]
-                row |= {"difference": plain(difference.value)}
-                row |= _ends("difference", difference)
+                row |= {"difference": rounded(difference.value)}
+                row |= _bounds("difference", difference)
             if name == HIDDEN and SHAPE in draws:
-                row |= _ends("over_shape", found[measure] - draws[SHAPE][measure])
+                row |= _bounds("over_shape", found[measure] - draws[SHAPE][measure])
             rows.append(row | {"n": len(predictions[name].paths)})
     return rows
 
 
 def conclude(rows: list[dict[str, Any]]) -> str:
-    """Say in a sentence whether the network uses something other than the lungs."""
+    """State in one sentence whether the model uses something other than the lungs.
+
+    Args:
+        rows: Rows of `shortcut_rows`.
+    """
     found = {row["images"]: row for row in rows if row["measure"] == "auroc"}
     if found[AS_IS]["low"] is None:
-        return "These images do not tell whether the network tells the classes apart."
+        return "The AUROC of these images has no interval, so nothing can be concluded."
     if found[AS_IS]["low"] <= _CHANCE:
-        return "The network does not tell the classes apart: there is nothing to audit."
-    signs = [*_without_lungs(found[AS_IS], found[HIDDEN])]
+        return "The AUROC is not above chance, so there is nothing to audit."
+    signs = [*_signs_without_lungs(found[AS_IS], found[HIDDEN])]
     for name in ("corners hidden", "border hidden"):
         row = found[name]
         high = row["difference_high"]
-        if high is not None and high < 0 and row["difference"] <= -DROP:
+        if high is not None and high < 0 and row["difference"] <= -MIN_DROP:
             signs.append(f"with the {name} it falls by {-row['difference']:.3f}")
     if signs:
         return f"{EXPOSED}: {'; '.join(signs)}."
     return f"{CLEARED}."
 
 
-def _without_lungs(whole: Mapping[str, Any], hidden: Mapping[str, Any]) -> Iterator[str]:
-    """Tell what is left without the lungs, where it is much, no chance, and not their shape's."""
-    kept = (hidden["value"] - _CHANCE) / (whole["value"] - _CHANCE)
-    sure = hidden["low"] is not None and hidden["low"] > _CHANCE
+def _signs_without_lungs(whole: Mapping[str, Any], hidden: Mapping[str, Any]) -> Iterator[str]:
+    """Report an AUROC without lungs that is high, above chance, and not due to their shape."""
+    remaining = (hidden["value"] - _CHANCE) / (whole["value"] - _CHANCE)
+    above_chance = hidden["low"] is not None and hidden["low"] > _CHANCE
     beyond = hidden.get("over_shape_low", 1.0)
-    if sure and kept >= KEPT and beyond is not None and beyond > 0:
+    if above_chance and remaining >= MIN_REMAINING and beyond is not None and beyond > 0:
         yield f"without the lungs the AUROC is still {hidden['value']:.3f}"
 
 
-def _ends(name: str, difference: Resampled) -> dict[str, float | None]:
-    """Give the ends of a paired interval: both the difference itself, where all draws agree."""
-    found = entry(difference.value, difference.interval())
-    constant = np.ptp(difference.draws) == 0
-    ends = {end: found["value"] if constant else found[end] for end in ("low", "high")}
-    return {f"{name}_{end}": value for end, value in ends.items()}
+def _bounds(name: str, difference: Resampled) -> dict[str, float | None]:
+    """Return the bounds of a paired interval; the difference itself if all resamples agree."""
+    found = difference.estimate()
+    if np.ptp(difference.draws) == 0:
+        return {f"{name}_low": found.value, f"{name}_high": found.value}
+    return {f"{name}_low": found.low, f"{name}_high": found.high}

@@ -1,47 +1,45 @@
-"""The figures that a split is summed up in: metrics.json's entry for it."""
+"""Metrics of a split with confidence intervals: its entry in metrics.json."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xray.evaluation.by_source import per_source
-from xray.evaluation.estimates import Entry, entry
-from xray.evaluation.scored import scores_of, shares_of
+from xray.evaluation.estimates import count_patients, score_predictions
 from xray.runs.predictions import Predictions
-from xray.stats.bootstrap import resample
-from xray.stats.gap_interval import gap_interval
-from xray.stats.scores import (
-    BINARY,
-    Floats,
-    calibration_gaps,
-    class_scores,
-    ratio,
-)
+from xray.stats.bootstrap import Estimate, estimate, resample
+from xray.stats.calibration import calibration_error_interval
+from xray.stats.scores import BINARY, Floats, calibration_gaps, class_scores, ratio
+
+SOURCE_SCORES = ("accuracy", "recall", "specificity", "auroc")
+"""Scores that are reported for each source dataset."""
+UNKNOWN_SOURCE = "unknown"
+"""Name for images without a source."""
 
 _GAP = "gap/"
-"""Begins the names of the bins' gaps, which the interval of the calibration error is made of."""
+"""Prefix of the calibration gaps of the bins, from which the interval of the ECE is computed."""
+
+Entry = dict[str, float | None]
 
 
-def summarise(predictions: Predictions) -> dict[str, Any]:
-    """Sum up a split's predictions in plain values, ready for JSON.
+def summarize(predictions: Predictions) -> dict[str, Any]:
+    """Compute all metrics of a split's predictions.
 
-    A metric that the images leave undefined (0/0: AUROC where a class is absent, precision where no
-    image is called positive) has the value None. Intervals are of 95 %, by a bootstrap over
-    patients, and None where there can be none.
+    A metric that is undefined (0/0: the AUROC if a class is absent, the precision without positive
+    predictions) has the value None. Intervals are 95 % confidence intervals by a bootstrap over
+    patients, and None if none can be computed.
 
     Args:
-        predictions: Of N images and K classes.
+        predictions: Predictions of N images and K classes.
 
     Returns:
-        "n", "patients", "verdict" (what the split is worth), "classes", "absent" (those without
-        an image, which leave metrics undefined; where there are any), "threshold" (of the second
-        class's probability; None with more than two), each metric of `all_scores` as {"value",
-        "low", "high"}, "confusion_matrix" (K rows of truth, K columns of prediction), with more
-        than two classes "per_class" (each against the rest), and "per_label": for each folder the
-        images came from its "n" and its "recall", the share of its images that were given the right
-        class, with an interval, too. Where the images are of several datasets, "per_source" (see
-        `per_source`).
+        Plain values for JSON: "n", "patients", "verdict" of the split, "classes", "absent" (classes
+        without images, if any), "threshold" (of the second class's probability; None with more than
+        two classes), each metric of `xray.stats.scores.all_scores` as {"value", "low", "high"},
+        "confusion_matrix" (K rows of true classes, K columns of predicted classes), "per_class"
+        (each class against the rest; with more than two classes), "per_label" (for each folder its
+        "n" and "recall") and "per_source" (see `summarize_sources`; with several sources).
     """
     binary = len(predictions.classes) == BINARY
     metrics, per_class = _metrics(predictions)
@@ -56,16 +54,62 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         "confusion_matrix": _confusion_matrix(predictions).tolist(),
         **({} if binary else {"per_class": per_class}),
         "per_label": _per_label(predictions),
-        **({"per_source": sources} if (sources := per_source(predictions)) else {}),
+        **({"per_source": sources} if (sources := summarize_sources(predictions)) else {}),
     }
 
 
+def summarize_sources(predictions: Predictions) -> dict[str, Any]:
+    """Compute metrics for each dataset that the images were taken from.
+
+    Args:
+        predictions: Predictions of N images and K classes.
+
+    Returns:
+        For each source "n", "patients", "classes" (number of images by class) and `SOURCE_SCORES`
+        as {"value", "low", "high"}. Empty if there are fewer than two sources.
+    """
+    names = np.array([name or UNKNOWN_SOURCE for name in predictions.sources], dtype=object)
+    found = sorted(set(names))
+    if len(found) < 2:  # noqa: PLR2004
+        return {}
+    parts = {name: _select(predictions, np.flatnonzero(names == name)) for name in found}
+    return {name: _source_entry(part) for name, part in parts.items()}
+
+
+def _source_entry(part: Predictions) -> dict[str, Any]:
+    def score(weights: Floats) -> dict[str, Floats]:
+        found = score_predictions(part, weights)
+        return {name: found[name] for name in SOURCE_SCORES}
+
+    estimates = estimate(score, part.patients, count_patients(part))
+    counts = np.bincount(part.targets, minlength=len(part.classes)).tolist()
+    return {
+        "n": len(part.paths),
+        "patients": len(set(part.patients)),
+        "classes": dict(zip(part.classes, counts, strict=True)),
+        **{name: found.as_dict() for name, found in estimates.items()},
+    }
+
+
+def _select(predictions: Predictions, places: npt.NDArray[np.int64]) -> Predictions:
+    return replace(
+        predictions,
+        paths=[predictions.paths[k] for k in places],
+        patients=[predictions.patients[k] for k in places],
+        labels=[predictions.labels[k] for k in places],
+        sources=[predictions.sources[k] for k in places],
+        targets=predictions.targets[places],
+        probabilities=predictions.probabilities[places],
+    )
+
+
 def _metrics(predictions: Predictions) -> tuple[dict[str, Entry], dict[str, dict[str, Entry]]]:
+    """Compute the metrics of all classes together, and with more than two of each class."""
     several = range(len(predictions.classes)) if len(predictions.classes) > BINARY else range(0)
     targets, predicted = predictions.targets, predictions.predicted
 
     def score(weights: Floats) -> dict[str, Floats]:
-        found = scores_of(predictions, weights)
+        found = score_predictions(predictions, weights)
         probabilities = np.nan_to_num(predictions.probabilities).clip(0.0, 1.0)
         for k in several:
             own = class_scores(targets, probabilities, predicted, k, weights)
@@ -74,26 +118,19 @@ def _metrics(predictions: Predictions) -> tuple[dict[str, Entry], dict[str, dict
         return found | {f"{_GAP}{i}": column for i, column in enumerate(gaps.T)}
 
     resampled = resample(score, predictions.patients)
-    shares = shares_of(predictions)
-    entries = {
-        name: entry(r.value, r.interval(share_of=shares.get(name, 0)))
-        for name, r in resampled.items()
-        if name != "ece" and not name.startswith(_GAP)
-    }
-    error = resampled["ece"].value
-    gaps = [r for name, r in resampled.items() if name.startswith(_GAP)]
-    entries["ece"] = entry(error, gap_interval(gaps) if np.isfinite(error) else None)
-    return (
-        {name: value for name, value in entries.items() if "/" not in name},
-        {
-            predictions.classes[k]: {
-                name.partition("/")[2]: value
-                for name, value in entries.items()
-                if name.startswith(f"{k}/")
-            }
-            for k in several
-        },
-    )
+    shares = count_patients(predictions)
+    gaps = [resampled.pop(name) for name in list(resampled) if name.startswith(_GAP)]
+    error = resampled.pop("ece").value
+    entries = {name: r.estimate(shares.get(name, 0)).as_dict() for name, r in resampled.items()}
+    interval = calibration_error_interval(gaps) if np.isfinite(error) else None
+    entries["ece"] = Estimate.of(error, interval).as_dict()
+    together = {name: entry for name, entry in entries.items() if "/" not in name}
+    return together, {predictions.classes[k]: _of_class(entries, k) for k in several}
+
+
+def _of_class(entries: dict[str, Entry], k: int) -> dict[str, Entry]:
+    prefix = f"{k}/"
+    return {n.removeprefix(prefix): entry for n, entry in entries.items() if n.startswith(prefix)}
 
 
 def _absent(predictions: Predictions) -> list[str]:
@@ -108,23 +145,22 @@ def _confusion_matrix(predictions: Predictions) -> npt.NDArray[np.int64]:
 
 
 def _per_label(predictions: Predictions) -> dict[str, dict[str, Any]]:
-    right = predictions.targets == predictions.predicted
+    """Compute the share of correctly classified images of each folder."""
+    correct = predictions.targets == predictions.predicted
     labels, patients = np.array(predictions.labels, dtype=object), np.array(predictions.patients)
-    within = {label: labels == label for label in sorted(set(predictions.labels))}
+    members = {label: labels == label for label in sorted(set(predictions.labels))}
+    if not members:
+        return {}
 
     def score(weights: Floats) -> dict[str, Floats]:
         return {
-            label: ratio(weights[:, mine & right].sum(axis=1), weights[:, mine].sum(axis=1))
-            for label, mine in within.items()
+            label: ratio(weights[:, mine & correct].sum(axis=1), weights[:, mine].sum(axis=1))
+            for label, mine in members.items()
         }
 
-    found = resample(score, predictions.patients) if within else {}
+    shares = {label: len(set(patients[mine].tolist())) for label, mine in members.items()}
+    found = estimate(score, predictions.patients, shares)
     return {
-        label: {
-            "n": int(mine.sum()),
-            "recall": entry(
-                found[label].value, found[label].interval(len(set(patients[mine].tolist())))
-            ),
-        }
-        for label, mine in within.items()
+        label: {"n": int(mine.sum()), "recall": found[label].as_dict()}
+        for label, mine in members.items()
     }

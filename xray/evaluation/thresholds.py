@@ -1,4 +1,4 @@
-"""What validation images teach about others: thresholds and a temperature, applied elsewhere."""
+"""Thresholds and temperature: fitted on validation images, applied to other images."""
 
 import logging
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from xray.errors import ConfigError, RunError
-from xray.evaluation.estimates import entry, plain
 from xray.runs.predictions import Predictions
+from xray.stats.bootstrap import rounded
 from xray.stats.calibration import (
     apply_temperature,
+    estimate_prior,
     fit_bias_corrected,
     fit_temperature,
     reliability,
-    reweighted,
-    shifted_prior,
+    reweight,
 )
-from xray.stats.operating import Estimates, choose_threshold, estimate_decisions
+from xray.stats.operating import choose_threshold, estimate_decisions
 from xray.stats.rule import EVEN, HEADLINE, Rule
 from xray.stats.scores import BINARY, BINS, Floats, brier, calibration_error, log_loss
 
@@ -26,135 +26,142 @@ log = logging.getLogger(__name__)
 
 
 def check_rule(rule: Rule, classes: Sequence[str]) -> None:
-    """Make sure that a rule can be followed.
+    """Check that a threshold rule can be applied to these classes.
 
     Raises:
-        ConfigError: There are more than two classes, and so no threshold.
+        ConfigError: If there are more than two classes, which have no threshold.
     """
     if rule != HEADLINE and len(classes) != BINARY:
-        listed = ", ".join(classes)
-        reason = f"threshold={rule.text} is for two classes, but there are {len(classes)}: {listed}"
-        raise ConfigError(f"{reason}. Leave it out.")
+        raise ConfigError(
+            f"threshold={rule.text} requires two classes, but this model has {len(classes)}: "
+            f"{', '.join(classes)}. Remove threshold."
+        )
 
 
 def decide(predictions: Predictions, rule: Rule, val: Predictions | None) -> Predictions:
-    """Give predictions the threshold that a rule chooses on validation images.
+    """Return predictions with the threshold that a rule chooses on validation images.
 
-    Where these leave it open, having one class only, it is 0.5 and a warning is logged.
+    If the validation images do not determine it (one class only), the threshold is 0.5 and a
+    warning is logged.
 
     Args:
-        predictions: Of any split.
-        rule: How the threshold is chosen.
-        val: Of the validation split; needed unless the rule is a number.
+        predictions: Predictions of any split.
+        rule: Rule that chooses the threshold.
+        val: Predictions of the validation split; not needed if the rule is a number.
     """
     threshold = _threshold(rule, val)
     if threshold is None:
-        reason = "the validation images are not of two classes"
-        log.warning("threshold=%s chooses none: %s; 0.5 is used.", rule.text, reason)
+        log.warning(
+            "threshold=%s cannot be chosen: the validation images do not have two classes. The "
+            "threshold is 0.5.",
+            rule.text,
+        )
         threshold = EVEN
     return replace(predictions, threshold=threshold)
 
 
 def thresholds(rules: Sequence[Rule], val: Predictions) -> dict[str, float | None]:
-    """Choose thresholds on validation images of two classes; there are none of more.
+    """Choose thresholds on validation images.
 
     Args:
-        rules: How they are chosen.
-        val: Of the validation split.
+        rules: Rules that choose a threshold each.
+        val: Predictions of the validation split.
 
     Returns:
-        Rule -> threshold; None where validation leaves it open.
+        Thresholds by rule; None if the images do not determine it. Empty with more than two
+        classes.
     """
-    if len(val.classes) != BINARY or not _sound(val):
+    if len(val.classes) != BINARY or not _usable(val):
         return {}
     return {rule.text: _threshold(rule, val) for rule in rules}
 
 
 def temperature(val: Predictions) -> float | None:
-    """Fit a temperature on validation images; None where none is best, or there is no image."""
-    return plain(fit_temperature(val.probabilities, val.targets)) if _sound(val) else None
+    """Fit a temperature on validation images; None if there is no best one, or no image."""
+    return rounded(fit_temperature(val.probabilities, val.targets)) if _usable(val) else None
 
 
 def operating_points(
     predictions: Predictions, rules: Sequence[Rule], val: Predictions
 ) -> list[dict[str, Any]]:
-    """Apply thresholds chosen on validation images to others, of two classes.
+    """Apply thresholds that were chosen on validation images to other images of two classes.
 
     Args:
-        predictions: Of the other split.
-        rules: How the thresholds are chosen.
-        val: Of the validation split.
+        predictions: Predictions of the other images.
+        rules: Rules that choose a threshold each.
+        val: Predictions of the validation split.
 
     Returns:
-        Of each rule "rule", "threshold" (None where validation leaves it open, and no more then),
-        "sensitivity", "specificity", "ppv", "npv" and "accuracy" as {"value", "low", "high"}, and
-        "at_prevalence": "ppv" and "npv" where another share of the patients is positive.
+        For each rule "rule" and "threshold" (None if it cannot be chosen; the other keys are then
+        missing), "sensitivity", "specificity", "ppv", "npv" and "accuracy" as {"value", "low",
+        "high"}, and "at_prevalence": "ppv" and "npv" at other prevalences.
     """
-    if not _sound(predictions):
+    if not _usable(predictions):
         return []
     points: list[dict[str, Any]] = []
     for rule, threshold in thresholds(rules, val).items():
         point: dict[str, Any] = {"rule": rule, "threshold": threshold}
         if threshold is not None:
-            point |= _applied(replace(predictions, threshold=threshold))
+            point |= _decisions(replace(predictions, threshold=threshold))
         points.append(point)
     return points
 
 
 def calibration(predictions: Predictions, val: Predictions) -> dict[str, Any] | None:
-    """Fit a temperature on validation images, and tell what it does to others.
+    """Measure calibration before and after applying a temperature fitted on validation images.
 
     Args:
-        predictions: Of the other split.
-        val: Of the validation split.
+        predictions: Predictions of the images to measure.
+        val: Predictions of the validation split.
 
     Returns:
-        "temperature" (None where none is best), "bins", and "ece", "log_loss", "brier" and
-        "reliability" (a bin each: "n", "predicted", "observed") "before" and "after"; and
-        "class_shares" "on_val", "observed" here, and "estimated" here from the probabilities alone.
-        None where there are no images.
+        "temperature" (None if there is no best one), "bins", and "ece", "log_loss", "brier" and
+        "reliability" (for each bin "n", "predicted", "observed"), each "before" and "after"; and
+        "class_shares" "on_val", "observed" in these images, and "estimated" from the probabilities
+        alone. None if there are no images.
     """
-    if not _sound(predictions, val):
+    if not _usable(predictions, val):
         return None
     temperature = fit_temperature(val.probabilities, val.targets)
-    before = _calibrated(predictions, predictions.probabilities)
+    before = _calibration_of(predictions, predictions.probabilities)
     after: dict[str, Any] = dict.fromkeys(before)
     if temperature is not None:
-        after = _calibrated(predictions, apply_temperature(predictions.probabilities, temperature))
+        scaled = apply_temperature(predictions.probabilities, temperature)
+        after = _calibration_of(predictions, scaled)
     return {
-        "temperature": plain(temperature),
+        "temperature": rounded(temperature),
         "bins": BINS,
         **{name: {"before": before[name], "after": after[name]} for name in before},
         "class_shares": _class_shares(predictions, val),
     }
 
 
-def shifted(predictions: Predictions, val: Predictions) -> tuple[Floats, Predictions]:
-    """Correct probabilities for other class shares than validation images have, without labels.
+def correct_prior_shift(predictions: Predictions, val: Predictions) -> tuple[Floats, Predictions]:
+    """Correct probabilities for class shares that differ from the validation images.
 
-    They are calibrated on validation images by a temperature and class weights (Alexandari et al.
-    2020), then corrected by EM (Saerens et al. 2002).
+    No labels are used. The probabilities are calibrated on validation images by a temperature and
+    class weights (Alexandari et al. 2020), then corrected by EM (Saerens et al. 2002).
 
     Args:
-        predictions: Of images whose class shares may be others.
-        val: Of the validation split.
+        predictions: Predictions of images with other class shares.
+        val: Predictions of the validation split.
 
     Returns:
-        (K,) estimated class shares, and the predictions with corrected probabilities.
+        Estimated class shares, shape (K,), and the predictions with corrected probabilities.
 
     Raises:
-        RunError: A class has no validation image.
+        RunError: If a class has no validation image.
     """
     on_val = _shares(val)
     if not on_val.all():
         missing = [name for name, share in zip(val.classes, on_val, strict=True) if not share]
         raise RunError(
-            f"prior=em starts from the class shares of the validation images, of which none is of "
-            f"{', '.join(missing)}. Leave prior out."
+            "prior=em needs validation images of every class, but there are none of "
+            f"{', '.join(missing)}. Remove prior=em."
         )
     temperature, weights = fit_bias_corrected(val.probabilities, val.targets)
-    mended = reweighted(apply_temperature(predictions.probabilities, temperature), weights)
-    estimated, corrected = shifted_prior(mended, on_val)
+    calibrated = reweight(apply_temperature(predictions.probabilities, temperature), weights)
+    estimated, corrected = estimate_prior(calibrated, on_val)
     return estimated, replace(predictions, probabilities=corrected)
 
 
@@ -166,48 +173,48 @@ def _shares(predictions: Predictions) -> Floats:
 def _threshold(rule: Rule, val: Predictions | None) -> float | None:
     if rule.kind == "fixed":
         return rule.level
-    if val is None or not _sound(val):
+    if val is None or not _usable(val):
         return None
     return choose_threshold(rule, val.targets == 1, val.probabilities[:, 1])
 
 
-def _sound(*predictions: Predictions) -> bool:
+def _usable(*predictions: Predictions) -> bool:
+    """Check that there are images and that all probabilities are finite."""
     return all(len(p.targets) and np.isfinite(p.probabilities).all() for p in predictions)
 
 
 def _class_shares(
     predictions: Predictions, val: Predictions
 ) -> dict[str, list[float | None] | None]:
-    """Compare class shares; none are estimated where validation lacks a class."""
+    """Compare class shares; they are not estimated if validation images of a class are missing."""
     on_val, observed = _shares(val), _shares(predictions)
-    estimated = shifted(predictions, val)[0] if on_val.all() else None
+    estimated = correct_prior_shift(predictions, val)[0] if on_val.all() else None
     named = {"on_val": on_val, "observed": observed, "estimated": estimated}
     return {
-        name: None if shares is None else [plain(share) for share in shares]
+        name: None if shares is None else [rounded(share) for share in shares]
         for name, shares in named.items()
     }
 
 
-def _applied(predictions: Predictions) -> dict[str, Any]:
+def _decisions(predictions: Predictions) -> dict[str, Any]:
     own, elsewhere = estimate_decisions(
         predictions.targets == 1, predictions.predicted == 1, predictions.patients
     )
-    rows = [{"prevalence": share, **_entries(values)} for share, values in elsewhere.items()]
-    return {**_entries(own), "at_prevalence": rows}
+    rows = [
+        {"prevalence": share, **{name: found.as_dict() for name, found in estimates.items()}}
+        for share, estimates in elsewhere.items()
+    ]
+    return {**{name: found.as_dict() for name, found in own.items()}, "at_prevalence": rows}
 
 
-def _entries(estimates: Estimates) -> dict[str, Any]:
-    return {name: entry(value, interval) for name, (value, interval) in estimates.items()}
-
-
-def _calibrated(predictions: Predictions, probabilities: Floats) -> dict[str, Any]:
+def _calibration_of(predictions: Predictions, probabilities: Floats) -> dict[str, Any]:
     targets, once = predictions.targets, np.ones((1, len(predictions.targets)))
     return {
-        "ece": plain(calibration_error(targets, probabilities, once)[0]),
-        "log_loss": plain(log_loss(targets, probabilities, once)[0]),
-        "brier": plain(brier(targets, probabilities, once)[0]),
+        "ece": rounded(calibration_error(targets, probabilities, once)[0]),
+        "log_loss": rounded(log_loss(targets, probabilities, once)[0]),
+        "brier": rounded(brier(targets, probabilities, once)[0]),
         "reliability": [
-            {"n": n, "predicted": plain(predicted), "observed": plain(observed)}
+            {"n": n, "predicted": rounded(predicted), "observed": rounded(observed)}
             for n, predicted, observed in reliability(probabilities, targets)
         ],
     }

@@ -1,11 +1,14 @@
-"""Intervals by a bootstrap over patients: whoever is drawn brings all of their images.
+"""Estimates with confidence intervals from a bootstrap over patients.
 
-Patients are drawn at random whatever their class: how many patients of each class there are is a
-matter of chance too, and a patient may have images of both.
+A resample draws patients with replacement and includes all images of each drawn patient. Patients
+are drawn regardless of their class, because the number of patients per class is random, too, and a
+patient may have images of both classes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,37 +17,89 @@ from scipy.special import ndtr, ndtri
 from xray.stats.scores import Floats, Ints
 
 DRAWS = 2000
+"""Default number of resamples."""
 LEVEL = 0.95
-FEWEST_DEFINED = 0.9
-"""Of the draws; where a score is defined in fewer of them, no interval is given."""
+"""Confidence level of every interval."""
+MIN_DEFINED = 0.9
+"""Share of the resamples in which a score must be defined for an interval to be computed."""
+MIN_PATIENTS = 2
+"""Number of patients below which no interval is computed."""
+DIGITS = 10
+"""Decimals stored in files: further ones depend on the order of floating-point additions."""
 
-FEWEST_PATIENTS = 2
-
-_CELLS = 2_000_000
-"""Of the weights held at a time."""
-_LEFT_OUT = 500
-"""Patients are left out one by one up to this many, beyond in as many groups."""
+_MAX_CELLS = 2_000_000
+"""Number of weights held in memory at a time."""
+_MAX_LEFT_OUT = 500
+"""Patients are left out one by one up to this number; more are left out in this many groups."""
 
 Score = Callable[[Floats], dict[str, Floats]]
-"""(B, N) weights -> name -> (B,) values, NaN where undefined."""
+"""Function of weights (B, N) that returns scores by name, each (B,); NaN means undefined."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Ends of a 95 % confidence interval, both included."""
+    """Bounds of a 95 % confidence interval."""
 
     low: float
     high: float
 
 
-@dataclass(frozen=True, eq=False)
-class Resampled:
-    """A score of a set of images, and of its resamples.
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % confidence interval.
 
     Attributes:
-        value: Of the set; NaN where undefined.
-        draws: (B,) of the resamples.
-        left_out: (J,) of the set without each patient (or each of 500 groups of them).
+        value: The estimate; None if it is undefined.
+        low: Lower bound; None if no interval can be computed.
+        high: Upper bound; None if no interval can be computed.
+
+    Example:
+        >>> print(Estimate(0.955, 0.938, 0.97))
+        0.955 [0.938, 0.970]
+        >>> print(Estimate(1.0), Estimate())
+        1.000 -
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, value: float | None, interval: Interval | None) -> "Estimate":
+        """Combine a value and an interval, rounded to 10 decimals; non-finite values are None."""
+        ends = (interval.low, interval.high) if interval else (None, None)
+        return cls(rounded(value), *map(rounded, ends))
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> "Estimate":
+        """Read an estimate from a mapping with "value", "low" and "high"; missing keys are None."""
+        return cls(*(entry.get(name) for name in ("value", "low", "high")))
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return {"value", "low", "high"} as stored in metrics.json."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "-"
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def rounded(value: float | None) -> float | None:
+    """Round a number to 10 decimals for JSON; return None if it is missing or not finite."""
+    return round(float(value), DIGITS) if value is not None and math.isfinite(value) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """A score of a set of images and of its resamples.
+
+    Attributes:
+        value: Score of the original set; NaN if undefined.
+        draws: Scores of B bootstrap resamples, shape (B,).
+        left_out: Scores with one patient (or one of 500 groups of patients) left out, shape (J,).
     """
 
     value: float
@@ -52,38 +107,47 @@ class Resampled:
     left_out: Floats
 
     def __sub__(self, other: "Resampled") -> "Resampled":
-        """Pair the resamples: of the same images, patients, draws and seed."""
+        """Return the paired difference of two scores with the same images, patients and seed."""
         return Resampled(
             self.value - other.value, self.draws - other.draws, self.left_out - other.left_out
         )
 
-    def interval(self, share_of: int = 0) -> Interval | None:
-        """Give the bias-corrected and accelerated interval (BCa; Efron 1987).
+    def estimate(self, share_of: int = 0) -> Estimate:
+        """Return the value with its interval.
 
         Args:
-            share_of: Where the score is a share of images, or a mean of such shares, how many
-                patients these are of. At 0 or 1, which no draw can leave, it then has Wilson's
-                interval for so many patients: no score in [0, 1] varies more than a share does.
+            share_of: See `interval`.
+        """
+        return Estimate.of(self.value, self.interval(share_of))
+
+    def interval(self, share_of: int = 0) -> Interval | None:
+        """Compute the bias-corrected and accelerated interval (BCa; Efron 1987).
+
+        Args:
+            share_of: If the score is a proportion of images, or a mean of such proportions, the
+                number of patients with these images. A proportion of exactly 0 or 1, which no
+                resample can leave, then gets Wilson's interval for that number of trials. This is
+                conservative: no score in [0, 1] has a larger variance than a proportion.
 
         Returns:
-            None where nothing can be said: there is one patient only, the score is undefined in the
-            set or in more than a tenth of the draws, or all draws agree.
+            None if no interval can be computed: there is only one patient, the score is undefined
+            for the set or for more than a tenth of the resamples, or all resamples agree.
         """
         draws = self.draws[np.isfinite(self.draws)]
-        enough = len(draws) >= FEWEST_DEFINED * len(self.draws) and len(draws) > 1
-        if not np.isfinite(self.value) or not enough or len(self.left_out) < FEWEST_PATIENTS:
+        enough = len(draws) >= MIN_DEFINED * len(self.draws) and len(draws) > 1
+        if not np.isfinite(self.value) or not enough or len(self.left_out) < MIN_PATIENTS:
             return None
-        if np.ptp(draws) <= _rounding(draws):
-            return wilson(self.value, share_of) if share_of >= FEWEST_PATIENTS else None
+        if np.ptp(draws) <= _tolerance(draws):
+            return wilson(self.value, share_of) if share_of >= MIN_PATIENTS else None
         tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         low, high = np.quantile(draws, self._levels(draws, tails))
         return Interval(float(low), float(high))
 
     def _levels(self, draws: Floats, tails: Floats) -> Floats:
-        """Move the quantiles by the bias of the draws and the skew of the patients' influence."""
-        slack = _rounding(draws)
+        """Correct quantile levels for the bias of the resamples and for skewness."""
+        slack = _tolerance(draws)
         below = np.mean(draws < self.value - slack) / 2 + np.mean(draws <= self.value + slack) / 2
-        # Beyond this the correction is made of noise.
+        # A larger correction would consist of noise.
         bias = ndtri(np.clip(below, 0.05, 0.95))
         influence = self.left_out[np.isfinite(self.left_out)]
         influence = influence.mean() - influence if len(influence) else influence
@@ -95,11 +159,11 @@ class Resampled:
 
 
 def wilson(share: float, n: int) -> Interval:
-    """Give the score interval of a share (Wilson 1927).
+    """Compute the score interval of a proportion (Wilson 1927).
 
     Args:
-        share: In [0, 1].
-        n: Of how many independent trials, at least 1.
+        share: Proportion in [0, 1].
+        n: Number of independent trials, at least 1.
     """
     z = float(ndtri((1 + LEVEL) / 2))
     middle = share + z * z / (2 * n)
@@ -108,21 +172,55 @@ def wilson(share: float, n: int) -> Interval:
     return Interval(max(0.0, ends[0]), min(1.0, ends[1]))
 
 
+def estimate(
+    score: Score,
+    patients: Sequence[str],
+    shares: Mapping[str, int] | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Compute scores with 95 % confidence intervals by a bootstrap over patients.
+
+    Args:
+        score: Function that computes scores of reweighted images.
+        patients: Patient ID of each of the N images.
+        shares: For each score that is a proportion, the number of patients with the images that it
+            is a proportion of; see `Resampled.interval`.
+        draws: Number of resamples.
+        seed: Seed of the resamples.
+
+    Returns:
+        Estimates by the names that `score` returns.
+
+    Example:
+        >>> import numpy as np
+        >>> correct = np.array([1.0, 1.0, 0.0, 1.0])
+        >>> found = estimate(lambda w: {"accuracy": w @ correct / w.sum(axis=1)}, list("abcd"))
+        >>> found["accuracy"].value
+        0.75
+    """
+    counts = shares or {}
+    resampled = resample(score, patients, draws=draws, seed=seed)
+    return {name: found.estimate(counts.get(name, 0)) for name, found in resampled.items()}
+
+
 def resample(
     score: Score, patients: Sequence[str], *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Resampled]:
-    """Score a set of images, its bootstrap resamples, and the set without each patient.
+    """Compute scores of a set of images, of its resamples, and with each patient left out.
 
     Args:
-        score: Gives the scores of reweighted images.
-        patients: Whose each of the N images is.
-        draws: How many resamples.
-        seed: Of the draws; the same seed and patients give the same resamples.
+        score: Function that computes scores of reweighted images.
+        patients: Patient ID of each of the N images.
+        draws: Number of resamples.
+        seed: Seed of the resamples. The same seed and patients give the same resamples, so scores
+            of several models can be paired.
     """
     _, codes = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)
     codes = codes.astype(np.int64)
-    drawn = [score(weights) for weights in _drawn(codes, draws, seed)]
-    left = [score(weights) for weights in _left_out(codes)]
+    drawn = [score(weights) for weights in _drawn_weights(codes, draws, seed)]
+    left = [score(weights) for weights in _left_out_weights(codes)]
     return {
         name: Resampled(
             value=float(value[0]),
@@ -133,7 +231,7 @@ def resample(
     }
 
 
-def _drawn(codes: Ints, draws: int, seed: int) -> Iterator[Floats]:
+def _drawn_weights(codes: Ints, draws: int, seed: int) -> Iterator[Floats]:
     rng = np.random.default_rng(seed)
     n = int(codes.max(initial=-1)) + 1
     for rows in _portions(draws, len(codes)):
@@ -142,8 +240,8 @@ def _drawn(codes: Ints, draws: int, seed: int) -> Iterator[Floats]:
         yield counts[:, codes].astype(np.float64)
 
 
-def _left_out(codes: Ints) -> Iterator[Floats]:
-    groups = codes % _LEFT_OUT
+def _left_out_weights(codes: Ints) -> Iterator[Floats]:
+    groups = codes % _MAX_LEFT_OUT
     n = int(groups.max(initial=-1)) + 1
     start = 0
     for rows in _portions(n, len(codes)):
@@ -153,13 +251,13 @@ def _left_out(codes: Ints) -> Iterator[Floats]:
 
 
 def _portions(rows: int, columns: int) -> Iterator[int]:
-    """Split rows so that what is computed of them fits into memory; one portion at least."""
-    most = max(1, _CELLS // max(columns, 1))
+    """Split rows into at least one portion, so that the weights of each portion fit into memory."""
+    most = max(1, _MAX_CELLS // max(columns, 1))
     yield min(most, rows)
     for start in range(most, rows, most):
         yield min(most, rows - start)
 
 
-def _rounding(draws: npt.NDArray[np.float64]) -> float:
-    """Give the difference below which two draws are the same number."""
+def _tolerance(draws: npt.NDArray[np.float64]) -> float:
+    """Return the difference below which two resampled values count as equal."""
     return 1e-12 * max(1.0, float(np.abs(draws).max(initial=0.0)))

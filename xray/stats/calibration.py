@@ -1,91 +1,98 @@
-"""Whether probabilities can be taken at their word, and what mends them."""
+"""Calibration of probabilities: temperature scaling, reliability, prior shift, error intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import softmax
+from scipy.special import ndtri, softmax
 
+from xray.stats.bootstrap import LEVEL, MIN_PATIENTS, Interval, Resampled
 from xray.stats.scores import BINS, Floats, Ints, bin_of, confidence, log_loss
 
-_SMALLEST = 1e-300
-_BOUND = 4.0
-_MOST_STEPS = 10_000
-_FEWER_STEPS = 200
-_CLOSE = 1e-10
+_MIN_PROBABILITY = 1e-300
+_MAX_LOG_TEMPERATURE = 4.0
+_MAX_EM_STEPS = 10_000
+_MAX_SCALING_STEPS = 200
+_TOLERANCE = 1e-10
+_EQUAL = 1e-12
+"""Resampled errors within this range count as equal."""
 
 
 def apply_temperature(probabilities: Floats, temperature: float) -> Floats:
-    """Divide the logits by a temperature: above 1 softens the probabilities, below 1 sharpens them.
+    """Compute softmax(logits / T), with ln(p) in place of the logits.
 
-    The logits are known up to a constant as ln p, and softmax does not see a constant.
+    The logits equal ln(p) up to a constant, which does not change the softmax.
 
     Args:
-        probabilities: (N, K), rows summing to 1.
-        temperature: Above 0.
+        probabilities: Probabilities with rows that sum to 1, shape (N, K).
+        temperature: Temperature above 0. Values above 1 make probabilities less extreme.
     """
-    mended: Floats = softmax(np.log(probabilities.clip(_SMALLEST, 1.0)) / temperature, axis=1)
-    return mended
+    logits = np.log(probabilities.clip(_MIN_PROBABILITY, 1.0))
+    scaled: Floats = softmax(logits / temperature, axis=1)
+    return scaled
 
 
 def fit_temperature(probabilities: Floats, targets: Ints) -> float | None:
-    """Find the temperature of the least log loss (Guo et al. 2017), from e^-4 to e^4.
+    """Fit the temperature in [e^-4, e^4] with the lowest log loss (Guo et al. 2017).
 
     Args:
-        probabilities: (N, K) of validation images, N at least 1.
-        targets: (N,).
+        probabilities: Probabilities of validation images, shape (N, K), N at least 1.
+        targets: Class indices, shape (N,).
 
     Returns:
-        None where no temperature is best: without a mistake sharper is always better, and where
-        the network is worse than chance softer is.
+        None if the loss has no minimum: without errors, a lower temperature is always better; for a
+        model that is worse than chance, a higher one is.
     """
     return _best_temperature(lambda t: apply_temperature(probabilities, t), targets)
 
 
 def fit_bias_corrected(probabilities: Floats, targets: Ints) -> tuple[float, Floats]:
-    """Find a temperature and class weights of the least log loss (Alexandari et al. 2020).
+    """Fit a temperature and class weights with the lowest log loss (Alexandari et al. 2020).
 
-    A weighted loss teaches a network balanced classes, which a temperature alone does not undo.
+    A class-weighted training loss makes a model predict balanced classes. A temperature alone
+    cannot correct this.
 
     Args:
-        probabilities: (N, K) of validation images, with every class among them.
-        targets: (N,).
+        probabilities: Probabilities of validation images of every class, shape (N, K).
+        targets: Class indices, shape (N,).
 
     Returns:
-        The temperature, 1.0 where none is best, and (K,) weights for `reweighted` after it.
+        The temperature (1.0 if the loss has no minimum), and weights for `reweight`, shape (K,),
+        to be applied after the temperature.
     """
     shares = np.bincount(targets, minlength=probabilities.shape[1]) / len(targets)
 
-    def mended(temperature: float) -> Floats:
+    def corrected(temperature: float) -> Floats:
         scaled = apply_temperature(probabilities, temperature)
-        # Of one temperature, the weights of the least loss give the classes their shares.
-        return reweighted(scaled, prior_weights(scaled, shares))
+        # For a given temperature, the best weights reproduce the class shares.
+        return reweight(scaled, prior_weights(scaled, shares))
 
-    temperature = _best_temperature(mended, targets) or 1.0
+    temperature = _best_temperature(corrected, targets) or 1.0
     return temperature, prior_weights(apply_temperature(probabilities, temperature), shares)
 
 
-def _best_temperature(mended: Callable[[float], Floats], targets: Ints) -> float | None:
+def _best_temperature(corrected: Callable[[float], Floats], targets: Ints) -> float | None:
     once = np.ones((1, len(targets)))
 
     def loss(log_temperature: float) -> float:
-        return float(log_loss(targets, mended(float(np.exp(log_temperature))), once)[0])
+        return float(log_loss(targets, corrected(float(np.exp(log_temperature))), once)[0])
 
-    found = minimize_scalar(loss, bounds=(-_BOUND, _BOUND), method="bounded")
-    # Without a mistake the loss is 0 over a whole stretch, and any of it may be found.
-    best = float(found.fun) < min(loss(-_BOUND), loss(_BOUND))
+    found = minimize_scalar(loss, bounds=(-_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE), method="bounded")
+    # Without errors the loss is 0 over a whole range, and any point of it may be returned.
+    best = float(found.fun) < min(loss(-_MAX_LOG_TEMPERATURE), loss(_MAX_LOG_TEMPERATURE))
     return float(np.exp(found.x)) if best else None
 
 
 def reliability(probabilities: Floats, targets: Ints) -> list[tuple[int, float, float]]:
-    """Compare predicted and observed shares bin by bin, binned as for the calibration error.
+    """Compute the points of a reliability diagram, with the bins of the calibration error.
 
     Args:
-        probabilities: (N, K).
-        targets: (N,).
+        probabilities: Probabilities, shape (N, K).
+        targets: Class indices, shape (N,).
 
     Returns:
-        Of each bin that holds images: their number, mean probability, and share that came true.
+        For each non-empty bin the number of images, the mean probability and the observed
+        frequency.
     """
     score, truth = confidence(targets, probabilities)
     place = bin_of(score)
@@ -94,53 +101,102 @@ def reliability(probabilities: Floats, targets: Ints) -> list[tuple[int, float, 
 
 
 def prior_weights(probabilities: Floats, shares: Floats) -> Floats:
-    """Find class weights under which the mean probabilities are the shares of the classes.
+    """Find class weights for which the mean probabilities equal the class shares.
 
     Args:
-        probabilities: (N, K) of validation images, N at least 1.
-        shares: (K,) of the classes among them, above 0, summing to 1.
+        probabilities: Probabilities of validation images, shape (N, K), N at least 1.
+        shares: Class shares above 0 that sum to 1, shape (K,).
 
     Returns:
-        (K,) float64: probabilities are multiplied by it, and normalised again.
+        Weights for `reweight`, shape (K,), float64.
     """
     weights = np.ones_like(shares)
-    # Rows and columns are scaled in turn (Sinkhorn 1967).
-    for _ in range(_FEWER_STEPS):
-        mean = reweighted(probabilities, weights).mean(axis=0)
-        if np.abs(mean - shares).max() < _CLOSE:
+    # Rows and columns are scaled alternately (Sinkhorn 1967).
+    for _ in range(_MAX_SCALING_STEPS):
+        mean = reweight(probabilities, weights).mean(axis=0)
+        if np.abs(mean - shares).max() < _TOLERANCE:
             break
         weights = weights * shares / mean
     return weights
 
 
-def reweighted(probabilities: Floats, weights: Floats) -> Floats:
-    """Multiply the probabilities of each class by its weight, and normalise them again.
+def reweight(probabilities: Floats, weights: Floats) -> Floats:
+    """Multiply the probabilities of each class by its weight and normalize the rows.
 
     Args:
-        probabilities: (N, K).
-        weights: (K,), above 0.
+        probabilities: Probabilities, shape (N, K).
+        weights: Class weights above 0, shape (K,).
     """
-    weighted = probabilities.clip(_SMALLEST, 1.0) * weights
+    weighted = probabilities.clip(_MIN_PROBABILITY, 1.0) * weights
     return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
 
 
-def shifted_prior(probabilities: Floats, prior: Floats) -> tuple[Floats, Floats]:
-    """Estimate the class shares of unlabelled images by EM (Saerens et al. 2002).
+def estimate_prior(probabilities: Floats, prior: Floats) -> tuple[Floats, Floats]:
+    """Estimate the class shares of unlabeled images by EM (Saerens et al. 2002).
 
-    It holds where only the shares differ: the images of a class look as they did before, and the
-    probabilities are calibrated for `prior`.
+    The estimate is valid if only the class shares differ: the images of a class look the same, and
+    the probabilities are calibrated for `prior`.
 
     Args:
-        probabilities: (N, K) of the images, N at least 1.
-        prior: (K,) class shares that the probabilities are calibrated for, above 0, summing to 1.
+        probabilities: Probabilities of the images, shape (N, K), N at least 1.
+        prior: Class shares for which the probabilities are calibrated, above 0, with sum 1, shape
+            (K,).
 
     Returns:
-        (K,) estimated shares, and (N, K) probabilities corrected for them.
+        Estimated class shares, shape (K,), and corrected probabilities, shape (N, K).
     """
     shares, posterior = prior, probabilities
-    for _ in range(_MOST_STEPS):
-        posterior = reweighted(probabilities, shares / prior)
+    for _ in range(_MAX_EM_STEPS):
+        posterior = reweight(probabilities, shares / prior)
         before, shares = shares, posterior.mean(axis=0)
-        if np.abs(before - shares).max() < _CLOSE:
+        if np.abs(before - shares).max() < _TOLERANCE:
             break
     return shares, posterior
+
+
+def calibration_error_interval(gaps: Sequence[Resampled]) -> Interval | None:
+    """Compute a 95 % interval of the expected calibration error.
+
+    The error is a sum of absolute values, so it is biased: a perfectly calibrated model has an
+    error of about 0.04 on 600 images. Resamples add the same bias once more, so quantiles of the
+    resampled errors would miss the true value.
+
+    The lower bound is that of the basic bootstrap, which removes the bias (Davison and Hinkley
+    1997, section 5.2). It is 0 if the deviations of the gaps from their own mean alone reach the
+    observed error in at least 1 of 40 resamples. The upper bound is the normal approximation of the
+    biased error. The first rule corrects the coverage near 0, the second for large errors.
+
+    Coverage in 18 kinds of simulated sets (calibrated, shifted, over- and underconfident;
+    probabilities narrow, wide or near 0 and 1) with 500 sets each:
+
+    - 300 images: 94.4 % on average, 89 to 98 %; calibrated sets 94 to 98 %.
+    - 600 images: 95.1 % on average, 93 to 97 %; calibrated sets 95 to 97 %.
+    - 600 images of 200 patients with three similar images each: 93.8 % on average, 86 to 97 %;
+      calibrated sets 92 to 97 %.
+
+    Coverage is lowest for underconfident models with nearly all probabilities above 0.9 or below
+    0.1, because such sets contain few errors.
+
+    Args:
+        gaps: Signed gap of each bin, as computed by `xray.stats.scores.calibration_gaps`, resampled
+            together.
+
+    Returns:
+        An interval within [0, 1] that contains the error; None if there are fewer than two
+        patients, a gap is undefined, or all resamples agree.
+    """
+    values = np.array([gap.value for gap in gaps])
+    drawn = np.stack([gap.draws for gap in gaps], axis=1)
+    if len(gaps[0].left_out) < MIN_PATIENTS or not (
+        np.isfinite(values).all() and np.isfinite(drawn).all()
+    ):
+        return None
+    total = float(np.abs(values).sum())
+    totals = np.abs(drawn).sum(axis=1)
+    if np.ptp(totals) <= _EQUAL:
+        return None
+    tail = (1 + LEVEL) / 2
+    chance = np.quantile(np.abs(drawn - values).sum(axis=1), tail)
+    low = 0.0 if total <= chance else 2 * total - float(np.quantile(totals, tail))
+    high = total + float(ndtri(tail)) * float(totals.std())
+    return Interval(min(max(low, 0.0), total), min(high, 1.0))

@@ -1,7 +1,7 @@
-"""Scores of a set of predictions, for many reweightings of its images at once.
+"""Scores of a set of predictions, computed for many resamples at once.
 
-Everywhere `weights` is (B, N) float64, at least 0: how often each of N images counts in each of B
-resamples. A row of ones is the set itself. Where a score is undefined (0/0) it is NaN.
+`weights` has shape (B, N) and dtype float64: the number of times that each of N images occurs in
+each of B resamples. A row of ones is the original set. A score of 0/0 is undefined and is NaN.
 """
 
 import numpy as np
@@ -12,36 +12,37 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 BINARY = 2
+"""Number of classes for which there is a threshold and one positive class."""
 BINS = 10
-"""Of equal width in [0, 1]; a probability on an edge falls into the upper bin."""
+"""Number of bins of equal width in [0, 1]; a probability on an edge belongs to the upper bin."""
 
-_SMALLEST = 1e-15
-"""A probability of 0 that comes true costs as much as this one."""
+_MIN_PROBABILITY = 1e-15
+"""Lower limit of the probability in the log loss, which would be infinite at 0."""
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
-    """Divide, elementwise and without a warning; NaN where the divisor is 0."""
-    out: Floats = np.full(np.shape(above), np.nan)
-    return np.divide(above, below, out=out, where=below != 0)
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Divide elementwise without warnings; the result is NaN where the denominator is 0."""
+    out: Floats = np.full(np.shape(numerator), np.nan)
+    return np.divide(numerator, denominator, out=out, where=denominator != 0)
 
 
 def all_scores(
     targets: Ints, probabilities: Floats, predicted: Ints, weights: Floats
 ) -> dict[str, Floats]:
-    """Compute every score of a set.
+    """Compute all scores of a set of predictions.
 
-    With two classes the second is the positive one. With more, accuracy, MCC, Brier score, log loss
-    and calibration error are of all classes together; the others are the unweighted mean over the
-    classes, each against the rest (macro).
+    With two classes, the second class is positive. With more classes, accuracy, MCC, Brier score,
+    log loss and calibration error are computed for all classes together; the other scores are the
+    unweighted mean over the classes, each against the rest (macro average).
 
     Args:
-        targets: (N,) in [0, K).
-        probabilities: (N, K) in [0, 1], rows summing to 1.
-        predicted: (N,) in [0, K).
-        weights: (B, N).
+        targets: Class indices in [0, K), shape (N,).
+        probabilities: Probabilities with rows that sum to 1, shape (N, K).
+        predicted: Predicted class indices in [0, K), shape (N,).
+        weights: Weights of the images, shape (B, N).
 
     Returns:
-        Name -> (B,): "accuracy", "precision", "recall", "f1", "specificity", "auroc", "auprc",
+        Scores by name, each with shape (B,): "accuracy", "precision", "recall", "f1", "specificity", "auroc", "auprc",
         "balanced_accuracy", "mcc", "brier", "log_loss", "ece".
     """
     k = probabilities.shape[1]
@@ -63,17 +64,20 @@ def all_scores(
 def class_scores(
     targets: Ints, probabilities: Floats, predicted: Ints, positive: int, weights: Floats
 ) -> dict[str, Floats]:
-    """Score one class against the rest: precision, recall, F1, specificity, AUROC, AUPRC.
+    """Compute the scores of one class against the rest.
 
     Args:
-        targets: (N,).
-        probabilities: (N, K).
-        predicted: (N,).
-        positive: Index of the class.
-        weights: (B, N).
+        targets: Class indices, shape (N,).
+        probabilities: Probabilities, shape (N, K).
+        predicted: Predicted class indices, shape (N,).
+        positive: Index of the class that counts as positive.
+        weights: Weights of the images, shape (B, N).
+
+    Returns:
+        "precision", "recall", "f1", "specificity", "auroc" and "auprc", each with shape (B,).
     """
-    truth, called = targets == positive, predicted == positive
-    (tn, fp), (fn, tp) = confusion(truth, called, BINARY, weights).transpose(1, 2, 0)
+    truth, positives = targets == positive, predicted == positive
+    (tn, fp), (fn, tp) = confusion(truth, positives, BINARY, weights).transpose(1, 2, 0)
     return {
         "precision": ratio(tp, tp + fp),
         "recall": ratio(tp, tp + fn),
@@ -85,44 +89,47 @@ def class_scores(
 
 
 def confusion(targets: Ints | Bools, predicted: Ints | Bools, k: int, weights: Floats) -> Floats:
-    """Count (B, K, K): rows are the truth, columns what was predicted."""
+    """Compute confusion matrices, shape (B, K, K): rows are true, columns predicted classes."""
     cells = np.asarray(targets, np.int64) * k + np.asarray(predicted, np.int64)
     counts: Floats = (weights @ np.eye(k * k)[cells]).reshape(-1, k, k)
     return counts
 
 
 def balanced_accuracy(counts: Floats) -> Floats:
-    """Average the recalls of all classes; NaN where a class has no image.
+    """Compute the mean recall over the classes; NaN if a class has no images.
 
     Args:
-        counts: (B, K, K), as `confusion` gives them.
+        counts: Confusion matrices, shape (B, K, K).
     """
     recalls = ratio(np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2))
     return np.asarray(recalls.mean(axis=1))
 
 
 def matthews(counts: Floats) -> Floats:
-    """Correlate truth and prediction (Gorodkin 2004; with two classes Matthews 1975).
+    """Compute the Matthews correlation coefficient (Matthews 1975; K classes: Gorodkin 2004).
 
-    NaN where only one class occurs, or only one is predicted.
+    It is NaN if only one class occurs or only one class is predicted.
 
     Args:
-        counts: (B, K, K), as `confusion` gives them.
+        counts: Confusion matrices, shape (B, K, K).
     """
-    true, called, n = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
-    right = np.trace(counts, axis1=1, axis2=2)
-    covariance = right * n - (true * called).sum(axis=1)
-    spread = (n**2 - (true**2).sum(axis=1)) * (n**2 - (called**2).sum(axis=1))
+    true, predicted, n = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
+    correct = np.trace(counts, axis1=1, axis2=2)
+    covariance = correct * n - (true * predicted).sum(axis=1)
+    spread = (n**2 - (true**2).sum(axis=1)) * (n**2 - (predicted**2).sum(axis=1))
     return ratio(covariance, np.sqrt(spread))
 
 
 def auroc(truth: Bools, score: Floats, weights: Floats) -> Floats:
-    """Share of the pairs of a positive and a negative that are ranked rightly; a tie counts half.
+    """Compute the area under the ROC curve.
+
+    It is the share of pairs of a positive and a negative image in which the positive image has the
+    higher score (Hanley and McNeil 1982). Ties count one half.
 
     Args:
-        truth: (N,).
-        score: (N,), higher for the positives.
-        weights: (B, N).
+        truth: Whether each image is positive, shape (N,).
+        score: Score of each image, higher for positive images, shape (N,).
+        weights: Weights of the images, shape (B, N).
     """
     positive, negative = _by_score(truth, score, weights)
     below = np.cumsum(negative, axis=1) - negative / 2
@@ -131,24 +138,25 @@ def auroc(truth: Bools, score: Floats, weights: Floats) -> Floats:
 
 
 def auprc(truth: Bools, score: Floats, weights: Floats) -> Floats:
-    """Average precision: precision at each recall gained, from the highest score down.
+    """Compute the average precision: the sum of precision times the increase in recall.
 
     Args:
-        truth: (N,).
-        score: (N,), higher for the positives.
-        weights: (B, N).
+        truth: Whether each image is positive, shape (N,).
+        score: Score of each image, higher for positive images, shape (N,).
+        weights: Weights of the images, shape (B, N).
     """
     positive, negative = _by_score(truth, -score, weights)
     tp, fp = np.cumsum(positive, axis=1), np.cumsum(negative, axis=1)
-    # Where nothing is called yet, no recall is gained either.
+    # Without positive predictions, recall does not increase, so this precision has no effect.
     precision = tp / np.where(tp + fp > 0, tp + fp, 1.0)
     return ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
 
 
 def brier(targets: Ints, probabilities: Floats, weights: Floats) -> Floats:
-    """Mean squared error of the probabilities.
+    """Compute the Brier score, the mean squared error of the probabilities (Brier 1950).
 
-    With two classes of the second one's, in [0, 1]; with more, summed over the classes, in [0, 2].
+    With two classes, it uses the probability of the second class and lies in [0, 1]. With more, the
+    squared errors are summed over the classes, and it lies in [0, 2].
     """
     k = probabilities.shape[1]
     squares = (probabilities - np.eye(k)[targets]) ** 2
@@ -156,22 +164,22 @@ def brier(targets: Ints, probabilities: Floats, weights: Floats) -> Floats:
 
 
 def log_loss(targets: Ints, probabilities: Floats, weights: Floats) -> Floats:
-    """Mean of -ln(probability of the truth), in nats."""
+    """Compute the mean negative log-likelihood of the true class, in nats."""
     given = probabilities[np.arange(len(targets)), targets]
-    return _mean(-np.log(given.clip(_SMALLEST, 1.0)), weights)
+    return _mean(-np.log(given.clip(_MIN_PROBABILITY, 1.0)), weights)
 
 
 def calibration_error(targets: Ints, probabilities: Floats, weights: Floats) -> Floats:
-    """Expected calibration error: |observed - predicted| averaged over the images' bins.
+    """Compute the expected calibration error with ten bins of equal width (Guo et al. 2017).
 
-    Ten bins of equal width (Guo et al. 2017). With two classes the probability is the second
-    one's; with more, it is the most probable class's, and observed is how often that is right.
+    It is the mean absolute difference between predicted probability and observed frequency,
+    weighted by the number of images per bin; see `confidence` for the probability that is used.
     """
     return np.asarray(np.abs(calibration_gaps(targets, probabilities, weights)).sum(axis=1))
 
 
 def calibration_gaps(targets: Ints, probabilities: Floats, weights: Floats) -> Floats:
-    """Give of each bin its share of the images times predicted - observed: (B, BINS)."""
+    """Compute (share of images) x (mean probability - observed frequency), shape (B, BINS)."""
     score, truth = confidence(targets, probabilities)
     gaps = (score - truth)[:, None] * np.eye(BINS)[bin_of(score)]
     total = weights.sum(axis=1, keepdims=True)
@@ -179,10 +187,13 @@ def calibration_gaps(targets: Ints, probabilities: Floats, weights: Floats) -> F
 
 
 def confidence(targets: Ints, probabilities: Floats) -> tuple[Floats, Bools]:
-    """Give the probabilities whose calibration is looked at, and whether each came true.
+    """Return the probabilities whose calibration is measured, and whether each event occurred.
+
+    With two classes, the event is the second class. With more, the event is that the most probable
+    class is the true one.
 
     Returns:
-        (N,) float64 in [0, 1], and (N,) bool.
+        Probabilities in [0, 1], shape (N,), and outcomes, boolean, shape (N,).
     """
     if probabilities.shape[1] == BINARY:
         return probabilities[:, 1], targets == 1
@@ -190,7 +201,7 @@ def confidence(targets: Ints, probabilities: Floats) -> tuple[Floats, Bools]:
 
 
 def bin_of(score: Floats) -> Ints:
-    """Find the bin in [0, BINS) of each probability."""
+    """Return the index in [0, BINS) of the bin of each probability."""
     return np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
 
 
@@ -199,7 +210,7 @@ def _mean(values: Floats, weights: Floats) -> Floats:
 
 
 def _by_score(truth: Bools, score: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Sum the weights of positives and of negatives at each distinct score, ascending: (B, G)."""
+    """Sum the weights of positive and negative images at each of G ascending scores: (B, G)."""
     order = np.argsort(score, kind="stable")
     ranked = score[order]
     starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]][: len(ranked)])
