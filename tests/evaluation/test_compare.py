@@ -11,12 +11,11 @@ from rich.console import Console
 from xray.evaluation.compare import compare
 from xray.reporting.comparison import write_comparison
 from xray.runs.finished import read_runs
-from xray.stats.delong import delong_test
-from xray.stats.paired import mcnemar
+from xray.stats.tests import delong_test, mcnemar
 
 
 def noisy(predictions, seed: int, scale: float = 2.0):
-    """The same images, seen worse."""
+    """Return predictions of the same images with noise."""
     rng = np.random.default_rng(seed)
     noise = np.exp(scale * rng.normal(size=predictions.probabilities.shape))
     odds = predictions.probabilities * noise
@@ -25,7 +24,7 @@ def noisy(predictions, seed: int, scale: float = 2.0):
 
 @pytest.fixture
 def three(tmp_path):
-    """A run, a worse one, and one of other images; the first two differ in their seed."""
+    """Return a run, a worse one with another seed, and one with other images."""
     good = made(300, sharpness=1.0)
     return read_runs(
         [
@@ -46,23 +45,23 @@ def test_pairs_are_compared_image_by_image(three):
     [pair] = found["pairs"]
     one, other = three[0].predictions, three[1].predictions
     assert (pair["a"], pair["b"]) == ("good", "bad")
-    right = [p.predicted == p.targets for p in (one, other)]
-    assert pair["accuracy"]["value"] == pytest.approx(right[0].mean() - right[1].mean())
+    correct = [p.predicted == p.targets for p in (one, other)]
+    assert pair["accuracy"]["value"] == pytest.approx(correct[0].mean() - correct[1].mean())
     assert pair["auroc"]["low"] > 0
     p = delong_test(one.targets == 1, one.probabilities[:, 1], other.probabilities[:, 1])
     assert pair["delong"]["p"] == pytest.approx(p, rel=1e-5)
-    assert pair["mcnemar"]["p"] == pytest.approx(mcnemar(*right), rel=1e-5)
+    assert pair["mcnemar"]["p"] == pytest.approx(mcnemar(*correct), rel=1e-5)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-def test_other_images_are_not_paired(three):
+def test_runs_with_other_images_are_not_paired(three):
     found = compare(three)
     assert [(u["a"], u["b"]) for u in found["unpaired"]] == [("good", "other"), ("bad", "other")]
     assert found["unpaired"][0]["why"].startswith("260 test images are only in good, 0 only in ot")
     assert [run["n"] for run in found["runs"]] == [300, 300, 40]
 
 
-def test_the_spread_over_seeds_by_hand(three):
+def test_spread_over_seeds_exact_values(three):
     [group] = compare(three)["repeats"]
     assert group["runs"] == ["good", "bad"]
     assert group["metrics"]["auroc"] == {
@@ -73,14 +72,14 @@ def test_the_spread_over_seeds_by_hand(three):
     }
 
 
-def test_a_paired_interval_is_narrower_than_two_apart(tmp_path):
+def test_paired_intervals_are_narrow(tmp_path):
     good = made(300)
     runs = [make_run(tmp_path / "a", good), make_run(tmp_path / "b", noisy(good, 1, 0.2))]
     [pair] = compare(read_runs(runs))["pairs"]
     assert pair["auroc"]["high"] - pair["auroc"]["low"] < 0.05
 
 
-def test_the_same_predictions_do_not_differ(tmp_path):
+def test_equal_predictions_do_not_differ(tmp_path):
     runs = [make_run(tmp_path / name, made(50)) for name in "ab"]
     [pair] = compare(read_runs(runs))["pairs"]
     assert pair["auroc"] == {"value": 0.0, "low": None, "high": None}
@@ -126,7 +125,7 @@ def test_tables_and_files(three, tmp_path):
     assert float(pair["auroc_low"]) == found["pairs"][0]["auroc"]["low"]
 
 
-def test_tests_that_ignore_patients_say_so(tmp_path):
+def test_comparison_states_that_tests_ignore_patients(tmp_path):
     twice = replace(made(50), patients=[f"p{k // 2}" for k in range(50)])
     runs = read_runs([make_run(tmp_path / name, twice) for name in "ab"])
     shown = io.StringIO()

@@ -1,4 +1,4 @@
-"""What is concluded of occlusions, on predictions made up by hand."""
+"""Conclusions of the shortcut audit on predictions with known scores."""
 
 from dataclasses import replace
 
@@ -30,26 +30,26 @@ def test_differences_are_paired():
     assert {row["n"] for row in found.values()} == {200}
 
 
-def test_who_needs_the_lungs_is_cleared():
+def test_a_model_that_needs_the_lungs_is_cleared():
     assert conclude(rows()).startswith("No sign")
 
 
-def test_who_does_without_the_lungs_is_not():
+def test_a_model_that_does_not_need_the_lungs_is_exposed():
     assert "without the lungs the AUROC is still" in conclude(rows(lungs_hidden=SHARP))
 
 
-@pytest.mark.parametrize(("known", "exposed"), [(20, False), (50, True)])
-def test_a_quarter_of_what_is_known_is_not_little(known, exposed):
-    # Without the lungs, something is known of the first patients alone.
-    probabilities = np.where(np.arange(200)[:, None] < known, SHARP.probabilities, 0.5)
+@pytest.mark.parametrize(("informative", "exposed"), [(20, False), (50, True)])
+def test_a_quarter_of_the_auroc_above_chance_is_a_sign(informative, exposed):
+    # Without the lungs, only the first patients have informative predictions.
+    probabilities = np.where(np.arange(200)[:, None] < informative, SHARP.probabilities, 0.5)
     found = rows(lungs_hidden=replace(SHARP, probabilities=probabilities))
     score = {row["images"]: row["value"] for row in found if row["measure"] == "auroc"}
-    kept = (score["lungs hidden"] - 0.5) / (score[AS_IS] - 0.5)
-    assert kept == pytest.approx(0.177 if known == 20 else 0.454, abs=1e-3)
+    remaining = (score["lungs hidden"] - 0.5) / (score[AS_IS] - 0.5)
+    assert remaining == pytest.approx(0.177 if informative == 20 else 0.454, abs=1e-3)
     assert conclude(found).startswith(EXPOSED if exposed else CLEARED)
 
 
-def test_what_the_shape_of_the_lungs_tells_is_not_held_against_the_network():
+def test_the_shape_of_the_lungs_is_not_a_shortcut():
     found = rows(lungs_hidden=SHARP, silhouette=SHARP)
     hidden = next(row for row in found if row["images"] == "lungs hidden")
     assert hidden["over_shape_low"] == hidden["over_shape_high"] == 0
@@ -60,19 +60,19 @@ def test_what_the_shape_of_the_lungs_tells_is_not_held_against_the_network():
     assert conclude(found).startswith(EXPOSED)
 
 
-def test_one_patient_tells_nothing():
+def test_one_patient_allows_no_conclusion():
     one = replace(SHARP, patients=["p"] * 200)
     found = {AS_IS: one, **dict.fromkeys(NAMES, one)}
-    assert conclude(shortcut_rows(found)).startswith("These images do not tell whether")
+    assert conclude(shortcut_rows(found)).startswith("The AUROC of these images has no interval")
 
 
-def test_who_needs_a_corner_is_not():
-    said = conclude(rows(corners_hidden=BLIND))
-    assert "with the corners hidden it falls by" in said
-    assert "border" not in said
+def test_a_model_that_needs_a_corner_is_exposed():
+    conclusion = conclude(rows(corners_hidden=BLIND))
+    assert "with the corners hidden it falls by" in conclusion
+    assert "border" not in conclusion
 
 
-def test_who_knows_nothing_has_nothing_to_hide():
+def test_a_model_at_chance_is_not_audited():
     found = {AS_IS: BLIND, **dict.fromkeys(NAMES, BLIND)}
     assert "nothing to audit" in conclude(shortcut_rows(found))
 
@@ -80,13 +80,13 @@ def test_who_knows_nothing_has_nothing_to_hide():
 PERFECT = replace(SHARP, probabilities=np.eye(2)[SHARP.targets])
 
 
-def test_who_is_never_wrong_is_audited_too():
+def test_a_perfect_model_is_audited():
     found = {AS_IS: PERFECT, **dict.fromkeys(NAMES, PERFECT)}
-    said = conclude(shortcut_rows(found | {"lungs hidden": BLIND}))
-    assert said.startswith("No sign")
-    # Never wrong without the lungs: nothing could be plainer, though no draw differs from another.
+    conclusion = conclude(shortcut_rows(found | {"lungs hidden": BLIND}))
+    assert conclusion.startswith("No sign")
+    # All resamples agree, and the model is still exposed.
     for others in ({}, {"silhouette": BLIND}):
-        said = conclude(shortcut_rows(found | others))
-        assert "without the lungs the AUROC is still 1.000" in said
-    said = conclude(shortcut_rows(found | {"lungs hidden": BLIND, "corners hidden": BLIND}))
-    assert said == f"{EXPOSED}: with the corners hidden it falls by 0.500."
+        conclusion = conclude(shortcut_rows(found | others))
+        assert "without the lungs the AUROC is still 1.000" in conclusion
+    conclusion = conclude(shortcut_rows(found | {"lungs hidden": BLIND, "corners hidden": BLIND}))
+    assert conclusion == f"{EXPOSED}: with the corners hidden it falls by 0.500."

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from xray import report
 from xray.evaluation.shortcuts import EXPOSED
-from xray.evaluation.summary import summarise
+from xray.evaluation.summary import summarize
 from xray.reporting.failures import worst_failures
 from xray.reporting.html import WIDTH, data_uri, literal, make_page, write_report
 from xray.reporting.results import write_results
@@ -32,7 +32,7 @@ def a_run(directory, overlays=2, k=2):
     config |= {"trainer": {"max_epochs": 9}, "monitor": {"metric": "val/auroc"}}
     config |= {"callbacks": {"early_stopping": {"patience": 5}}}
     run = make_run(directory, predictions, config=config)
-    (run / "metrics.json").write_text(json.dumps({"test": summarise(predictions)}))
+    (run / "metrics.json").write_text(json.dumps({"test": summarize(predictions)}))
     (run / "data.json").write_text(
         json.dumps(
             {
@@ -158,7 +158,7 @@ def test_another_folders_result_stands_beside_the_runs_own(tmp_path):
     page = make_page(read_run(run))
     (grid,) = next(s for s in page.sections if s.title == "Further results").blocks
     assert grid.columns == ["", "test", "own test"]
-    own = summarise(made(40))["auroc"]["value"]
+    own = summarize(made(40))["auroc"]["value"]
     other = read_json(elsewhere / "metrics.json")["test"]["auroc"]["value"]
     assert grid.rows[1][0].startswith("auroc")
     assert [cell[:5] for cell in grid.rows[1][1:]] == [f"{other:.3f}", f"{own:.3f}"]

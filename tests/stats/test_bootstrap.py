@@ -3,7 +3,7 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import binomtest, bootstrap
 
-from xray.stats.bootstrap import Interval, Resampled, resample, wilson
+from xray.stats.bootstrap import Estimate, Interval, Resampled, estimate, resample, wilson
 from xray.stats.scores import auroc, ratio
 
 
@@ -16,7 +16,7 @@ def people(n: int) -> list[str]:
     return [f"p{i}" for i in range(n)]
 
 
-def test_draws_are_of_patients_and_whole():
+def test_resamples_contain_all_images_of_a_patient():
     seen = []
 
     def keep(weights):
@@ -28,14 +28,14 @@ def test_draws_are_of_patients_and_whole():
     drawn = next(weights for weights in seen if len(weights) == 50)
     np.testing.assert_array_equal(drawn[:, 0], drawn[:, 2])
     np.testing.assert_array_equal(drawn[:, 1], drawn[:, 4])
-    # Three patients drawn each time, of three, two and one images.
+    # Three patients with three, two and one images are drawn each time.
     assert set(drawn[:, 0] + drawn[:, 1] + drawn[:, 3]) == {3.0}
     assert found.value == 6
     assert sorted(found.left_out) == [3, 4, 5]
     assert found.draws.shape == (50,)
 
 
-def test_the_same_seed_draws_the_same_and_another_does_not():
+def test_resamples_depend_on_the_seed_only():
     values = np.random.default_rng(0).normal(size=30)
     one, same, other = (
         resample(mean_of(values), people(30), draws=40, seed=seed)["mean"].draws
@@ -45,17 +45,17 @@ def test_the_same_seed_draws_the_same_and_another_does_not():
     assert not np.array_equal(one, other)
 
 
-def test_memory_is_bounded_and_portions_change_nothing(monkeypatch):
+def test_resampling_in_portions_gives_the_same_result(monkeypatch):
     values = np.arange(20.0)
     whole = resample(mean_of(values), people(20), draws=30)["mean"]
-    monkeypatch.setattr("xray.stats.bootstrap._CELLS", 70)
+    monkeypatch.setattr("xray.stats.bootstrap._MAX_CELLS", 70)
     parts = resample(mean_of(values), people(20), draws=30)["mean"]
     np.testing.assert_allclose(np.sort(parts.left_out), np.sort(whole.left_out))
     assert parts.draws.shape == (30,)
     assert abs(parts.draws.mean() - 9.5) < 1
 
 
-def test_interval_is_scipys_bca():
+def test_interval_matches_scipys_bca():
     values = np.random.default_rng(1).exponential(size=80)
     ours = resample(mean_of(values), people(80), draws=20_000)["mean"].interval()
     theirs = bootstrap(
@@ -65,7 +65,7 @@ def test_interval_is_scipys_bca():
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.012)
 
 
-def test_many_patients_are_left_out_in_groups():
+def test_more_than_500_patients_are_left_out_in_groups():
     found = resample(mean_of(np.ones(1200)), people(1200), draws=5)["mean"]
     assert found.left_out.shape == (500,)
 
@@ -74,11 +74,11 @@ def test_many_patients_are_left_out_in_groups():
     ("values", "patients"),
     [([0.0, 1.0, 1.0], ["a", "a", "a"]), ([1.0, 1.0, 1.0], ["a", "b", "c"]), ([], [])],
 )
-def test_nothing_to_go_by_gives_no_interval(values, patients):
+def test_no_interval_for_one_patient_equal_values_or_no_images(values, patients):
     assert resample(mean_of(values), patients, draws=100)["mean"].interval() is None
 
 
-def test_one_class_gives_no_interval():
+def test_no_interval_for_one_class():
     score = np.linspace(0, 1, 8)
     truth = np.ones(8, bool)
     found = resample(lambda w: {"auroc": auroc(truth, score, w)}, people(8), draws=50)["auroc"]
@@ -86,8 +86,8 @@ def test_one_class_gives_no_interval():
     assert found.interval() is None
 
 
-def test_a_score_that_is_often_undefined_has_no_interval():
-    # One positive patient of eight: a third of the draws are without.
+def test_no_interval_if_a_score_is_often_undefined():
+    # One positive patient of eight: a third of the resamples do not contain it.
     truth = np.arange(8) == 5
     score = np.array([0.1, 0.9, 0.2, 0.8, 0.3, 0.5, 0.4, 0.6])
     found = resample(lambda w: {"auroc": auroc(truth, score, w)}, people(8), draws=500)["auroc"]
@@ -95,14 +95,14 @@ def test_a_score_that_is_often_undefined_has_no_interval():
     assert found.interval() is None
 
 
-def test_a_share_without_a_mistake_has_wilsons_interval():
+def test_a_proportion_of_one_has_wilsons_interval():
     found = resample(mean_of([1.0] * 10), people(10), draws=50)["mean"]
     assert found.interval(share_of=10) == wilson(1.0, 10)
     assert found.interval(share_of=1) is None
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 7), (3, 11), (20, 20)])
-def test_wilson_is_scipys(k, n):
+def test_wilson_matches_scipy(k, n):
     theirs = binomtest(k, n).proportion_ci(method="wilson")
     assert wilson(k / n, n) == Interval(
         pytest.approx(theirs.low, abs=1e-12), pytest.approx(theirs.high, abs=1e-12)
@@ -120,8 +120,8 @@ def test_differences_are_paired():
 
 
 @pytest.mark.parametrize("images", [1, 3])
-def test_an_interval_covers_the_truth_in_95_of_100_sets(images):
-    """AUROC of two normals 1.2 apart; a patient's images are alike, which must widen it."""
+def test_intervals_cover_the_true_value_in_95_percent_of_sets(images):
+    """AUROC of two normal distributions; similar images of a patient must widen the interval."""
     rng, covered, patients = np.random.default_rng(5), 0, 160
     truth = np.repeat(np.arange(patients) % 2 == 1, images)
     names = [f"p{i}" for i in np.repeat(np.arange(patients), images)]
@@ -135,3 +135,23 @@ def test_an_interval_covers_the_truth_in_95_of_100_sets(images):
         assert interval is not None
         covered += interval.low <= ndtr(1.2 / 2**0.5) <= interval.high
     assert 0.93 <= covered / 500 <= 0.97
+
+
+def test_estimate_combines_value_and_interval():
+    values, patients = np.arange(20.0) / 20, people(20)
+    found = estimate(mean_of(values), patients, draws=100)["mean"]
+    interval = resample(mean_of(values), patients, draws=100)["mean"].interval()
+    assert interval is not None
+    assert found == Estimate(0.475, round(interval.low, 10), round(interval.high, 10))
+    perfect = estimate(mean_of([1.0] * 10), people(10), {"mean": 10}, draws=20)["mean"]
+    assert perfect.low == round(wilson(1.0, 10).low, 10)
+
+
+def test_estimate_formats_and_converts():
+    whole = Estimate.of(0.95512345678901, Interval(0.9381, float("inf")))
+    assert whole == Estimate(0.9551234568, 0.9381, None)
+    assert str(whole) == "0.955"
+    assert str(Estimate(0.955, 0.938, 0.97)) == "0.955 [0.938, 0.970]"
+    assert str(Estimate.of(float("nan"), None)) == "-"
+    assert Estimate.from_dict(whole.as_dict()) == whole
+    assert Estimate.from_dict({}) == Estimate()

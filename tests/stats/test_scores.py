@@ -10,7 +10,7 @@ POSITIVE = 1
 
 
 def made(k: int, n: int = 60, seed: int = 0):
-    """Predictions with ties, and whole weights of some resamples."""
+    """Return predictions with ties, and integer weights of five resamples."""
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, k, n)
     logits = rng.normal(size=(n, k)) + 1.2 * np.eye(k)[targets]
@@ -36,7 +36,7 @@ def binary_reference(targets, probabilities, predicted, w):
     }
 
 
-def test_two_classes_agree_with_scikit_learn_in_every_resample():
+def test_two_classes_match_scikit_learn_in_every_resample():
     targets, probabilities, predicted, weights = made(2)
     found = scores.all_scores(targets, probabilities, predicted, weights.astype(float))
     for row, w in enumerate(weights):
@@ -44,7 +44,7 @@ def test_two_classes_agree_with_scikit_learn_in_every_resample():
         assert {name: found[name][row] for name in expected} == pytest.approx(expected, abs=1e-12)
 
 
-def test_three_classes_agree_with_scikit_learn_in_every_resample():
+def test_three_classes_match_scikit_learn_in_every_resample():
     targets, probabilities, predicted, weights = made(3)
     found = scores.all_scores(targets, probabilities, predicted, weights.astype(float))
     for row, w in enumerate(weights):
@@ -78,7 +78,7 @@ def test_three_classes_agree_with_scikit_learn_in_every_resample():
 
 
 @pytest.mark.parametrize("k", [2, 3])
-def test_a_set_scores_as_it_does_in_training(k):
+def test_scores_match_the_torchmetrics_of_training(k):
     targets, probabilities, predicted, _ = made(k, n=200)
     found = scores.all_scores(targets, probabilities, predicted, np.ones((1, 200)))
     inputs = metric_inputs(torch.from_numpy(probabilities), torch.from_numpy(targets))
@@ -86,7 +86,7 @@ def test_a_set_scores_as_it_does_in_training(k):
         assert found[name][0] == pytest.approx(float(metric(*inputs)), abs=1e-6)
 
 
-def test_a_weight_of_two_is_an_image_twice():
+def test_a_weight_of_two_equals_a_duplicated_image():
     targets, probabilities, predicted, weights = made(3)
     twice = np.repeat(np.arange(60), weights[0])
     found = scores.all_scores(targets, probabilities, predicted, weights[:1].astype(float))
@@ -97,9 +97,9 @@ def test_a_weight_of_two_is_an_image_twice():
         assert value == pytest.approx(repeated[name], abs=1e-12)
 
 
-def test_calibration_error_by_hand():
-    # Bins of 0.1: 0.15 and 0.19 hold one positive of two, 0.8 (an edge: the upper bin) and 0.85 two
-    # of two, and 1.0 falls into the last bin.
+def test_calibration_error_exact_value():
+    # Bin of 0.15 and 0.19: one of two positive. Bin of 0.8 (on an edge, so the upper bin) and 0.85:
+    # two of two. 1.0 belongs to the last bin.
     p = np.array([0.15, 0.19, 0.8, 0.85, 1.0])
     targets = np.array([0, 1, 1, 1, 0])
     expected = (2 * abs(0.17 - 0.5) + 2 * abs(0.825 - 1.0) + 1 * abs(1.0 - 0.0)) / 5
@@ -107,24 +107,24 @@ def test_calibration_error_by_hand():
     assert found == pytest.approx([expected])
 
 
-def test_calibration_error_of_several_classes_is_the_most_probable_ones():
+def test_calibration_error_of_several_classes_uses_the_most_probable_class():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.3, 0.72, 0.0]])
     found = scores.calibration_error(np.array([0, 0]), probabilities, np.ones((1, 2)))
     assert found == pytest.approx([abs(0.71 - 0.5)])
 
 
-def test_a_sure_mistake_has_a_finite_log_loss():
+def test_log_loss_of_a_certain_error_is_finite():
     found = scores.log_loss(np.array([1]), np.array([[1.0, 0.0]]), np.ones((1, 1)))
     assert found == pytest.approx([-np.log(1e-15)])
 
 
-def test_what_is_undefined_is_nan_and_nothing_warns():
+def test_undefined_scores_are_nan_without_warnings():
     targets, p = np.array([0, 0, 1]), np.array([0.1, 0.2, 0.3])
     probabilities = np.stack([1 - p, p], axis=1)
-    called = probabilities.argmax(axis=1)
-    # All; only negatives; only the positive; nothing.
+    predicted = probabilities.argmax(axis=1)
+    # All images; only the negatives; only the positive; none.
     weights = np.array([[1, 1, 1], [1, 1, 0], [0, 0, 1], [0, 0, 0]], dtype=float)
-    found = scores.all_scores(targets, probabilities, called, weights)
+    found = scores.all_scores(targets, probabilities, predicted, weights)
     undefined = {name: np.isnan(value).tolist() for name, value in found.items()}
     assert undefined["accuracy"] == undefined["brier"] == undefined["ece"] == [0, 0, 0, 1]
     assert undefined["precision"] == [1, 1, 1, 1]
@@ -134,7 +134,7 @@ def test_what_is_undefined_is_nan_and_nothing_warns():
     assert undefined["mcc"] == [1, 1, 1, 1]
 
 
-def test_no_images_score_nothing():
+def test_scores_of_no_images_are_nan():
     empty = np.zeros(0, dtype=np.int64)
     found = scores.all_scores(empty, np.zeros((0, 2)), empty, np.ones((1, 0)))
     assert all(np.isnan(value).all() for value in found.values())

@@ -9,7 +9,7 @@ from rich.console import Console
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError, RunError
 from xray.evaluation.collector import PredictionCollector
-from xray.evaluation.thresholds import decide, shifted, temperature, thresholds
+from xray.evaluation.thresholds import correct_prior_shift, decide, temperature, thresholds
 from xray.model.classifier import XrayClassifier
 from xray.runs import layout
 from xray.runs.predictions import Predictions
@@ -80,7 +80,7 @@ def correct_prior(
             "prior=em is fitted on predictions/val.csv of the run, which is missing. Write it with "
             "`python -m xray.evaluate split=val`."
         )
-    shares, corrected = shifted(predictions, val)
+    shares, corrected = correct_prior_shift(predictions, val)
     told = ", ".join(f"{name} {share:.3f}" for name, share in zip(val.classes, shares, strict=True))
     console.print(f"class shares, estimated without labels: {told}", soft_wrap=True)
     return corrected

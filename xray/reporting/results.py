@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from xray.evaluation.summary import summarise
+from xray.evaluation.summary import summarize
 from xray.evaluation.testing import fitted_points, reported_rules
 from xray.evaluation.thresholds import calibration, decide, operating_points
 from xray.files import write_json
@@ -61,7 +61,7 @@ def write_results(
 
 def _entry(predicted: Predictions, val: Predictions | None, rule: Rule) -> dict[str, Any]:
     """Compute the metrics of a split, with the operating points fitted on validation images."""
-    summary = summarise(predicted)
+    summary = summarize(predicted)
     if val is None:
         return summary
     return {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from xray.evaluation.by_source import SCORES
+from xray.evaluation.summary import SOURCE_SCORES as SCORES
 from xray.reporting.cells import estimate_text
 from xray.reporting.page import Grid
 

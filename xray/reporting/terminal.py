@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from xray.evaluation.by_source import SCORES
+from xray.evaluation.summary import SOURCE_SCORES as SCORES
 from xray.files import save_rows
 from xray.reporting.cells import UNDEFINED, estimate_text, number_text
 from xray.reporting.metric_names import metric_name
@@ -49,7 +49,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return the table of metrics.json: one row per metric, one column per split.
 
     Args:
-        metrics: Split -> the result of `xray.evaluation.summary.summarise`. The first split
+        metrics: Split -> the result of `xray.evaluation.summary.summarize`. The first split
             defines the rows; a metric that another split lacks is "-".
     """
     first = next(iter(metrics.values()))
@@ -91,7 +91,7 @@ def source_table(sources: Mapping[str, Mapping[str, Any]], split: str) -> Table:
     """Return the table of results by source dataset: one row per source.
 
     Args:
-        sources: The result of `xray.evaluation.by_source.per_source`.
+        sources: The result of `xray.evaluation.summary.summarize_sources`.
         split: The split of the images.
     """
     table = Table(title=f"Results by source, {split}", title_justify="left")

@@ -77,7 +77,9 @@ def _best_temperature(corrected: Callable[[float], Floats], targets: Ints) -> fl
     def loss(log_temperature: float) -> float:
         return float(log_loss(targets, corrected(float(np.exp(log_temperature))), once)[0])
 
-    found = minimize_scalar(loss, bounds=(-_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE), method="bounded")
+    found = minimize_scalar(
+        loss, bounds=(-_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE), method="bounded"
+    )
     # Without errors the loss is 0 over a whole range, and any point of it may be returned.
     best = float(found.fun) < min(loss(-_MAX_LOG_TEMPERATURE), loss(_MAX_LOG_TEMPERATURE))
     return float(np.exp(found.x)) if best else None

@@ -42,8 +42,8 @@ def all_scores(
         weights: Weights of the images, shape (B, N).
 
     Returns:
-        Scores by name, each with shape (B,): "accuracy", "precision", "recall", "f1", "specificity", "auroc", "auprc",
-        "balanced_accuracy", "mcc", "brier", "log_loss", "ece".
+        Scores by name, each with shape (B,): "accuracy", "precision", "recall", "f1",
+        "specificity", "auroc", "auprc", "balanced_accuracy", "mcc", "brier", "log_loss", "ece".
     """
     k = probabilities.shape[1]
     counts = confusion(targets, predicted, k, weights)

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from sklearn.metrics import roc_auc_score
 
-from xray.stats.delong import delong, delong_test
+from xray.stats.tests import delong, delong_test, holm, mcnemar
 
 
 def by_pairs(truth, scores):
-    """DeLong's structural components from every pair, O(N^2): his formulas as they stand."""
+    """Compute DeLong's structural components from all pairs, in O(N^2)."""
     above, below = [], []
     for score in scores:
         gap = score[truth][:, None] - score[~truth][None, :]
@@ -18,7 +19,7 @@ def by_pairs(truth, scores):
     return np.mean(above, axis=1), covariance
 
 
-def test_four_images_by_hand():
+def test_delong_of_four_images():
     # Positives 3 and 5, negatives 1 and 4: 3 of 4 pairs. The positives' shares are 1/2 and 1, the
     # negatives' 1 and 1/2; each has the variance 1/8.
     truth = np.array([True, True, False, False])
@@ -28,9 +29,9 @@ def test_four_images_by_hand():
     assert found[1] == pytest.approx(np.array([[1 / 8 / 2 + 1 / 8 / 2]]))
 
 
-def test_two_networks_by_hand():
-    # The other ranks all pairs rightly but one tie: the shares of its positives are 3/4 and 1,
-    # those of its negatives 1 and 3/4.
+def test_delong_test_of_two_models():
+    # The second model ranks all pairs correctly except for one tie: the shares of its positives
+    # are 3/4 and 1, those of its negatives 1 and 3/4.
     truth = np.array([True, True, False, False])
     one, other = np.array([3.0, 5.0, 1.0, 4.0]), np.array([4.0, 5.0, 1.0, 4.0])
     found = delong(truth, np.stack([one, other]))
@@ -54,9 +55,9 @@ OVARIAN = """
 """
 
 
-def test_the_published_example():
+def test_delong_agrees_with_the_published_example():
     albumin, protein, score, helped = np.array(OVARIAN.split(), float).reshape(-1, 4).T
-    # A low score is the better one.
+    # A low K-G score is better.
     tests = np.stack([albumin, protein, -score])
     found = delong(helped == 1, tests)
     assert found is not None
@@ -84,7 +85,7 @@ def test_midranks_agree_with_all_pairs(seed):
     assert found[0] == pytest.approx([roc_auc_score(truth, score) for score in scores])
 
 
-def test_the_test_keeps_its_level():
+def test_delong_test_has_the_nominal_error_rate():
     rng, rejected = np.random.default_rng(2), 0
     truth = np.arange(80) % 2 == 1
     for _ in range(400):
@@ -96,9 +97,45 @@ def test_the_test_keeps_its_level():
     assert 0.025 <= rejected / 400 <= 0.08
 
 
-def test_what_cannot_be_tested():
+def test_delong_test_without_variance_or_images():
     truth = np.array([True, True, False, False])
     right, wrong = np.array([3.0, 4.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0, 4.0])
     assert delong_test(truth, right, right) == 1.0
     assert delong_test(truth, right, wrong) is None
     assert delong_test(np.array([True, False, False, False]), right, wrong) is None
+
+
+def outcomes(both: int, one: int, other: int, neither: int):
+    """Return whether each of two models is correct, from the counts of their agreement."""
+    first = [True] * (both + one) + [False] * (other + neither)
+    second = [True] * both + [False] * one + [True] * other + [False] * neither
+    return np.array(first), np.array(second)
+
+
+def test_mcnemar_exact_value():
+    # Discordant on 1 and 5 images: 2 (C(6,0) + C(6,1)) / 2^6 = 14/64.
+    assert mcnemar(*outcomes(10, 1, 5, 3)) == pytest.approx(14 / 64)
+
+
+def test_mcnemar_of_agrestis_approval_ratings():
+    # Agresti, Categorical Data Analysis, table 10.1: 794, 150, 86, 570; z^2 = 64^2 / 236 = 17.36.
+    found = mcnemar(*outcomes(794, 150, 86, 570))
+    assert found == pytest.approx(3.7e-5, rel=0.02)
+    assert found == pytest.approx(chi2.sf((64 - 1) ** 2 / 236, 1), rel=0.1)
+
+
+def test_mcnemar_of_equally_good_models():
+    assert mcnemar(*outcomes(5, 0, 0, 5)) == 1.0
+    assert mcnemar(*outcomes(5, 3, 3, 5)) == 1.0
+
+
+def test_holm_exact_values():
+    # Sorted: 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1, and never less than the previous one.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_holm_counts_computed_tests_only():
+    assert holm([None, 0.02, None, 0.04]) == [None, 0.04, None, 0.04]
+    assert holm([None]) == [None]
+    assert holm([]) == []
