@@ -1,4 +1,4 @@
-"""What a pass collects, batch by batch."""
+"""Collecting the outputs of a pass."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from xray.evaluation.collector import PredictionCollector
 from xray.types import Sample
 
 
-def test_batches_are_joined_in_the_order_they_came_and_paths_hold_anywhere(monkeypatch, tmp_path):
+def test_batches_are_joined_in_order_with_absolute_paths(monkeypatch, tmp_path):
     samples = [Sample(Path(f"set/{i}.png"), i % 2, "x", None if i else "p", "s") for i in range(3)]
     collector, model = PredictionCollector(), pl.LightningModule()
     collector.on_test_epoch_start(SimpleNamespace(), model)

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,3 +235,16 @@ def test_each_of_several_classes_is_scored_against_the_rest():
 
 def test_summaries_are_deterministic():
     assert json.dumps(summarize(many())) == json.dumps(summarize(many()))
+
+
+def test_metrics_of_an_older_run_are_unchanged():
+    run = Path(__file__).parents[1] / "fixtures/run_v0_1/outputs/train/run"
+    recorded = json.loads((run / "metrics.json").read_text())
+    for split in ("val", "test"):
+        predictions = replace(
+            Predictions.from_csv(run / "predictions" / f"{split}.csv"),
+            verdict=recorded[split]["verdict"],
+            threshold=recorded[split]["threshold"],
+        )
+        found = json.loads(json.dumps(summarize(predictions)))
+        assert found == {name: recorded[split][name] for name in found}

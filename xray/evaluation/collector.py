@@ -1,4 +1,4 @@
-"""Keeps what a validation or test pass predicted."""
+"""Collect the predictions of a validation or test pass."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +14,13 @@ from xray.types import Sample
 
 
 class PredictionCollector(pl.Callback):
-    """Collects the outputs of the last validation or test pass."""
+    """Callback that collects the outputs of the last validation or test pass."""
 
     def __init__(self) -> None:
         self._outputs: list[Mapping[str, Tensor]] = []
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin anew."""
+        """Discard the outputs of the previous pass."""
         self._outputs = []
 
     on_test_epoch_start = on_validation_epoch_start
@@ -33,7 +33,7 @@ class PredictionCollector(pl.Callback):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Keep the step's outputs."""
+        """Store the outputs of a step on the CPU."""
         self._outputs.append({name: value.cpu() for name, value in outputs.items()})
 
     on_test_batch_end = on_validation_batch_end
@@ -41,17 +41,17 @@ class PredictionCollector(pl.Callback):
     def predictions(
         self, samples: list[Sample], classes: tuple[str, ...], verdict: str = UNAUDITED
     ) -> Predictions:
-        """Give what was collected.
+        """Return the collected predictions in the order of the batches.
 
         Args:
-            samples: The split that the pass ran over.
-            classes: In the order of the network's outputs.
-            verdict: What the split is worth.
+            samples: Samples of the split that was predicted.
+            classes: Class names in the order of the model's outputs.
+            verdict: Verdict of the split.
         """
         joined = {name: torch.cat([o[name] for o in self._outputs]) for name in self._outputs[0]}
         seen = [samples[i] for i in joined["index"].tolist()]
         return Predictions(
-            # Whoever reads them later may stand elsewhere.
+            # Absolute paths stay valid if a later command starts in another directory.
             paths=[str(sample.path.absolute()) for sample in seen],
             patients=[sample.owner for sample in seen],
             labels=[sample.label for sample in seen],
