@@ -12,6 +12,7 @@ import numpy.typing as npt
 from xray.errors import RunError
 from xray.integrity.verdict import UNAUDITED
 from xray.stats.rule import EVEN
+from xray.stats.scores import predict_classes
 
 _FIXED = ("path", "patient", "label", "source", "target", "predicted")
 _OLDER = tuple(name for name in _FIXED if name != "source")
@@ -51,11 +52,8 @@ class Predictions:
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """(N,) int64, the most probable class; of equals the first. Or by another threshold."""
-        if self.threshold != EVEN:
-            return (self.probabilities[:, 1] > self.threshold).astype(np.int64)
-        predicted: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1).astype(np.int64)
-        return predicted
+        """(N,) int64, the predicted class of each image at `threshold`."""
+        return predict_classes(self.probabilities, self.threshold)
 
     def to_csv(self, path: Path) -> None:
         """Write one line an image: path, patient, label, source, target, predicted, p_<class>...

@@ -7,6 +7,8 @@ each of B resamples. A row of ones is the original set. A score of 0/0 is undefi
 import numpy as np
 import numpy.typing as npt
 
+from xray.stats.rule import EVEN
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -24,6 +26,24 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Divide elementwise without warnings; the result is NaN where the denominator is 0."""
     out: Floats = np.full(np.shape(numerator), np.nan)
     return np.divide(numerator, denominator, out=out, where=denominator != 0)
+
+
+def predict_classes(
+    probabilities: npt.NDArray[np.floating], threshold: float | None = None
+) -> Ints:
+    """Return the predicted class of each image.
+
+    Args:
+        probabilities: (N, K) in [0, 1], rows summing to 1.
+        threshold: With two classes, the probability above which the second class is predicted. None
+            and 0.5 mean the most probable class; of equally probable classes, the first.
+
+    Returns:
+        (N,) int64 in [0, K).
+    """
+    if threshold is None or threshold == EVEN or probabilities.shape[1] != BINARY:
+        return np.asarray(probabilities.argmax(axis=1), np.int64)
+    return np.asarray(probabilities[:, 1] > threshold, np.int64)
 
 
 def all_scores(
