@@ -74,26 +74,26 @@ def test_a_run_ends_with_a_scorecard_of_some_test_images(clean):
     assert report["title"] == "Scorecard of gradcam, test, 6 of 24 images"
     assert "python -m" not in report["note"]
     found = {(row["measure"], row["map"]): row for row in report["rows"]}
-    assert found["energy in the lungs", "centre prior"]["n"] == 6
+    assert found["energy in the lungs", "center prior"]["n"] == 6
     page = (run / "report.html").read_text()
     assert "Scorecard of gradcam, test, 6 of 24 images: is the heat in the lungs?" in page
 
 
-def test_maps_are_scored_beside_controls(clean):
+def test_maps_are_scored_against_baselines(clean):
     folder, run = clean
     shown = call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
     assert (shown / "gradcam" / "test" / "failures" / "index.csv").is_file()
     assert "test: do the maps find the lesions?" in (run / "report.html").read_text()
     report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
     found = {(row["measure"], row["map"]): row for row in report["rows"]}
-    maps = {"map", "centre prior", "mean map of the class", "randomised weights"}
+    maps = {"map", "center prior", "mean map of the class", "randomized weights"}
     assert {name for measure, name in found if measure == "pointing game"} == maps
     assert {name for measure, name in found if measure == "energy in the lungs"} == maps
-    assert found["energy in the lungs", "centre prior"]["n"] == 24
-    assert found["IoU at half the maximum", "centre prior"]["n"] == 12
-    assert {name for measure, name in found if measure == PEAK} == {"map", "randomised weights"}
+    assert found["energy in the lungs", "center prior"]["n"] == 24
+    assert found["IoU at half the maximum", "center prior"]["n"] == 12
+    assert {name for measure, name in found if measure == PEAK} == {"map", "randomized weights"}
     assert {row["group"] for row in report["rows"]} == {"lesion", "lung", "weights"}
-    alike = found["rank correlation with randomised weights", "map"]
+    alike = found["rank correlation with randomized weights", "map"]
     assert -1 <= alike["low"] <= alike["value"] <= alike["high"] <= 1
     first = (run / "gradcam" / "test" / "scorecard.csv").read_text()
     call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 COMPUTE = ("precision", "channels_last", "threads", "compile")
 """Keys of `trainer` that say how the network is computed."""
 
+GRADCAM = "xray.saliency.callback.GradCAMCallback"
+
 MEMORY = Path("machine.json")
 """What was measured on this machine, below `paths.cache`."""
 
@@ -107,7 +109,7 @@ def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, Predic
     """Build the Trainer with the configured callbacks and loggers, and our own."""
     collector = PredictionCollector()
     loggers = [instantiate(logger, _convert_="all") for logger in cfg.logger.values()]
-    callbacks = [instantiate(callback, _convert_="all") for callback in cfg.callbacks.values()]
+    callbacks = [_build_callback(callback) for callback in cfg.callbacks.values()]
     if not loggers:
         callbacks = [c for c in callbacks if not isinstance(c, LearningRateMonitor)]
     trainer: pl.Trainer = instantiate(
@@ -120,6 +122,13 @@ def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, Predic
         _convert_="all",
     )
     return trainer, collector
+
+
+def _build_callback(cfg: DictConfig) -> pl.Callback:
+    """Build a configured callback; Grad-CAM is told whether the run is a job of a sweep."""
+    sweep = {"sweep": _multirun()} if cfg["_target_"] == GRADCAM else {}
+    callback: pl.Callback = instantiate(cfg, **sweep, _convert_="all")
+    return callback
 
 
 def pace_workers(data: XrayDataModule, model: XrayClassifier, trainer: pl.Trainer) -> None:

@@ -25,15 +25,8 @@ def gradcam(cfg: "DictConfig") -> None:
     from xray.runs import layout
     from xray.runs.find import find_run
     from xray.runs.run import RunFiles
-    from xray.saliency.gallery import explain, lesion_mask, write_gallery
-    from xray.saliency.scorecard import (
-        NOTE,
-        pick,
-        score_faithfulness,
-        score_maps,
-        titled,
-        without_masks,
-    )
+    from xray.saliency.gallery import explain_samples, lesion_mask, write_gallery
+    from xray.saliency.scorecard import FaithfulnessPlan, score_maps, scorecard_title
     from xray.saliency.selection import choose
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
@@ -46,7 +39,7 @@ def gradcam(cfg: "DictConfig") -> None:
     threshold = RunFiles(run).threshold
     device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = choose(dataset.samples, cfg.n, cfg.seed, classes=model.classes, only=cfg.only)
-    drawn = explain(
+    drawn = explain_samples(
         model.to(device),
         dataset.samples,
         dataset.pixels,
@@ -65,14 +58,23 @@ def gradcam(cfg: "DictConfig") -> None:
             f"{wrong} of the surest mistakes: {run / layout.failures(cfg.split)}", soft_wrap=True
         )
     if cfg.scorecard:
-        other, n = randomised(model, cfg.seed), len(dataset)
-        options = {"method": cfg.method, "device": device, "threshold": threshold}
-        rows = score_maps(model, other, dataset, range(n), **options)
-        if without_masks(rows) if cfg.faithfulness == "auto" else cfg.faithfulness:
-            some = pick(n, cfg.faithfulness_n, cfg.seed)
-            rows += score_faithfulness(model, other, dataset, some, seed=cfg.seed, **options)
-        title = titled(cfg.method, cfg.split, n, n)
-        write_rows(folder / layout.SCORECARD, title, NOTE, rows, console)
+        n = len(dataset)
+        card = score_maps(
+            model,
+            randomised(model, cfg.seed),
+            dataset,
+            range(n),
+            method=cfg.method,
+            seed=cfg.seed,
+            faithfulness=FaithfulnessPlan(
+                cfg.faithfulness_n if cfg.faithfulness else 0,
+                with_masks=cfg.faithfulness is True,
+            ),
+            device=device,
+            threshold=threshold,
+        )
+        title = scorecard_title(cfg.method, cfg.split, n, n)
+        write_rows(folder / layout.SCORECARD, title, card.note, card.rows, console)
     console.print(f"report: {write_report(run)}", soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Bright squares on dark images, which a network that looks at brightness finds."""
+"""Images of bright squares, and classifiers that respond to brightness or darkness."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ from xray.types import Sample
 
 SIDE = 32
 CORNERS = ((2, 4), (20, 6), (10, 22), (22, 20))
-"""Top and left of each image's 8 x 8 square."""
+"""Top and left of the 8 x 8 square of each image."""
 
 
 class Brightness(nn.Module):
-    """Activations: the pixels, and what they lack to white. Counts its calls."""
+    """Activations: brightness and darkness (1 - brightness) of the pixels. Calls are counted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,13 @@ class Brightness(nn.Module):
 
 @dataclass
 class Looker:
-    """Says pneumonia to everything, for the mean brightness (0) or the mean darkness (1)."""
+    """A classifier that always predicts pneumonia.
+
+    Attributes:
+        body: Computes the activations.
+        channel: Evidence for pneumonia: the mean brightness (0) or the mean darkness (1).
+        classes: Class names.
+    """
 
     body: Brightness
     channel: int = 0
@@ -48,13 +54,19 @@ class Looker:
 
 
 def square(top: int, left: int) -> np.ndarray:
+    """Return a (32, 32) mask of an 8 x 8 square."""
     picture = np.zeros((SIDE, SIDE), bool)
     picture[top : top + 8, left : left + 8] = True
     return picture
 
 
 def spots(root: Path, *, masks: bool) -> SplitDataset:
-    """Four images, the first normal, of a patient each; with lesions, and lungs on the left."""
+    """Write four images of one patient each, the first normal, and open them as a split.
+
+    Args:
+        root: Folder of the images.
+        masks: Whether lesion masks (the squares) and lung masks (the left half) are written too.
+    """
     samples = []
     for i, corner in enumerate(CORNERS):
         label = "pneumonia" if i else "normal"
@@ -67,10 +79,11 @@ def spots(root: Path, *, masks: bool) -> SplitDataset:
             write(root / "masks" / "lesion" / label / path.name, here * 255)
             write(root / "masks" / "lung" / label / path.name, left * 255)
         samples.append(Sample(path, int(i > 0), label, f"p{i}"))
-    as_it_is = SeededTransform([], SIDE, 0)
-    return SplitDataset(samples, root=root, train=as_it_is, evaluate=as_it_is)
+    identity = SeededTransform([], SIDE, 0)
+    return SplitDataset(samples, root=root, train=identity, evaluate=identity)
 
 
 def write(path: Path, picture: np.ndarray) -> None:
+    """Write an array as a PNG file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture.astype(np.uint8)).save(path)

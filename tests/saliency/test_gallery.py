@@ -1,4 +1,4 @@
-"""What is said of images, and what lies in the folder."""
+"""Captions of explained images, and the files of a gallery."""
 
 import csv
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from xray.errors import ConfigError
-from xray.saliency.gallery import Explained, explain, lesion_mask, write_gallery
+from xray.saliency.gallery import Explanation, explain_samples, lesion_mask, write_gallery
 from xray.types import Sample
 
 CLASSES = ("normal", "pneumonia")
@@ -22,7 +22,7 @@ def sample(label: str, target: int, name: str) -> Sample:
 
 
 class Brightness(nn.Module):
-    """Activations: the pixels, and what they lack to white."""
+    """Activations: darkness (1 - gray value) and brightness of the pixels."""
 
     def forward(self, images: Tensor) -> Tensor:
         bright = images.float() / 255
@@ -31,7 +31,7 @@ class Brightness(nn.Module):
 
 @dataclass
 class Classifier:
-    """Logits: the mean darkness (normal) and the mean brightness (pneumonia)."""
+    """A classifier whose logits are the mean darkness (normal) and brightness (pneumonia)."""
 
     classes: tuple[str, ...] = CLASSES
 
@@ -54,8 +54,8 @@ FOUND = [
 
 
 class TestExplain:
-    def test_what_is_said(self) -> None:
-        first, second, third = explain(Classifier(), FOUND, pixels, [1, 0, 2])
+    def test_captions(self) -> None:
+        first, second, third = explain_samples(Classifier(), FOUND, pixels, [1, 0, 2])
         assert (first.sample, second.sample, third.sample) == (FOUND[1], FOUND[0], FOUND[2])
         assert first.caption.title == "covid (2).png"
         assert (first.caption.truth, first.caption.label) == ("pneumonia", "COVID-19")
@@ -76,60 +76,64 @@ class TestExplain:
             ("normal", ["normal"] * 3),
         ],
     )
-    def test_whose_evidence(self, target: str, expected: list[str]) -> None:
-        drawn = explain(Classifier(), FOUND, pixels, [0, 1, 2], target=target)
+    def test_explained_class(self, target: str, expected: list[str]) -> None:
+        drawn = explain_samples(Classifier(), FOUND, pixels, [0, 1, 2], target=target)
         assert [item.caption.explained for item in drawn] == expected
 
-    def test_the_map_is_that_of_the_class_asked_for(self) -> None:
+    def test_map_shows_the_requested_class(self) -> None:
         bright, dark = (
-            next(explain(Classifier(), FOUND, pixels, [1], target=target)).picture.astype(int)
+            next(explain_samples(Classifier(), FOUND, pixels, [1], target=target)).picture.astype(
+                int
+            )
             for target in ("pneumonia", "normal")
         )
         middle = bright.shape[1] // 2 - 20
-        # Of the heatmap, the left half is hot for pneumonia and cold for normal.
+        # The left half of the heatmap is hot for pneumonia and cold for normal.
         row = bright.shape[0] // 2
         assert bright[row, middle - 120, 0] > dark[row, middle - 120, 0] + 50
         assert bright[row, middle + 120, 0] < dark[row, middle + 120, 0] - 50
 
-    def test_a_method_without_a_class_says_so(self) -> None:
-        (item,) = explain(Classifier(), FOUND, pixels, [0], method="eigencam")
+    def test_class_agnostic_method_explains_no_class(self) -> None:
+        (item,) = explain_samples(Classifier(), FOUND, pixels, [0], method="eigencam")
         assert (item.caption.explained, item.caption.method) == ("", "eigencam")
 
     def test_unknown_target(self) -> None:
         with pytest.raises(
             ConfigError, match=r"target=tb .*: choose one of predicted, truth, normal, pneumonia\."
         ):
-            explain(Classifier(), FOUND, pixels, [0], target="tb")
+            explain_samples(Classifier(), FOUND, pixels, [0], target="tb")
         with pytest.raises(ConfigError, match=r"Did you mean pneumonia\?"):
-            explain(Classifier(), FOUND, pixels, [0], target="pnuemonia")
+            explain_samples(Classifier(), FOUND, pixels, [0], target="pnuemonia")
         with pytest.raises(ConfigError, match="method=gradcm is unknown"):
-            explain(Classifier(), FOUND, pixels, [0], method="gradcm")
+            explain_samples(Classifier(), FOUND, pixels, [0], method="gradcm")
 
-    def test_what_is_called_goes_by_the_threshold(self) -> None:
+    def test_threshold_decides_the_predicted_class(self) -> None:
         # The probabilities of pneumonia are 0.28 and 0.67.
-        low = list(explain(Classifier(), FOUND, pixels, [0, 1], threshold=0.2))
+        low = list(explain_samples(Classifier(), FOUND, pixels, [0, 1], threshold=0.2))
         assert [item.caption.predicted for item in low] == ["pneumonia"] * 2
         assert [item.caption.explained for item in low] == ["pneumonia"] * 2
         assert low[0].caption.probability == pytest.approx(1 - 1 / (1 + np.exp(-185 / 255)))
-        high = list(explain(Classifier(), FOUND, pixels, [0, 1], threshold=0.7))
+        high = list(explain_samples(Classifier(), FOUND, pixels, [0, 1], threshold=0.7))
         assert [item.caption.predicted for item in high] == ["normal"] * 2
 
-    def test_what_is_on_record_was_called_whatever_is_called_now(self) -> None:
-        found = list(explain(Classifier(), FOUND, pixels, [0, 1, 2], calls=[1, 0, 1]))
+    def test_recorded_predictions_take_precedence(self) -> None:
+        found = list(explain_samples(Classifier(), FOUND, pixels, [0, 1, 2], predicted=[1, 0, 1]))
         assert [item.caption.predicted for item in found] == ["pneumonia", "normal", "pneumonia"]
         assert [item.caption.explained for item in found] == ["pneumonia", "normal", "pneumonia"]
 
     def test_more_than_one_batch(self) -> None:
         many = [sample("normal", 0, f"normal{i}") for i in range(20)]
-        drawn = list(explain(Classifier(), many, pixels, list(range(19, -1, -1))))
+        drawn = list(explain_samples(Classifier(), many, pixels, list(range(19, -1, -1))))
         assert [item.sample for item in drawn] == many[::-1]
 
-    def test_the_lesion_is_drawn(self) -> None:
+    def test_lesion_is_outlined(self) -> None:
         lesion = np.zeros((64, 64), bool)
         lesion[20:40, 20:40] = True
         given = {FOUND[0]: lesion, FOUND[1]: None}
         outlined, plain = (
-            next(explain(Classifier(), FOUND, pixels, [i], mask=given.get)).picture.astype(int)
+            next(explain_samples(Classifier(), FOUND, pixels, [i], mask=given.get)).picture.astype(
+                int
+            )
             for i in (0, 1)
         )
 
@@ -137,14 +141,14 @@ class TestExplain:
             red, green, blue = np.moveaxis(picture, 2, 0)
             return int(((red > 200) & (blue > 200) & (green < 60)).sum())
 
-        # A border of 4 x 100 pixels of the enlarged picture, twice; the map's colours hide none.
+        # An outline of 4 x 100 pixels in the enlarged picture, drawn twice.
         assert 600 < magenta(outlined) < 1000
         assert magenta(plain) == 0
 
 
 class TestWriteGallery:
     def test_pictures_and_index(self, tmp_path: Path) -> None:
-        drawn = list(explain(Classifier(), FOUND, pixels, [1, 0, 2]))
+        drawn = list(explain_samples(Classifier(), FOUND, pixels, [1, 0, 2]))
         folder = write_gallery(tmp_path / "gradcam" / "test", drawn)
         assert folder == tmp_path / "gradcam" / "test"
         assert sorted(path.name for path in folder.iterdir()) == [
@@ -166,7 +170,7 @@ class TestWriteGallery:
             "probability": "0.665138",
             "explained": "pneumonia",
             "method": "gradcam",
-            # Brightness, of which each of the 32 x 32 pixels has its share in the mean.
+            # The brightness, divided by the number of pixels.
             "magnitude": f"{230 / 255 / 1024:.6g}",
             "mean_magnitude": f"{215 / 255 / 1024:.6g}",
         }
@@ -178,24 +182,24 @@ class TestWriteGallery:
 
     def test_same_names_and_long_names(self, tmp_path: Path) -> None:
         found = [sample("a", 0, "x" * 200), sample("b", 1, "x" * 200)]
-        folder = write_gallery(tmp_path, explain(Classifier(), found, pixels, [0, 1]))
+        folder = write_gallery(tmp_path, explain_samples(Classifier(), found, pixels, [0, 1]))
         assert sorted(path.name for path in folder.glob("*.png")) == [
             "000_" + "x" * 60 + ".png",
             "001_" + "x" * 60 + ".png",
         ]
 
-    def test_takes_the_place_of_the_gallery_that_was_there(self, tmp_path: Path) -> None:
-        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [0, 1, 2]))
+    def test_replaces_an_earlier_gallery(self, tmp_path: Path) -> None:
+        write_gallery(tmp_path, explain_samples(Classifier(), FOUND, pixels, [0, 1, 2]))
         (tmp_path / "notes.png").write_bytes(b"mine")
-        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [2]))
+        write_gallery(tmp_path, explain_samples(Classifier(), FOUND, pixels, [2]))
         names = sorted(path.name for path in tmp_path.iterdir())
         assert names == ["000_person3.png", "index.csv", "notes.png"]
 
-    def test_without_an_index_when_interrupted(self, tmp_path: Path) -> None:
-        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [0]))
+    def test_interrupted_gallery_has_no_index(self, tmp_path: Path) -> None:
+        write_gallery(tmp_path, explain_samples(Classifier(), FOUND, pixels, [0]))
 
-        def fails() -> "list[Explained]":
-            yield next(explain(Classifier(), FOUND, pixels, [0]))
+        def fails() -> "list[Explanation]":
+            yield next(explain_samples(Classifier(), FOUND, pixels, [0]))
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -203,10 +207,10 @@ class TestWriteGallery:
         assert [path.name for path in tmp_path.iterdir()] == ["000_IM-1.png"]
 
     @pytest.mark.parametrize(("total", "shown"), [(16, False), (17, True)])
-    def test_a_progress_bar_for_many(
+    def test_progress_bar_for_many_pictures(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], total: int, shown: bool
     ) -> None:
-        write_gallery(tmp_path, explain(Classifier(), FOUND, pixels, [0]), total=total)
+        write_gallery(tmp_path, explain_samples(Classifier(), FOUND, pixels, [0]), total=total)
         assert ("Explaining" in capsys.readouterr().out) is shown
 
 
@@ -221,7 +225,7 @@ class TestLesionMask:
         return tmp_path
 
     @pytest.mark.parametrize("name", ["p1_0.png", "p1_0.jpeg"])
-    def test_beside_the_phantom(self, root: Path, name: str) -> None:
+    def test_mask_of_a_phantom(self, root: Path, name: str) -> None:
         found = Sample(root / "test" / "covid" / name, 1, "covid", "p1")
         mask = lesion_mask(found, root)
         assert mask is not None
@@ -229,7 +233,7 @@ class TestLesionMask:
         assert mask.shape == (8, 6)
         assert np.argwhere(mask).tolist() == [[2, 1], [3, 1]]
 
-    def test_none_where_there_is_none(self, root: Path) -> None:
+    def test_image_without_mask(self, root: Path) -> None:
         assert lesion_mask(Sample(root / "test/normal/p2_0.png", 0, "normal", "p2"), root) is None
         elsewhere = Sample(Path("other/test/covid/p1_0.png"), 1, "covid", "p1")
         assert lesion_mask(elsewhere, root) is None

@@ -1,4 +1,4 @@
-"""Maps worked out by hand, and maps equal to those of the package run on the whole network."""
+"""Maps computed by hand, and compared with the grad-cam package on the whole network."""
 
 import gc
 import tracemalloc
@@ -63,7 +63,7 @@ def hand_made_tail() -> nn.Sequential:
 IMAGE = torch.tensor([[[[0, 1], [2, 3]]]], dtype=torch.uint8)
 
 
-def test_map_worked_out_by_hand() -> None:
+def test_map_computed_by_hand() -> None:
     # The gradient of logit 0 is 1 on each x and 0.5 on each 3 - x: the map is x + (3 - x) / 2,
     # which is 1.5, 2, 2.5, 3 and becomes 0, 1/3, 2/3, 1.
     maps, probabilities, *_ = saliency_maps(HandMade(), hand_made_tail(), IMAGE, [0])
@@ -78,17 +78,17 @@ def test_without_positive_evidence_the_map_is_zero() -> None:
     assert maps.tolist() == [[[0.0, 0.0], [0.0, 0.0]]]
 
 
-def test_magnitudes_are_those_before_rescaling() -> None:
+def test_magnitudes_are_measured_before_rescaling() -> None:
     found = saliency_maps(HandMade(), hand_made_tail(), IMAGE.repeat(2, 1, 1, 1), [0, 1])
-    # Of 1.5, 2, 2.5, 3; and of 0, -1, -2, -3, which speak against the class.
+    # Maximum of 1.5, 2, 2.5, 3; and of 0, -1, -2, -3, which is negative evidence.
     np.testing.assert_allclose(found.peaks, [3, 0])
     np.testing.assert_allclose(found.means, [2.25, 0])
     assert found.peaks.dtype == found.means.dtype == np.float32
 
 
-def test_finercam_weighs_the_difference_to_the_other_class() -> None:
+def test_finercam_weights_the_difference_to_the_other_class() -> None:
     tail = hand_made_tail()
-    # The other class must not be beyond belief: the difference is weighed by its probability.
+    # The difference is weighted by the probability of the other class, which must not vanish.
     tail[-1].weight.data /= 10
     # A tenth of logit 0 less logit 1: the gradient is 0.2 on each x and 0.05 on each 3 - x.
     found = saliency_maps(HandMade(), tail, IMAGE, [0], "finercam")
@@ -97,7 +97,7 @@ def test_finercam_weighs_the_difference_to_the_other_class() -> None:
 
 
 def test_shapleycam_behind_a_linear_tail_is_gradcam() -> None:
-    # The gradients of a straight line depend on nothing: there is no second derivative.
+    # A linear function has no second derivative.
     found = saliency_maps(HandMade(), hand_made_tail(), IMAGE, [0], "shapleycam")
     np.testing.assert_allclose(found.maps, [[[0, 1 / 3], [2 / 3, 1]]], atol=1e-6)
     np.testing.assert_allclose(found.peaks, [3])
@@ -124,7 +124,7 @@ def test_enlarged_bilinearly_to_the_image() -> None:
     body = nn.Sequential(HandMade(), nn.AvgPool2d(2))
     image = IMAGE.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     maps, *_ = saliency_maps(body, hand_made_tail(), image, [0])
-    # Pixel centres of 4 on 2: 0, 1/4, 3/4, 1 of the way, in each direction.
+    # Pixel centers of 4 on 2: 0, 1/4, 3/4, 1 of the way, in each direction.
     way = np.array([0, 0.25, 0.75, 1])
     np.testing.assert_allclose(maps[0], way[:, None] * 2 / 3 + way[None, :] / 3, atol=1e-6)
 
@@ -140,7 +140,7 @@ def by_the_package(cam: Any, images: Tensor, targets: list[int] | None) -> np.nd
     if targets is None:
         return cam(images, None)
     if isinstance(cam, pytorch_grad_cam.FinerCAM):
-        # It takes one target for all images.
+        # It accepts one target for all images only.
         pairs = zip(images.split(1), targets, strict=True)
         return np.concatenate([cam(image, None, target_idx=target) for image, target in pairs])
     wanted = [pytorch_grad_cam.utils.model_targets.ClassifierOutputTarget(t) for t in targets]
@@ -156,7 +156,7 @@ def test_equal_to_the_package_on_the_whole_network(method: str, targets: list[in
 
     whole = nn.Sequential(body, tail).eval()
     cam = getattr(pytorch_grad_cam, METHODS[method])(whole, [body[-1]])
-    # ShapleyCAM differentiates by the images, which bytes cannot be.
+    # ShapleyCAM differentiates with respect to the images, so they must be floats.
     expected = by_the_package(cam, images.float(), targets)
     np.testing.assert_allclose(maps, expected, atol=1e-5)
     assert maps.max() > 0.99
@@ -174,7 +174,7 @@ def test_no_target_means_the_predicted_class() -> None:
 
 
 @pytest.mark.parametrize("method", ["gradcam", "eigencam", "shapleycam", "finercam"])
-def test_the_network_is_left_as_it_was(method: str) -> None:
+def test_network_is_restored(method: str) -> None:
     body, tail = small_net()
     tail[0].requires_grad_(False)
     body.train()
@@ -197,7 +197,7 @@ def test_the_network_is_left_as_it_was(method: str) -> None:
     assert not any(part._forward_hooks or part._backward_hooks for part in whole.modules())
 
 
-def test_modes_come_back_after_an_error() -> None:
+def test_modes_are_restored_after_an_error() -> None:
     body, tail = small_net()
     with pytest.raises(IndexError):
         saliency_maps(body, tail, pictures(1), [3])
@@ -212,18 +212,18 @@ class Fails(nn.Module):
 
 
 def hooks() -> list[Any]:
-    """Every hook that an object of the package which is still alive has not let go of."""
+    """Return all hooks that live objects of the package have not released."""
     kind = pytorch_grad_cam.ActivationsAndGradients
     alive = [found for found in gc.get_objects() if type(found) is kind]
     return [handle for found in alive for handle in found.handles]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_hooks_are_released_in_any_case(method: str) -> None:
+def test_hooks_are_released(method: str) -> None:
     body, tail = small_net()
     gc.collect()
     before = len(hooks())
-    # The failed call's frames are alive as long as its error is.
+    # The frames of the failed call live as long as its error.
     with pytest.raises(ZeroDivisionError) as held:
         saliency_maps(body, nn.Sequential(tail, Fails()), pictures(1), [2], method)
     assert len(hooks()) == before
@@ -242,7 +242,7 @@ def test_memory_is_constant_over_a_thousand_images(method: str) -> None:
     images = pictures(250)
     saliency_maps(body, tail, images, method=method)
     gc.collect()
-    # Off, so that what only a collection would find counts as left behind.
+    # Without garbage collection, reference cycles count as leaks.
     gc.disable()
     tracemalloc.start()
     try:
@@ -259,7 +259,7 @@ def test_memory_is_constant_over_a_thousand_images(method: str) -> None:
     assert all(parameter.grad is None for parameter in nn.Sequential(body, tail).parameters())
 
 
-def test_a_wholly_frozen_network_gives_the_same_map() -> None:
+def test_frozen_network_gives_the_same_map() -> None:
     body, tail = small_net()
     expected, *_ = saliency_maps(body, tail, pictures())
     frozen, *_ = saliency_maps(body.requires_grad_(False), tail.requires_grad_(False), pictures())
@@ -276,23 +276,23 @@ def test_a_wholly_frozen_network_gives_the_same_map() -> None:
     ],
     ids=["no_grad", "inference_mode", "autocast", "plain"],
 )
-def test_the_callers_context_does_not_matter(caller: type[ExitStack]) -> None:
-    expected, sure, *_ = saliency_maps(*small_net(), pictures())
+def test_context_of_the_caller_does_not_matter(caller: type[ExitStack]) -> None:
+    expected, expected_probabilities, *_ = saliency_maps(*small_net(), pictures())
     with caller():
-        # In inference mode these parameters and images cannot enter autograd as they are.
+        # Tensors created in inference mode cannot be used by autograd unchanged.
         maps, probabilities, *_ = saliency_maps(*small_net(), pictures())
     np.testing.assert_array_equal(maps, expected)
-    np.testing.assert_array_equal(probabilities, sure)
+    np.testing.assert_array_equal(probabilities, expected_probabilities)
 
 
-def test_a_tail_that_begins_in_place_leaves_the_activations_alone() -> None:
+def test_in_place_tail_does_not_change_the_activations() -> None:
     body, tail = small_net()
     expected, *_ = saliency_maps(body[:2], nn.Sequential(nn.ReLU(), *tail), pictures())
     maps, *_ = saliency_maps(body[:2], nn.Sequential(nn.ReLU(inplace=True), *tail), pictures())
     np.testing.assert_array_equal(maps, expected)
 
 
-def test_a_tail_of_half_the_precision_is_explained_in_float32() -> None:
+def test_half_precision_tail_is_explained_in_float32() -> None:
     body, tail = small_net()
     targets = [0, 1, 2, 1, 0]
     expected, *_ = saliency_maps(body, tail, pictures(), targets)
@@ -302,7 +302,7 @@ def test_a_tail_of_half_the_precision_is_explained_in_float32() -> None:
     np.testing.assert_allclose(maps, expected, atol=0.05)
 
 
-def test_unknown_method_names_the_nearest() -> None:
+def test_unknown_method_suggests_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"method=grad-cam .* Did you mean gradcam\?"):
         saliency_maps(*small_net(), pictures(), method="grad-cam")
     with pytest.raises(ConfigError, match=r"choose one of gradcam, .*finercam\.$"):

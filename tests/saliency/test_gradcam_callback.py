@@ -1,4 +1,4 @@
-"""When the callback draws, and what a real fit and test leave behind."""
+"""When the callback draws, and the files of a real fit and test."""
 
 import csv
 from pathlib import Path
@@ -21,7 +21,7 @@ from xray.types import Sample
 
 
 class Pictures:
-    """Sixteen-pixel noise: the first half normal, the second COVID-19."""
+    """Noise images of 16 x 16 pixels: the first half normal, the second COVID-19."""
 
     def __init__(self, root: Path, split: str, n: int = 6) -> None:
         self.root = root
@@ -111,14 +111,14 @@ def trainer(root: Path, callback: GradCAMCallback | None, **changes: Any) -> pl.
 
 
 def quiet(test: Any) -> Any:
-    """Let Lightning advise loader processes and a GPU: these runs are too small for either."""
+    """Ignore Lightning's advice on loader processes and GPUs."""
     for advice in ("does not have many workers", "GPU available but not used"):
         test = pytest.mark.filterwarnings(f"ignore:.*{advice}")(test)
     return test
 
 
 @quiet
-def test_fit_and_test_leave_overlays_and_tensorboard_images(tmp_path: Path) -> None:
+def test_fit_and_test_write_overlays_and_tensorboard_images(tmp_path: Path) -> None:
     out = tmp_path / "gradcam"
     callback = GradCAMCallback("gradcam", n=4, every_n_epochs=2, seed=0, dirpath=out)
     run = trainer(tmp_path, callback, max_epochs=4, num_sanity_val_steps=1)
@@ -146,7 +146,7 @@ def test_fit_and_test_leave_overlays_and_tensorboard_images(tmp_path: Path) -> N
 
 
 @quiet
-def test_drawing_does_not_disturb_training(tmp_path: Path) -> None:
+def test_drawing_does_not_change_training(tmp_path: Path) -> None:
     weights = []
     for callback in (None, GradCAMCallback("gradcam", 4, 1, 0, tmp_path / "gradcam")):
         net = Net()
@@ -158,7 +158,7 @@ def test_drawing_does_not_disturb_training(tmp_path: Path) -> None:
 
 
 @quiet
-def test_validating_alone_draws_nothing(tmp_path: Path) -> None:
+def test_validate_draws_nothing(tmp_path: Path) -> None:
     callback = GradCAMCallback("gradcam", 4, 1, 0, tmp_path / "gradcam")
     run = trainer(tmp_path, callback, logger=False)
     run.validate(Net(), datamodule=Data(tmp_path), verbose=False)
@@ -185,14 +185,14 @@ def stand_in(**changes: Any) -> Any:
         ({"current_epoch": 2}, 4),
         ({}, 0),
     ],
-    ids=["sanity check", "another process", "another epoch", "none asked for"],
+    ids=["sanity check", "another process", "another epoch", "no images requested"],
 )
 def test_draws_nothing(tmp_path: Path, changes: dict[str, Any], n: int) -> None:
     callback = GradCAMCallback("gradcam", n, 2, 0, tmp_path / "gradcam")
     run = stand_in(datamodule=Data(tmp_path), **changes)
     callback.on_validation_epoch_end(run, Net())
     assert not (tmp_path / "gradcam").exists()
-    # The same stand-in, in its place, does draw.
+    # The unchanged stand-in does draw.
     GradCAMCallback("gradcam", 4, 2, 0, tmp_path / "gradcam").on_validation_epoch_end(
         stand_in(datamodule=Data(tmp_path)), Net()
     )
@@ -207,7 +207,7 @@ def test_another_process_scores_nothing(tmp_path: Path) -> None:
 
 def test_without_a_data_module(tmp_path: Path) -> None:
     callback = GradCAMCallback("gradcam", 4, 2, 0, tmp_path)
-    with pytest.raises(ConfigError, match="give the trainer one"):
+    with pytest.raises(ConfigError, match=r"datamodule=.*~callbacks\.gradcam"):
         callback.on_test_end(stand_in(datamodule=None), Net())
 
 
@@ -215,10 +215,12 @@ def test_without_a_data_module(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"method": "gradcm"}, r"method=gradcm .* Did you mean gradcam\?"),
-        ({"n": -1}, r"callbacks\.gradcam\.n=-1"),
-        ({"scorecard": -1}, r"callbacks\.gradcam\.scorecard=-1"),
-        ({"faithfulness": -1}, r"callbacks\.gradcam\.faithfulness=-1"),
-        ({"every_n_epochs": 0}, r"callbacks\.gradcam\.every_n_epochs=0"),
+        ({"n": -1}, r"callbacks\.gradcam\.n is -1"),
+        ({"scorecard": -1}, r"callbacks\.gradcam\.scorecard is -1"),
+        ({"faithfulness": -1}, r"callbacks\.gradcam\.faithfulness is -1"),
+        ({"every_n_epochs": 0}, r"callbacks\.gradcam\.every_n_epochs is 0"),
+        ({"budget": 0}, r"callbacks\.gradcam\.budget is 0; .* null"),
+        ({"budget": float("nan")}, r"callbacks\.gradcam\.budget is nan"),
     ],
 )
 def test_arguments_out_of_range(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

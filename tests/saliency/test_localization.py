@@ -1,4 +1,4 @@
-"""Measures of a map against a mask, and controls, by hand."""
+"""Localization measures and image-independent baselines, computed by hand."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 
 from xray.saliency.localization import (
     best_iou,
-    centre_prior,
+    center_prior,
     energy,
     iou,
     mean_of_others,
@@ -19,7 +19,7 @@ MASK = np.array([[False, False], [True, True]])
 NOTHING = np.zeros((2, 2))
 
 
-def test_the_pointing_game_asks_where_the_maximum_is():
+def test_pointing_game_locates_the_maximum():
     assert pointing(HEAT, MASK) == 1
     assert pointing(HEAT, ~MASK) == 0
     # Of two maxima one is inside.
@@ -27,13 +27,13 @@ def test_the_pointing_game_asks_where_the_maximum_is():
     assert pointing(NOTHING, MASK) == 0
 
 
-def test_energy_is_the_share_inside():
+def test_energy_is_the_share_inside_the_mask():
     assert energy(HEAT, MASK) == pytest.approx(1.6 / 1.8)
     assert energy(np.array([[-5.0, 1], [3, 0]]), MASK) == 0.75
     assert math.isnan(energy(NOTHING, MASK))
 
 
-def test_iou_at_a_level_and_at_the_best():
+def test_iou_at_a_level_and_at_the_best_level():
     assert iou(HEAT, MASK) == 1
     # The last pixel alone, of two.
     assert iou(HEAT, MASK, 0.8) == 0.5
@@ -44,8 +44,8 @@ def test_iou_at_a_level_and_at_the_best():
     assert math.isnan(iou(NOTHING, np.zeros((2, 2), bool)))
 
 
-def test_the_centre_prior_falls_off_as_a_gaussian():
-    drawn = centre_prior(5, 9, 0.5)
+def test_center_prior_is_a_gaussian():
+    drawn = center_prior(5, 9, 0.5)
     assert drawn.shape == (5, 9)
     assert drawn[2, 4] == drawn.max() == 1
     assert drawn[0, 4] == pytest.approx(np.exp(-((2 / 2.5) ** 2) / 2))
@@ -53,7 +53,7 @@ def test_the_centre_prior_falls_off_as_a_gaussian():
     assert (drawn == drawn[::-1, ::-1]).all()
 
 
-def test_the_mean_leaves_one_out():
+def test_mean_leaves_one_map_out():
     maps = np.array([[[3.0]], [[1.0]], [[2.0]]])
     assert mean_of_others(maps.sum(axis=0), maps[0], 3) == 1.5
     assert mean_of_others(maps[0], maps[0], 1) is None

@@ -1,4 +1,7 @@
-"""Scores worked out by hand on bright squares, which the maps find and the controls do not."""
+"""Scores computed by hand on bright squares, which the maps show and the baselines do not."""
+
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,21 +9,22 @@ import torch
 from spots import CORNERS, Brightness, Looker, spots, square
 
 from xray.errors import DataError
-from xray.saliency.baselines import draw_maps
+from xray.saliency.baselines import compute_maps
 from xray.saliency.faithfulness import DELETION, INSERTION, ROAD
 from xray.saliency.gradcam import activate, predict, saliency_maps
-from xray.saliency.localization import centre_prior, energy
+from xray.saliency.localization import center_prior, energy
 from xray.saliency.scorecard import (
     LIKENESS,
     PEAK,
+    FaithfulnessPlan,
+    Scorecard,
     pick,
-    score_faithfulness,
     score_maps,
-    titled,
-    without_masks,
+    scorecard_title,
 )
 
-MAPS = ["map", "centre prior", "mean map of the class", "randomised weights"]
+MAPS = ["map", "center prior", "mean map of the class", "randomized weights"]
+NONE = FaithfulnessPlan(0)
 
 
 def lookers():
@@ -28,122 +32,164 @@ def lookers():
     return Looker(body), Looker(body, channel=1)
 
 
-def by_name(rows):
-    return {(row["measure"], row["map"]): row for row in rows}
+def score(dataset, indices=range(4), plan=NONE, models=None, **options) -> Scorecard:
+    return score_maps(
+        *(models or lookers()),
+        dataset,
+        indices,
+        method="gradcam",
+        seed=0,
+        faithfulness=plan,
+        bar=False,
+        **options,
+    )
 
 
-def test_maps_on_the_squares_score_as_worked_out(tmp_path):
-    dataset = spots(tmp_path, masks=True)
-    rows = score_maps(*lookers(), dataset, range(4), method="gradcam", bar=False)
-    found = by_name(rows)
-    assert [row["map"] for row in rows if row["measure"] == "pointing game"] == MAPS
-    # The map is 1 on the square and 0 elsewhere; that of the darkness is its reverse.
+def by_name(card):
+    return {(row["measure"], row["map"]): row for row in card.rows}
+
+
+def test_localization_of_the_squares(tmp_path):
+    card = score(spots(tmp_path, masks=True))
+    found = by_name(card)
+    assert [row["map"] for row in card.rows if row["measure"] == "pointing game"] == MAPS
+    # The map is 1 on the square and 0 elsewhere; the map of the darkness is its opposite.
     for measure in ("pointing game", "energy in the lesion", "IoU at half the maximum"):
         assert found[measure, "map"]["value"] == pytest.approx(1)
-        assert found[measure, "randomised weights"]["value"] == 0
+        assert found[measure, "randomized weights"]["value"] == 0
         assert found[measure, "map"]["n"] == 3
-    # The first two squares lie in the left half.
+    # The first two squares are in the left half.
     lungs = found["energy in the lungs", "map"]
     assert (lungs["value"], lungs["n"]) == (pytest.approx(0.5), 4)
     assert lungs["low"] < 0.5 < lungs["high"]
-    assert found["energy in the lungs", "centre prior"]["value"] == pytest.approx(0.5, abs=1e-6)
-    prior = centre_prior(32, 32)
+    assert found["energy in the lungs", "center prior"]["value"] == pytest.approx(0.5, abs=1e-6)
+    prior = center_prior(32, 32)
     expected = np.mean([energy(prior, square(*corner)) for corner in CORNERS[1:]])
-    assert found["energy in the lesion", "centre prior"]["value"] == pytest.approx(expected)
-    # The other three squares are elsewhere.
+    assert found["energy in the lesion", "center prior"]["value"] == pytest.approx(expected)
+    # The squares of the other images are elsewhere.
     assert found["energy in the lesion", "mean map of the class"]["value"] == pytest.approx(0)
-    assert not without_masks(rows)
+    assert "No lesion or lung masks" not in card.note
 
 
-def test_the_class_explained_is_the_one_that_the_threshold_calls(tmp_path):
+def test_threshold_decides_the_explained_class(tmp_path):
     dataset = spots(tmp_path, masks=False)
     one, other = lookers()
     body, tail = one.saliency_parts()
     shares = predict(tail, activate(body, torch.stack([dataset.pixels(i) for i in range(4)])))
     options = {"method": "gradcam", "device": "cpu", "bar": False}
     for threshold in (float(shares[:, 1].min()) - 1e-3, float(shares[:, 1].max()) + 1e-3):
-        with draw_maps(one, other, dataset, range(4), threshold=threshold, **options) as drawn:
-            assert drawn.explained.tolist() == [int(threshold < shares[0, 1])] * 4
+        with compute_maps(one, other, dataset, range(4), threshold=threshold, **options) as maps:
+            assert maps.explained.tolist() == [int(threshold < shares[0, 1])] * 4
 
 
-def test_magnitudes_and_likeness_to_random_weights(tmp_path):
-    rows = score_maps(
-        *lookers(), spots(tmp_path, masks=False), range(4), method="gradcam", bar=False
-    )
-    found = by_name(rows)
-    assert without_masks(rows)
-    assert {row["group"] for row in rows} == {"weights"}
-    # A pixel has its 1024th of ten means, of brightness 230 or darkness 230 of 255.
-    for name in ("map", "randomised weights"):
+def test_magnitudes_and_correlation_with_randomized_weights(tmp_path):
+    card = score(spots(tmp_path, masks=False))
+    found = by_name(card)
+    assert "No lesion or lung masks" in card.note
+    assert {row["group"] for row in card.rows} == {"weights"}
+    # Ten times the mean of 1024 pixels, whose maximum is 230 of 255 in both maps.
+    for name in ("map", "randomized weights"):
         assert found[PEAK, name]["value"] == pytest.approx(1000 * 10 * 230 / 255 / 1024, rel=1e-6)
     assert found[LIKENESS, "map"]["value"] == pytest.approx(-1)
 
 
-def test_only_the_images_asked_for(tmp_path):
-    dataset = spots(tmp_path, masks=True)
-    found = by_name(score_maps(*lookers(), dataset, [2], method="gradcam", bar=False))
+def test_only_the_requested_images_are_scored(tmp_path):
+    found = by_name(score(spots(tmp_path, masks=True), [2]))
     lungs = found["energy in the lungs", "map"]
-    # The third square lies on the right. Of one patient nothing can be said, and there is no mean.
+    # The third square is in the right half. One patient has no interval, and no mean map.
     assert (lungs["value"], lungs["low"], lungs["n"]) == (0, None, 1)
     assert not any(name == "mean map of the class" for _, name in found)
 
 
-def test_a_map_without_evidence_has_no_likeness(tmp_path):
+def test_map_without_evidence_has_no_correlation(tmp_path):
     dark = Looker(Brightness())
     dark.body.scale.data.zero_()
-    rows = score_maps(dark, dark, spots(tmp_path, masks=False), range(4), method="gradcam")
-    assert by_name(rows)[LIKENESS, "map"]["value"] is None
+    card = score(spots(tmp_path, masks=False), models=(dark, dark))
+    assert by_name(card)[LIKENESS, "map"]["value"] is None
 
 
-def test_faithful_maps_beat_their_controls(tmp_path):
+def test_faithful_maps_beat_their_baselines(tmp_path):
     dataset = spots(tmp_path, masks=False)
-    rows = score_faithfulness(*lookers(), dataset, range(4), method="gradcam", seed=0)
-    found = by_name(rows)
-    assert {row["group"] for row in rows} == {"faithfulness"}
+    card = score(dataset, plan=FaithfulnessPlan(4))
+    found = by_name(card)
+    assert {row["group"] for row in card.rows} == {"faithfulness", "weights"}
     for name in MAPS[1:]:
         assert found[ROAD, "map"]["value"] > found[ROAD, name]["value"]
         assert found[DELETION, "map"]["value"] < found[DELETION, name]["value"]
         assert found[INSERTION, "map"]["value"] > found[INSERTION, name]["value"]
-    assert found[ROAD, "map"]["value"] > 0 > found[ROAD, "randomised weights"]["value"]
-    for row in rows:
+    assert found[ROAD, "map"]["value"] > 0 > found[ROAD, "randomized weights"]["value"]
+    faithful = [row for row in card.rows if row["group"] == "faithfulness"]
+    for row in faithful:
         assert row["low"] < row["value"] < row["high"]
         assert row["n"] == 4
-    again = score_faithfulness(*lookers(), dataset, range(4), method="gradcam", seed=0)
-    assert again == rows
+    assert card.skipped == ""
+    assert "xray.gradcam" not in card.note
+    assert score(dataset, plan=FaithfulnessPlan(4)).rows == card.rows
 
 
-def test_without_images_nothing_is_scored(tmp_path):
-    dataset = spots(tmp_path, masks=False)
-    with pytest.raises(DataError, match="the split has no image"):
-        score_maps(*lookers(), dataset, [], method="gradcam")
-    with pytest.raises(DataError, match="the split has no image"):
-        score_faithfulness(*lookers(), dataset, [], method="gradcam", seed=0)
+def test_images_with_masks_are_not_perturbed_unless_requested(tmp_path):
+    dataset = spots(tmp_path, masks=True)
+    card = score(dataset, plan=FaithfulnessPlan(4, skipped="Skipped."))
+    assert card.skipped == ""
+    assert "faithfulness" not in {row["group"] for row in card.rows}
+    card = score(dataset, plan=FaithfulnessPlan(2, with_masks=True))
+    assert by_name(card)[ROAD, "map"]["n"] == 2
+
+
+def test_time_limit_measures_one_image_and_names_the_command(tmp_path):
+    run = tmp_path / "a run"
+    card = score(spots(tmp_path, masks=False), plan=FaithfulnessPlan(4, seconds=0.0), run=run)
+    faithful = [row for row in card.rows if row["group"] == "faithfulness"]
+    assert {(row["measure"], row["n"]) for row in faithful} == {(ROAD, 1)}
+    assert card.note.endswith(card.skipped)
+    assert "callbacks.gradcam.budget" in card.skipped
+    assert "1 (ROAD), 0 (deletion) and 0 (insertion) of 4 images" in card.skipped
+    assert command_of(card) == [f"run={run}", "scorecard=true", "faithfulness=true"]
+
+
+def test_skipped_plan_measures_nothing_and_names_the_command(tmp_path):
+    card = score(spots(tmp_path, masks=False), plan=FaithfulnessPlan(4, skipped="A sweep."))
+    assert {row["group"] for row in card.rows} == {"weights"}
+    assert card.skipped.startswith("A sweep. ")
+    assert command_of(card) == ["scorecard=true", "faithfulness=true"]
+
+
+def command_of(card: Scorecard) -> list[str]:
+    """Return the arguments of the command that a scorecard suggests."""
+    _, _, command = card.skipped.partition("python -m xray.gradcam ")
+    return shlex.split(command)
+
+
+def test_empty_split_is_rejected(tmp_path: Path):
+    with pytest.raises(DataError, match=r"contains no images.*split=test"):
+        score(spots(tmp_path, masks=False), [])
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_body_that_was_not_trained_runs_once(tmp_path, shared):
+def test_untrained_body_runs_once(tmp_path, shared):
     one, other = lookers()
     if not shared:
         other.body = Brightness()
         other.body.scale.data.fill_(2)
     dataset = spots(tmp_path, masks=False)
     options = {"method": "layercam", "device": "cpu", "threshold": 0.5, "bar": False}
-    with draw_maps(one, other, dataset, [0, 3], **options) as drawn:
+    with compute_maps(one, other, dataset, [0, 3], **options) as maps:
         assert one.body.calls == 1
         assert other.body.calls == 1
         expected = saliency_maps(*other.saliency_parts(), dataset.pixels(3)[None], [1], "layercam")
-        np.testing.assert_allclose(drawn.others[1], expected.maps[0], atol=1e-6)
-        np.testing.assert_allclose(drawn.peaks["randomised weights"][1], expected.peaks[0])
-        assert drawn.explained.tolist() == [1, 1]
-        assert len(drawn) == 2
+        np.testing.assert_allclose(maps.randomized[1], expected.maps[0], atol=1e-6)
+        np.testing.assert_allclose(maps.peaks["randomized weights"][1], expected.peaks[0])
+        assert maps.explained.tolist() == [1, 1]
+        assert len(maps) == 2
 
 
-def test_a_seeded_pick_in_order():
+def test_pick_is_seeded_and_sorted():
     chosen = pick(100, 10, 3)
     assert chosen == sorted(set(chosen)) == pick(100, 10, 3) != pick(100, 10, 4)
     assert pick(3, 10, 0) == [0, 1, 2]
 
 
-def test_the_title_says_how_many():
-    assert titled("gradcam", "test", 64, 2000) == "Scorecard of gradcam, test, 64 of 2,000 images"
-    assert titled("gradcam", "val", 64, 64) == "Scorecard of gradcam, val"
+def test_title_states_the_number_of_images():
+    title = scorecard_title("gradcam", "test", 64, 2000)
+    assert title == "Scorecard of gradcam, test, 64 of 2,000 images"
+    assert scorecard_title("gradcam", "val", 64, 64) == "Scorecard of gradcam, val"

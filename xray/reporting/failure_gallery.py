@@ -10,7 +10,7 @@ from xray.model.classifier import XrayClassifier
 from xray.reporting.failures import worst_failures
 from xray.runs import layout
 from xray.runs.run import RunFiles
-from xray.saliency.gallery import explain, lesion_mask, write_gallery
+from xray.saliency.gallery import explain_samples, lesion_mask, write_gallery
 
 
 def explain_failures(
@@ -41,7 +41,7 @@ def explain_failures(
     places = {str(sample.path.absolute()): i for i, sample in enumerate(dataset.samples)}
     worst = [i for i in worst_failures(predictions) if predictions.paths[i] in places]
     chosen = [places[predictions.paths[i]] for i in worst]
-    drawn = explain(
+    drawn = explain_samples(
         model,
         dataset.samples,
         dataset.pixels,
@@ -49,7 +49,7 @@ def explain_failures(
         method=method,
         device=device,
         mask=partial(lesion_mask, root=dataset.root),
-        calls=predictions.predicted[worst].tolist(),
+        predicted=predictions.predicted[worst].tolist(),
     )
     write_gallery(run / layout.failures(split), drawn)
     return len(chosen)

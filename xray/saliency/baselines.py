@@ -1,4 +1,4 @@
-"""Maps to be scored, each beside maps that know less: a centre, a mean, random weights."""
+"""Saliency maps of many images with baselines: center prior, mean map, randomized weights."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,30 +13,30 @@ from rich.progress import track
 from torch import nn
 
 from xray.data.dataset import SplitDataset
-from xray.saliency.gradcam import Explainable, activate, called, maps_of, predict
-from xray.saliency.localization import Heat, centre_prior, mean_of_others
-from xray.stats.scores import Floats, Ints
+from xray.saliency.gradcam import BATCH, Explainable, activate, maps_of, predict
+from xray.saliency.localization import Heat, center_prior, mean_of_others
+from xray.saliency.parts import HookedBody, split_model
+from xray.stats.scores import Floats, Ints, predict_classes
 
-BATCH = 8
 MAP = "map"
-RANDOMISED = "randomised weights"
-MAPS = (MAP, "centre prior", "mean map of the class", RANDOMISED)
+RANDOMIZED = "randomized weights"
+MAPS = (MAP, "center prior", "mean map of the class", RANDOMIZED)
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The maps of N images, in a file.
+class MapSet:
+    """The saliency maps of N images, stored in a file.
 
     Attributes:
-        maps: (N, H, W) float32, of the network.
-        others: (N, H, W) float32, of the same network on randomised weights.
-        explained: (N,) the class that both maps are of.
-        peaks: Map -> (N,) its greatest value before it was rescaled; of the two by a network.
-        totals: Class -> (H, W), the sum of its maps.
+        maps: (N, H, W) float32 in [0, 1], maps of the classifier.
+        randomized: (N, H, W) float32 in [0, 1], maps of the classifier with randomized weights.
+        explained: (N,) class that both maps explain.
+        peaks: Name of the map (the two above) -> (N,) maximum before rescaling to [0, 1].
+        totals: Class -> (H, W) sum of the maps that explain it.
     """
 
     maps: NDArray[np.float32]
-    others: NDArray[np.float32]
+    randomized: NDArray[np.float32]
     explained: Ints
     peaks: dict[str, Floats]
     totals: dict[int, Heat]
@@ -44,20 +44,23 @@ class Drawn:
     def __len__(self) -> int:
         return len(self.explained)
 
-    def compared(self, i: int) -> dict[str, Heat]:
-        """Give image i's map and its controls, by name; without a mean where it is the only one."""
+    def with_baselines(self, i: int) -> dict[str, Heat]:
+        """Return the map of image i and its baselines by name.
+
+        The mean map of the class is missing if no other image has this class.
+        """
         k = int(self.explained[i])
         n = int(np.sum(self.explained == k))
         own = self.maps[i]
-        found = (own, centre_prior(*own.shape), mean_of_others(self.totals[k], own, n))
-        pairs = zip(MAPS, (*found, self.others[i]), strict=True)
+        found = (own, center_prior(*own.shape), mean_of_others(self.totals[k], own, n))
+        pairs = zip(MAPS, (*found, self.randomized[i]), strict=True)
         return {name: heat for name, heat in pairs if heat is not None}
 
 
 @contextmanager
-def draw_maps(
+def compute_maps(
     model: Explainable,
-    randomised: Explainable,
+    randomized: Explainable,
     dataset: SplitDataset,
     indices: Sequence[int],
     *,
@@ -65,53 +68,56 @@ def draw_maps(
     device: torch.device | str,
     threshold: float,
     bar: bool,
-) -> Iterator[Drawn]:
-    """Draw both maps of images, of the class that the network calls.
+) -> Iterator[MapSet]:
+    """Compute the maps of images, for the class that the classifier predicts.
 
-    They lie in a temporary file, so memory does not grow with the images.
+    The maps are stored in a temporary file, so the memory does not grow with the images.
 
     Args:
         model: The classifier, on `device`.
-        randomised: The same network with other weights, on `device`.
+        randomized: The same network with randomized weights, on `device`.
         dataset: The split.
-        indices: Which of its images, one at least.
+        indices: Indices of the images in the split, at least one.
         method: A key of `gradcam.METHODS`.
-        device: Where the models lie.
-        threshold: With two classes, above which probability the second is called.
+        device: Device of the models.
+        threshold: With two classes, the probability above which the second class is predicted.
         bar: Whether a progress bar is shown.
     """
     n, size = len(indices), tuple(dataset.pixels(indices[0]).shape[-2:])
-    body, tail = model.saliency_parts()
-    other_body, other_tail = randomised.saliency_parts()
-    # Where only the head was trained the bodies are the same, and most of the work is done once.
+    body, tail = split_model(model)
+    other_body, other_tail = split_model(randomized)
+    # If only the head was trained the bodies are equal, and most of the work is done once.
     shared = _same(body, other_body)
     with tempfile.TemporaryDirectory() as folder:
         maps, others = (
             np.lib.format.open_memmap(Path(folder) / name, "w+", np.float32, (n, *size))
-            for name in ("maps.npy", "others.npy")
+            for name in ("maps.npy", "randomized.npy")
         )
-        explained, peaks = np.zeros(n, np.int64), {MAP: np.zeros(n), RANDOMISED: np.zeros(n)}
+        explained, peaks = np.zeros(n, np.int64), {MAP: np.zeros(n), RANDOMIZED: np.zeros(n)}
         steps = range(0, n, BATCH)
         for start in track(steps, "Explaining", transient=True, disable=not bar):
             some = slice(start, start + BATCH)
             images = torch.stack([dataset.pixels(i) for i in indices[some]]).to(device)
             activations = activate(body, images)
-            wanted = called(predict(tail, activations), threshold)
-            found = maps_of(activations, tail, size, wanted, method)
+            classes = predict_classes(predict(tail, activations), threshold)
+            found = maps_of(activations, tail, size, classes.tolist(), method)
             maps[some], peaks[MAP][some] = found.maps, found.peaks
-            explained[some] = wanted
+            explained[some] = classes
             if not shared:
                 activations = activate(other_body, images)
-            found = maps_of(activations, other_tail, size, wanted, method)
-            others[some], peaks[RANDOMISED][some] = found.maps, found.peaks
+            found = maps_of(activations, other_tail, size, classes.tolist(), method)
+            others[some], peaks[RANDOMIZED][some] = found.maps, found.peaks
         totals = {
             int(k): np.sum(maps, axis=0, where=(explained == k)[:, None, None])
             for k in np.unique(explained)
         }
-        yield Drawn(maps, others, explained, peaks, totals)
+        yield MapSet(maps, others, explained, peaks, totals)
 
 
 def _same(one: nn.Module, other: nn.Module) -> bool:
-    """Tell whether two modules of one structure have the same weights."""
+    """Check whether two bodies of one structure have the same weights."""
+    if isinstance(one, HookedBody):
+        # A hooked tail needs the images that its own body saw.
+        return False
     mine, theirs = one.state_dict(), other.state_dict()
     return all(torch.equal(value, theirs[name]) for name, value in mine.items())

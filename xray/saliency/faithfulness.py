@@ -1,237 +1,223 @@
-"""Whether the answer hangs on what a map shows: pixels go or come, the most relevant first."""
+"""Faithfulness of saliency maps: ROAD, deletion, insertion.
 
-import warnings
-from collections.abc import Sequence
+All three change pixels in the order of their relevance and follow the probability of the explained
+class. The perturbed images of all maps and images pass through the network in shared batches, and
+each image's original, gray and blurred versions are predicted once, not once for each map.
+"""
 
-import cv2
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor, nn
 
 from xray.data.dataset import SplitDataset
-from xray.saliency.baselines import Drawn
-from xray.saliency.gradcam import Explainable, as_is
-from xray.saliency.localization import Heat
+from xray.saliency.baselines import MAPS, MapSet
+from xray.saliency.gradcam import as_is
+from xray.saliency.perturbation import (
+    Image,
+    blur,
+    mean_gray,
+    pixel_order,
+    replace_pixels,
+    road_images,
+)
 from xray.stats.scores import Floats, Ints
 
 ROAD = "ROAD (more is better)"
 DELETION = "deletion (less is better)"
 INSERTION = "insertion (more is better)"
-PERCENTILES = (50, 60, 70, 80, 90)
-"""Of the pixels' relevance, beyond which ROAD removes them: half of the image at most, since the
-time to fill a hole grows faster than the hole."""
-STEPS = 10
-"""In which deletion and insertion go through all pixels."""
-BLUR = 0.1
-"""Of the side: the standard deviation of the blur that insertion starts from. It hides whole
-opacities; that of Petsiuk et al. (0.02) leaves them in sight."""
-BATCH = 8
+MEASURES = (ROAD, DELETION, INSERTION)
+BATCH = 16
+"""Perturbed images in one forward pass."""
+
+Measured = dict[tuple[str, str], Floats]
+"""(measure, map) -> (N,) values; NaN where an image has no such map or was not measured."""
 
 
-class Network(nn.Module):
-    """A network on pictures of floats, which the package makes of bytes.
+class FloatInput(nn.Module):
+    """A classifier of uint8 images that accepts floats, which perturbations produce.
 
     Args:
-        body: See `gradcam.Explainable.saliency_parts`.
-        tail: Likewise.
+        classify: (B, 1, H, W) uint8 -> (B, K) logits.
     """
 
-    def __init__(self, body: nn.Module, tail: nn.Module) -> None:
+    def __init__(self, classify: nn.Module) -> None:
         super().__init__()
-        self.body, self.tail = body, tail
+        self.classify = classify
 
     def forward(self, images: Tensor) -> Tensor:
-        """Classify (B, 1, H, W) floats in [0, 1], clipped where they are not: (B, K) logits."""
+        """Classify (B, 1, H, W) floats, clipped to [0, 1]; return (B, K) float32 logits."""
         pixels = (images.clamp(0, 1) * 255).round().to(torch.uint8)
-        logits: Tensor = self.tail(self.body(pixels)).float()
+        logits: Tensor = self.classify(pixels).float()
         return logits
 
 
+@dataclass(frozen=True)
+class _Series:
+    """Images whose probabilities belong together.
+
+    Attributes:
+        position: Position of the image among those that were explained.
+        name: (measure, map); or (version of the image, "") for a version that all maps share.
+        images: The (H, W) images in [0, 1].
+    """
+
+    position: int
+    name: tuple[str, str]
+    images: Iterator[Image]
+
+
 def measure_faithfulness(
-    model: Explainable,
+    classify: nn.Module,
     dataset: SplitDataset,
     indices: Sequence[int],
-    drawn: Drawn,
+    maps: MapSet,
+    positions: Sequence[int],
     *,
     device: torch.device | str,
     seed: int,
+    deadline: float | None = None,
+    batch: int = BATCH,
     bar: bool = True,
-) -> dict[tuple[str, str], Floats]:
-    """Measure ROAD, deletion and insertion of maps and their controls.
+) -> Measured:
+    """Measure ROAD, deletion and insertion of the maps and baselines of some images.
+
+    The values of an image depend on `seed` and its index in the dataset, not on the other images.
 
     Args:
-        model: The classifier, on `device`.
+        classify: The classifier, (B, 1, H, W) uint8 -> (B, K) logits, on `device`.
         dataset: The split.
-        indices: Which of its images, N.
-        drawn: Their maps.
-        device: Where the model lies.
-        seed: Of the noise that ROAD adds, and of the order of equally relevant pixels.
+        indices: Indices in the dataset of the N images in `maps`.
+        maps: Their saliency maps and baselines.
+        positions: Positions in `indices` of the images to measure.
+        device: Device of the classifier.
+        seed: Seed of ROAD's noise and of the order of equally relevant pixels.
+        deadline: Time on the clock of `time.monotonic`, in seconds, after which no further measure
+            of an image is started; ROAD of the first image is always measured. None: no limit.
+        batch: Perturbed images in one forward pass; it changes the values by rounding errors only.
         bar: Whether a progress bar is shown.
 
     Returns:
-        (measure, map) -> (N,) values; NaN where an image has no such map.
+        One entry for each measure and map that was measured on any image.
     """
-    body, tail = model.saliency_parts()
-    network = Network(body, tail)
-    rng = np.random.default_rng(seed)
-    values: dict[tuple[str, str], Floats] = {}
-    starts = range(0, len(indices), BATCH)
-    with (
-        as_is(network, device=torch.device(device)),
-        torch.no_grad(),
-        torch.random.fork_rng(devices=[]),
-    ):
-        torch.default_generator.manual_seed(seed)
-        for start in track(starts, "Removing and inserting", transient=True, disable=not bar):
-            rows = range(start, min(start + BATCH, len(indices)))
-            bytes_ = torch.stack([dataset.pixels(indices[i]) for i in rows])
-            images = bytes_.to(device).float() / 255
-            for name, of, orders in _orders(drawn, rows, rng):
-                some = images[[i - start for i in of]]
-                targets = drawn.explained[of]
-                for measure, found in _measured(network, some, orders, targets).items():
-                    values.setdefault((measure, name), np.full(len(indices), np.nan))[of] = found
+    network = FloatInput(classify)
+    found: dict[int, dict[tuple[str, str], Floats]] = {position: {} for position in positions}
+    series = _all_series(dataset, indices, maps, positions, seed=seed, deadline=deadline, bar=bar)
+    with as_is(network, device=torch.device(device)), torch.no_grad():
+        for one, probabilities in _predicted(network, series, maps.explained, device, batch):
+            found[one.position][one.name] = probabilities
+    values: Measured = {}
+    for position, curves in found.items():
+        shared = {version: curve for (version, name), curve in curves.items() if not name}
+        for (measure, name), curve in curves.items():
+            if name:
+                row = values.setdefault((measure, name), np.full(len(indices), np.nan))
+                row[position] = _score(measure, curve, shared)
     return values
 
 
-def _orders(
-    drawn: Drawn, rows: Sequence[int], rng: np.random.Generator
-) -> list[tuple[str, list[int], Ints]]:
-    """Order the pixels of some images by each map: its name, which have it, and (B, H, W)."""
-    found: dict[str, list[tuple[int, Ints]]] = {}
-    for i in rows:
-        for name, heat in drawn.compared(i).items():
-            found.setdefault(name, []).append((i, order_of(heat, rng)))
-    return [
-        (name, [i for i, _ in pairs], np.stack([order for _, order in pairs]))
-        for name, pairs in found.items()
-    ]
-
-
-def _measured(network: nn.Module, images: Tensor, orders: Ints, targets: Ints) -> dict[str, Floats]:
-    grey, blurred = faded(images), blur(images)
-    return {
-        ROAD: road(network, images, orders, targets),
-        DELETION: area(curve(network, images, grey, orders, targets)),
-        INSERTION: area(curve(network, blurred, images, orders, targets)),
-    }
-
-
-def order_of(heat: Heat, rng: np.random.Generator) -> Ints:
-    """Give each pixel its place by relevance, (H, W), 0 for the most relevant.
-
-    Of equals, such as the many zeros of a map, chance decides. A threshold would take all or none.
-    """
-    places = np.empty(heat.size, np.int64)
-    places[np.lexsort((rng.random(heat.size), -heat.ravel()))] = np.arange(heat.size)
-    return places.reshape(heat.shape)
-
-
-def road(
-    network: nn.Module,
-    images: Tensor,
-    orders: Ints,
-    targets: Ints,
-    percentiles: Sequence[int] = PERCENTILES,
-) -> Floats:
-    """Compute ROAD as the package's `ROADCombined` does, without its pass before each removal.
-
-    Pixels give way to what their neighbours suggest, and some noise: the probability of the class
-    after the least relevant went, less that after the most relevant went, halved (Rong et al.
-    2022).
+def _score(measure: str, inner: Floats, shared: Mapping[str, Floats]) -> float:
+    """Compute a measure from the probabilities of a map's perturbed images.
 
     Args:
-        network: (B, 1, H, W) floats in [0, 1] -> (B, K) logits.
-        images: (B, 1, H, W) float32 in [0, 1].
-        orders: (B, H, W) as `order_of` gives them.
-        targets: (B,) classes.
-        percentiles: Beyond which the pixels are removed; the mean over them is given.
-
-    Returns:
-        (B,) in [-0.5, 0.5].
+        measure: One of `MEASURES`.
+        inner: (S,) probabilities of the perturbed images.
+        shared: Probabilities, (1,) each, of the image's versions that all maps share.
     """
-    # Six seconds, which only those who ask for it should wait.
-    from pytorch_grad_cam.metrics import road as package
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
-
-    relevance = relevance_of(orders)
-    wanted = [ClassifierOutputSoftmaxTarget(int(k)) for k in targets]
-
-    def after(metric: type) -> Floats:
-        left = [
-            metric(percentile)(images, relevance, wanted, network, return_diff=False)
-            for percentile in percentiles
-        ]
-        mean: Floats = np.mean(left, axis=0, dtype=np.float64)
-        return mean
-
-    with warnings.catch_warnings():
-        # The package hands numpy tensors in a way that numpy 2 frowns on.
-        warnings.filterwarnings("ignore", "__array_wrap__ must accept", DeprecationWarning)
-        kept = after(package.ROADLeastRelevantFirst)
-        lost = after(package.ROADMostRelevantFirst)
-    difference: Floats = (kept - lost) / 2
-    return difference
+    if measure == ROAD:
+        most_relevant_removed, least_relevant_removed = np.split(inner, 2)
+        return float(least_relevant_removed.mean() - most_relevant_removed.mean()) / 2
+    start, end = (_ORIGINAL, _GRAY) if measure == DELETION else (_BLURRED, _ORIGINAL)
+    return area(np.concatenate([shared[start], inner, shared[end]]))
 
 
-def relevance_of(orders: Ints) -> NDArray[np.float32]:
-    """Turn places into relevances in [0, 1), all of them different, for the package."""
-    n = orders[0].size
-    relevance: NDArray[np.float32] = ((n - 1 - orders) / n).astype(np.float32)
-    return relevance
+_ORIGINAL, _GRAY, _BLURRED = "original", "gray", "blurred"
 
 
-def curve(
-    network: nn.Module,
-    start: Tensor,
-    end: Tensor,
-    orders: Ints,
-    targets: Ints,
+def _all_series(
+    dataset: SplitDataset,
+    indices: Sequence[int],
+    maps: MapSet,
+    positions: Sequence[int],
     *,
-    steps: int = STEPS,
-) -> Floats:
-    """Follow the probability of a class while one picture turns into another.
+    seed: int,
+    deadline: float | None,
+    bar: bool,
+) -> Iterator[_Series]:
+    """Yield what is to be predicted, image by image, until the deadline."""
+    for position in track(positions, "Measuring faithfulness", transient=True, disable=not bar):
+        index = indices[position]
+        image: Image = dataset.pixels(index)[0].float().div(255).numpy()
+        heats = maps.with_baselines(position)
+        # A generator for each map: the values of one do not depend on which others there are.
+        rngs = {name: np.random.default_rng([seed, index, MAPS.index(name)]) for name in heats}
+        orders = {name: pixel_order(heat, rngs[name]) for name, heat in heats.items()}
+        for measure in MEASURES:
+            first = position == positions[0] and measure == ROAD
+            if deadline is not None and time.monotonic() > deadline and not first:
+                return
+            yield from _series_of(measure, position, image, orders, rngs)
 
-    Args:
-        network: (B, 1, H, W) floats in [0, 1] -> (B, K) logits.
-        start: (B, 1, H, W) float32: the first pictures.
-        end: (B, 1, H, W) float32: the last.
-        orders: (B, H, W): in which order pixels are replaced.
-        targets: (B,) classes.
-        steps: In how many equal steps.
 
-    Returns:
-        (B, steps + 1) float64 in [0, 1].
+def _series_of(
+    measure: str,
+    position: int,
+    image: Image,
+    orders: Mapping[str, Ints],
+    rngs: Mapping[str, np.random.Generator],
+) -> Iterator[_Series]:
+    """Yield the images of one measure: those that all maps share, then those of each map."""
+    start, end = image, image
+    if measure == DELETION:
+        end = mean_gray(image)
+        yield _Series(position, (_ORIGINAL, ""), iter([start]))
+        yield _Series(position, (_GRAY, ""), iter([end]))
+    elif measure == INSERTION:
+        start = blur(image)
+        yield _Series(position, (_BLURRED, ""), iter([start]))
+    for name, order in orders.items():
+        images = (
+            road_images(image, order, rngs[name])
+            if measure == ROAD
+            else replace_pixels(start, end, order)
+        )
+        yield _Series(position, (measure, name), images)
+
+
+def _predicted(
+    network: nn.Module,
+    series: Iterator[_Series],
+    explained: Ints,
+    device: torch.device | str,
+    batch: int,
+) -> Iterator[tuple[_Series, Floats]]:
+    """Predict all series in batches that ignore their borders.
+
+    Yields:
+        Each series with its (S,) probabilities of the class that is explained.
     """
-    places = torch.from_numpy(orders)[:, None].to(start.device)
-    wanted = torch.from_numpy(targets)[:, None].to(start.device)
-    followed = []
-    for step in range(steps + 1):
-        count = round(orders[0].size * step / steps)
-        logits = network(torch.where(places < count, end, start))
-        followed.append(logits.softmax(dim=1).gather(1, wanted)[:, 0])
-    found: Floats = torch.stack(followed, dim=1).double().cpu().numpy()
-    return found
+    flat = ((one, image) for one in series for image in one.images)
+    owner: _Series | None = None
+    collected: list[float] = []
+    while chunk := list(islice(flat, batch)):
+        images = torch.from_numpy(np.stack([image for _, image in chunk]))[:, None]
+        targets = torch.tensor([int(explained[one.position]) for one, _ in chunk])
+        shares = network(images.to(device)).softmax(dim=1).cpu()
+        for (one, _), share in zip(chunk, shares.gather(1, targets[:, None])[:, 0], strict=True):
+            if owner is not None and one is not owner:
+                yield owner, np.array(collected)
+                collected = []
+            owner = one
+            collected.append(float(share))
+    if owner is not None:
+        yield owner, np.array(collected)
 
 
-def area(curves: Floats) -> Floats:
-    """Give the area below curves over [0, 1], by trapezia: (B, S) -> (B,)."""
-    areas: Floats = np.trapezoid(curves, axis=1) / (curves.shape[1] - 1)
-    return areas
-
-
-def faded(images: Tensor) -> Tensor:
-    """Give each picture its mean grey all over: what deletion ends in."""
-    return images.mean(dim=(-2, -1), keepdim=True).expand_as(images)
-
-
-def blur(images: Tensor, share: float = BLUR) -> Tensor:
-    """Blur (B, 1, H, W) pictures, with a standard deviation of `share` of the longer side."""
-    spread = share * max(images.shape[-2:])
-    blurred = [
-        cv2.GaussianBlur(image[0], (0, 0), spread, borderType=cv2.BORDER_REPLICATE)
-        for image in images.cpu().numpy()
-    ]
-    return torch.from_numpy(np.stack(blurred)[:, None]).to(images)
+def area(curve: Floats) -> float:
+    """Compute the area below an (S,) curve over [0, 1] by the trapezoidal rule."""
+    return float(np.trapezoid(curve) / (len(curve) - 1))

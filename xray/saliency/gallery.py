@@ -1,4 +1,4 @@
-"""A gallery: images explained, their pictures, and a folder of them with an index."""
+"""Gallery of explained images: pictures in a folder, with an index."""
 
 import csv
 import re
@@ -12,27 +12,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from xray.errors import ConfigError
 from xray.files import replacing
 from xray.saliency.gradcam import (
+    BATCH,
     CLASS_AGNOSTIC,
     Explainable,
     activate,
-    called,
     check_method,
     maps_of,
     predict,
 )
 from xray.saliency.masks import read_mask
 from xray.saliency.overlay import Caption, Mask, Picture, panel
-from xray.saliency.selection import plain
+from xray.saliency.parts import Parts, split_model
+from xray.saliency.selection import simplify
 from xray.stats.rule import EVEN
+from xray.stats.scores import predict_classes
 from xray.types import Sample
 
-BATCH = 8
-PATIENCE = 16  # With more pictures than this, a progress bar is shown.
+BAR_FROM = 17
+"""Number of pictures from which a progress bar is shown."""
 COLUMNS = (
     "file",
     "path",
@@ -48,15 +50,15 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """One image explained.
+class Explanation:
+    """One explained image.
 
     Attributes:
         sample: The image.
-        caption: What the picture says of it.
+        caption: Text of the picture.
         picture: (H, W, 3) uint8, RGB: the panel.
-        magnitude: The map's greatest value before it was rescaled to [0, 1].
-        mean_magnitude: Likewise its mean.
+        magnitude: Maximum of the map before it was rescaled to [0, 1].
+        mean_magnitude: Mean of the map before it was rescaled to [0, 1].
     """
 
     sample: Sample
@@ -66,7 +68,7 @@ class Explained:
     mean_magnitude: float
 
 
-def explain(
+def explain_samples(
     model: Explainable,
     samples: Sequence[Sample],
     pixels: Callable[[int], Tensor],
@@ -77,25 +79,25 @@ def explain(
     device: torch.device | str = "cpu",
     mask: Callable[[Sample], Mask | None] | None = None,
     threshold: float = EVEN,
-    calls: Sequence[int] | None = None,
-) -> Iterator[Explained]:
-    """Explain chosen images, a few at a time; what is asked for is checked at once.
+    predicted: Sequence[int] | None = None,
+) -> Iterator[Explanation]:
+    """Explain chosen images in batches. The arguments are checked before the first one.
 
     Args:
         model: The classifier, on `device`.
-        samples: The split's images.
-        pixels: Position in `samples` -> (1, H, W) uint8, as the network sees the image.
-        indices: Which of them, in order.
+        samples: The images of the split.
+        pixels: Index in `samples` -> (1, H, W) uint8, as the network receives the image.
+        indices: Indices in `samples` of the images to explain, in order.
         method: A key of `gradcam.METHODS`.
-        target: Whose evidence to show: "predicted", "truth" or the name of a class.
-        device: Where the model lies.
-        mask: A sample's (h, w) lesion mask, of any size, or None.
-        threshold: With two classes, above which probability the second is predicted.
-        calls: Of each index the class that was predicted, where that is on record: in another
-            precision, another may be predicted here.
+        target: Class to explain: "predicted", "truth" or the name of a class.
+        device: Device of the model.
+        mask: Sample -> (h, w) lesion mask of any size, or None.
+        threshold: With two classes, the probability above which the second class is predicted.
+        predicted: Recorded predicted class of each index; None: predicted here. In another
+            precision the prediction can differ from the recorded one.
 
     Returns:
-        One picture an index.
+        One explanation for each index.
 
     Raises:
         ConfigError: `method` or `target` is unknown.
@@ -107,8 +109,8 @@ def explain(
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ConfigError(f"target={target} is unknown: choose one of {', '.join(options)}.{hint}")
 
-    def explained() -> Iterator[Explained]:
-        parts = model.saliency_parts()
+    def explanations() -> Iterator[Explanation]:
+        parts = split_model(model)
         for start in range(0, len(indices), BATCH):
             chosen = indices[start : start + BATCH]
             some = [samples[i] for i in chosen]
@@ -121,7 +123,7 @@ def explain(
                 target=target,
                 method=method,
                 threshold=threshold,
-                calls=calls and calls[start : start + BATCH],
+                predicted=predicted and predicted[start : start + BATCH],
             )
             for sample, image, answer, k, heat, shares, peak, mean in zip(
                 some, images, *found, strict=True
@@ -131,20 +133,20 @@ def explain(
                 )
                 lesion = _fitted(mask(sample) if mask else None, heat.shape)
                 picture = panel(image[0].numpy(), heat, caption, lesion)
-                yield Explained(sample, caption, picture, float(peak), float(mean))
+                yield Explanation(sample, caption, picture, float(peak), float(mean))
 
-    return explained()
+    return explanations()
 
 
-def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) -> Path:
-    """Write one PNG a picture and index.csv, in place of the gallery that was there.
+def write_gallery(folder: Path, gallery: Iterable[Explanation], total: int = 0) -> Path:
+    """Write one PNG for each picture and index.csv, replacing an earlier gallery.
 
-    The index is written last: where there is one, the gallery is complete.
+    The index is written last: a folder with an index is complete.
 
     Args:
-        folder: Made when it does not exist.
-        gallery: What `explain` yields.
-        total: How many pictures are to come; with more than 16 a progress bar is shown.
+        folder: Folder of the gallery; it is created if missing.
+        gallery: Explanations from `explain_samples`.
+        total: Number of explanations; from 17 on a progress bar is shown.
 
     Returns:
         `folder`.
@@ -154,8 +156,8 @@ def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) ->
     for old in folder.glob("[0-9][0-9][0-9]*_*.png"):
         old.unlink()
     rows = []
-    for position, item in enumerate(_followed(gallery, total)):
-        # File names may be long, and hold what other systems forbid.
+    for position, item in enumerate(_with_bar(gallery, total)):
+        # File names may be long, and contain characters that other systems forbid.
         stem = re.sub(r"[^\w.-]+", "_", item.sample.path.stem)[:60]
         file = f"{position:03d}_{stem}.png"
         Image.fromarray(item.picture).save(folder / file)
@@ -171,20 +173,20 @@ def write_gallery(folder: Path, gallery: Iterable[Explained], total: int = 0) ->
 
 
 def lesion_mask(sample: Sample, root: Path) -> Mask | None:
-    """Look for a phantom's lesion: root/masks/lesion/<path of the image below root>, as PNG.
+    """Read the lesion mask root/masks/lesion/<path of the image below root>, a PNG file.
 
     Args:
         sample: The image, below `root`.
-        root: The dataset's folder.
+        root: Folder of the dataset.
 
     Returns:
-        (h, w) bool in the file's size, True on the lesion; None where there is no such file.
+        (h, w) bool in the size of the file, True on the lesion; None if there is no such file.
     """
     return read_mask(sample, root, "lesion")
 
 
 def _maps(
-    parts: tuple[nn.Module, nn.Module],
+    parts: Parts,
     images: Tensor,
     samples: Sequence[Sample],
     *,
@@ -192,14 +194,14 @@ def _maps(
     target: str,
     method: str,
     threshold: float,
-    calls: Sequence[int] | None,
+    predicted: Sequence[int] | None,
 ) -> tuple[Any, ...]:
-    """Give of each image the class called, the class explained, and what a `Saliency` holds."""
+    """Return the predicted classes, the explained classes, and the fields of a `Saliency`."""
     body, tail = parts
     activations = activate(body, images)
     shares = predict(tail, activations)
     targets = {
-        "predicted": list(calls or called(shares, threshold)),
+        "predicted": list(predicted or predict_classes(shares, threshold).tolist()),
         "truth": [sample.target for sample in samples],
         **{name: [k] * len(samples) for k, name in enumerate(classes)},
     }
@@ -220,7 +222,7 @@ def _caption(
     return Caption(
         title=sample.path.name,
         truth=truth,
-        label="" if plain(sample.label) == plain(truth) else sample.label,
+        label="" if simplify(sample.label) == simplify(truth) else sample.label,
         predicted=classes[predicted],
         probability=float(probabilities[predicted]),
         explained="" if method in CLASS_AGNOSTIC else classes[explained],
@@ -235,27 +237,27 @@ def _fitted(mask: Mask | None, shape: Sequence[int]) -> Mask | None:
     return np.asarray(Image.fromarray(mask).resize((shape[1], shape[0])))
 
 
-def _followed(gallery: Iterable[Explained], total: int) -> Iterable[Explained]:
-    """Show a progress bar where there is long to wait."""
-    if total <= PATIENCE:
+def _with_bar(gallery: Iterable[Explanation], total: int) -> Iterable[Explanation]:
+    """Show a progress bar for many pictures."""
+    if total < BAR_FROM:
         return gallery
     from rich.progress import track
 
     return track(gallery, "Explaining", total=total)
 
 
-def _row(file: str, item: Explained) -> tuple[str, ...]:
-    """One line of the index: the values of `COLUMNS`."""
-    said = item.caption
+def _row(file: str, item: Explanation) -> tuple[str, ...]:
+    """Return one row of the index, the values of `COLUMNS`."""
+    caption = item.caption
     return (
         file,
         item.sample.path.absolute().as_posix(),
         item.sample.label,
-        said.truth,
-        said.predicted,
-        f"{said.probability:.6f}",
-        said.explained,
-        said.method,
+        caption.truth,
+        caption.predicted,
+        f"{caption.probability:.6f}",
+        caption.explained,
+        caption.method,
         f"{item.magnitude:.6g}",
         f"{item.mean_magnitude:.6g}",
     )

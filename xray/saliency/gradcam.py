@@ -1,24 +1,25 @@
-"""Class-activation maps: where in an image the evidence for a class lies.
+"""Class activation maps: where in an image the evidence for a class is.
 
-The methods are those of the `grad-cam` package. They are run on the tail of the network alone,
-behind the layer whose activations are weighted: the maps are those of a pass through the whole
-network, at a fraction of its time and memory, and it makes no difference which layers are frozen.
+The methods are those of the `grad-cam` package. They run on the tail of the network only, behind
+the layer whose activations are weighted. The maps equal those of the whole network, at a fraction
+of the time and memory, and do not depend on which layers are frozen.
 """
 
 import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xray.errors import ConfigError
+from xray.errors import ConfigError, DataError
 from xray.saliency.backend import ordinary, weigh
-from xray.stats.rule import EVEN
-from xray.stats.scores import BINARY
+from xray.saliency.parts import split_model
+from xray.stats.scores import predict_classes
 
 METHODS: dict[str, str] = {
     "gradcam": "GradCAM",
@@ -35,23 +36,26 @@ METHODS: dict[str, str] = {
 }
 """Name in the configuration -> class in `pytorch_grad_cam`.
 
-Of the package's gradient methods these are all that look at one layer. FullGrad adds up the biases
-of every layer and RefineCAM multiplies the maps of several, so a tail is not enough for them.
+These are all gradient methods of the package that use one layer. FullGrad adds up the biases of
+every layer and RefineCAM multiplies the maps of several layers, so a tail does not suffice.
 """
 
 CLASS_AGNOSTIC = frozenset({"eigencam"})
-"""Methods that look at the activations alone: their map is the same whatever class is asked for."""
+"""Methods that use the activations only: the map is the same for every class."""
+
+BATCH = 8
+"""Images that are explained together."""
 
 
 class Saliency(NamedTuple):
-    """What `saliency_maps` gives of B images.
+    """Result of `saliency_maps` for B images.
 
     Attributes:
-        maps: (B, H, W) float32 in [0, 1]: each rescaled to its own least and greatest value.
+        maps: (B, H, W) float32 in [0, 1]; each map is rescaled to its own minimum and maximum.
         probabilities: (B, K) float32, softmax of the logits.
-        peaks: (B,) float32, 0 or greater: the greatest value of each map before it was rescaled,
-            without what speaks against the class. Its unit is the method's.
-        means: (B,) float32: likewise the mean over the (h, w) cells.
+        peaks: (B,) float32, 0 or greater: the maximum of each map before rescaling, without
+            negative evidence. The unit depends on the method.
+        means: (B,) float32: the mean over the (h, w) cells of each map before rescaling.
     """
 
     maps: NDArray[np.float32]
@@ -61,32 +65,85 @@ class Saliency(NamedTuple):
 
 
 class Explainable(Protocol):
-    """What a map needs of a classifier."""
+    """A classifier whose predictions can be explained.
+
+    It is an `nn.Module` that maps (B, 1, H, W) uint8 images to (B, K) logits. With a method
+    `saliency_parts() -> (body, tail)` it chooses the layer that is explained (see
+    `xray.saliency.parts`); without one the last convolution is explained.
+    """
 
     @property
     def classes(self) -> Sequence[str]:
         """K class names, in the order of the logits."""
 
-    def saliency_parts(self) -> tuple[nn.Module, nn.Module]:
-        """Cut the network at the layer whose activations are weighted.
-
-        Returns:
-            body: (B, 1, H, W) uint8 -> (B, C, h, w) float activations, normalisation included.
-            tail: (B, C, h, w) activations -> (B, K) logits.
-        """
-        ...
-
 
 def check_method(method: str) -> None:
-    """Refuse the name of an unknown method.
+    """Check the name of a method.
 
     Raises:
-        ConfigError: `method` is not among `METHODS`.
+        ConfigError: `method` is not a key of `METHODS`.
     """
     if method not in METHODS:
         near = difflib.get_close_matches(method, METHODS, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ConfigError(f"method={method} is unknown: choose one of {', '.join(METHODS)}.{hint}")
+
+
+def explain(
+    model: Any,
+    images: Any,
+    *,
+    classes: Sequence[int] | None = None,
+    method: str = "gradcam",
+) -> NDArray[np.float32]:
+    """Compute one heatmap for each image, on the device of the model.
+
+    Args:
+        model: `XrayClassifier`, or any classifier as described in `Explainable`.
+        images: (B, 1, H, W) uint8 tensor or array, or a sequence of B (H, W) or (1, H, W) uint8
+            arrays of equal size, as the network receives them (after the evaluation transforms).
+        classes: B indices of the classes to explain; None: the predicted class of each image, at
+            the model's decision threshold if it has one.
+        method: A key of `METHODS`.
+
+    Returns:
+        (B, H, W) float32 in [0, 1].
+
+    Raises:
+        ConfigError: `method` is unknown, or the model has no layer that can be explained.
+        DataError: `images` has another shape or type.
+        IndexError: An element of `classes` is not a class of the network.
+    """
+    check_method(method)
+    batch = _as_batch(images)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    body, tail = split_model(model)
+    threshold = getattr(model, "threshold", None)
+    found = []
+    for start in range(0, len(batch), BATCH):
+        some = batch[start : start + BATCH].to(device)
+        activations = activate(body, some)
+        if classes is None:
+            targets = predict_classes(predict(tail, activations), threshold).tolist()
+        else:
+            targets = list(classes[start : start + BATCH])
+        found.append(maps_of(activations, tail, some.shape[-2:], targets, method).maps)
+    return np.concatenate(found) if found else np.zeros((0, *batch.shape[-2:]), np.float32)
+
+
+def resize_heatmap(heatmap: NDArray[np.floating], height: int, width: int) -> NDArray[np.float32]:
+    """Resize a heatmap bilinearly, for example to the size of the original image.
+
+    Args:
+        heatmap: (H, W) in [0, 1].
+        height: Height of the result in pixels.
+        width: Width of the result in pixels.
+
+    Returns:
+        (height, width) float32 in [0, 1].
+    """
+    resized = cv2.resize(np.asarray(heatmap, np.float32), (width, height))
+    return np.clip(np.asarray(resized, np.float32), 0, 1)
 
 
 def saliency_maps(
@@ -96,19 +153,19 @@ def saliency_maps(
     targets: Sequence[int] | None = None,
     method: str = "gradcam",
 ) -> Saliency:
-    """Explain a batch: one map an image.
+    """Explain a batch: compute one map for each image.
 
-    Works under `torch.no_grad`, `torch.inference_mode` and autocast (which is off inside: float32),
-    and leaves the network as it was: modes, `requires_grad`, gradients and hooks.
+    The function works under `torch.no_grad`, `torch.inference_mode` and autocast, which is switched
+    off inside (float32), and restores the network: modes, `requires_grad`, gradients and hooks.
 
-    A map without any positive evidence is zero everywhere. Maps are rescaled, so only their `peaks`
-    and `means` can be compared between images.
+    A map without positive evidence is zero everywhere. Maps are rescaled, so only their `peaks` and
+    `means` can be compared between images.
 
     Args:
-        body: See `Explainable.saliency_parts`.
-        tail: See `Explainable.saliency_parts`.
-        images: (B, 1, H, W), as `body` takes them and on its device, B >= 1.
-        targets: B class indices whose evidence is sought; None: of each image the predicted class.
+        body: (B, 1, H, W) images -> (B, C, h, w) activations.
+        tail: (B, C, h, w) activations -> (B, K) logits.
+        images: (B, 1, H, W), as `body` expects them and on its device, B >= 1.
+        targets: B indices of the classes to explain; None: the most probable class of each image.
         method: A key of `METHODS`.
 
     Raises:
@@ -121,23 +178,16 @@ def saliency_maps(
 
 
 def activate(body: nn.Module, images: Tensor) -> Tensor:
-    """Run the body alone: (B, C, h, w) float32 activations without history."""
+    """Run the body only; return (B, C, h, w) float32 activations without history."""
     with as_is(body, device=images.device), torch.no_grad():
         return ordinary(body(ordinary(images))).float()
 
 
 def predict(tail: nn.Module, activations: Tensor) -> NDArray[np.float32]:
-    """Give the (B, K) probabilities that a tail makes of what `activate` gives."""
+    """Compute (B, K) probabilities from the activations that `activate` returned."""
     with as_is(tail, device=activations.device), torch.no_grad():
         shares: NDArray[np.float32] = tail(ordinary(activations)).softmax(dim=1).cpu().numpy()
         return shares
-
-
-def called(probabilities: NDArray[np.float32], threshold: float = EVEN) -> list[int]:
-    """Give the class that (B, K) probabilities call: of two, the second above `threshold`."""
-    if probabilities.shape[1] > BINARY:
-        return [int(k) for k in probabilities.argmax(axis=1)]
-    return [int(share > threshold) for share in probabilities[:, 1]]
 
 
 def maps_of(
@@ -147,13 +197,13 @@ def maps_of(
     targets: Sequence[int] | None = None,
     method: str = "gradcam",
 ) -> Saliency:
-    """Explain what `activate` gives, as `saliency_maps` does.
+    """Explain the activations that `activate` returned, as `saliency_maps` does.
 
     Args:
-        activations: (B, C, h, w) float32; several tails may be given the same.
-        tail: See `Explainable.saliency_parts`.
+        activations: (B, C, h, w) float32; several tails may share them.
+        tail: (B, C, h, w) activations -> (B, K) logits.
         size: (H, W) of the images.
-        targets: As for `saliency_maps`.
+        targets: B indices of the classes to explain; None: the most probable class of each image.
         method: A key of `METHODS`.
     """
     with as_is(tail, device=activations.device), torch.enable_grad():
@@ -165,7 +215,7 @@ def maps_of(
 
 
 def _enlarge(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float32]:
-    """Bring (B, h, w) maps to (H, W) as the package does: bilinear, then to [0, 1] once more."""
+    """Enlarge (B, h, w) maps to (H, W) as the package does: bilinear, then rescaled to [0, 1]."""
     from pytorch_grad_cam.utils.image import scale_cam_image
 
     height, width = size
@@ -173,9 +223,34 @@ def _enlarge(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float
     return enlarged
 
 
+def _as_batch(images: Any) -> Tensor:
+    """Convert images to a (B, 1, H, W) uint8 tensor."""
+    if not isinstance(images, Tensor | np.ndarray):
+        arrays = [np.asarray(image) for image in images]
+        shapes = sorted({array.shape[-2:] for array in arrays})
+        if len(shapes) > 1:
+            raise DataError(
+                f"images have different sizes {shapes}; all images of a batch must have the size "
+                "that the network receives. Resize them, or explain them one by one."
+            )
+        images = np.stack([a[None] if a.ndim == 2 else a for a in arrays])  # noqa: PLR2004
+    batch = torch.as_tensor(images)
+    if batch.ndim != 4 or batch.shape[1] != 1 or batch.dtype != torch.uint8:  # noqa: PLR2004
+        raise DataError(
+            f"images are {tuple(batch.shape)} {batch.dtype}; expected (B, 1, H, W) uint8 with gray "
+            "values from 0 to 255."
+        )
+    return batch
+
+
 @contextmanager
 def as_is(*modules: nn.Module, device: torch.device) -> Iterator[None]:
-    """Switch to eval mode and full precision; each submodule gets its own mode back."""
+    """Switch to evaluation mode and full precision; restore the mode of each submodule afterwards.
+
+    Args:
+        *modules: The modules that are switched.
+        device: Device of the modules, whose autocast is switched off.
+    """
     modes = [(part, part.training) for module in modules for part in module.modules()]
     try:
         for module in modules:

@@ -1,7 +1,11 @@
-"""Whether maps find what they should, beside maps that know less; a row a measure and a map."""
+"""Scorecard: scores of saliency maps and of their baselines, one row for each measure and map."""
 
 import random
+import shlex
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +14,14 @@ from scipy.stats import spearmanr
 
 from xray.data.dataset import SplitDataset
 from xray.errors import DataError
-from xray.saliency.baselines import MAP, MAPS, Drawn, draw_maps
-from xray.saliency.faithfulness import measure_faithfulness
+from xray.saliency.baselines import MAP, MAPS, MapSet, compute_maps
+from xray.saliency.faithfulness import DELETION, INSERTION, ROAD, measure_faithfulness
 from xray.saliency.gradcam import Explainable
 from xray.saliency.localization import Heat, best_iou, energy, iou, pointing
 from xray.saliency.masks import mask_of
 from xray.saliency.overlay import Mask
-from xray.stats.bootstrap import resample
+from xray.saliency.parts import whole_model
+from xray.stats.bootstrap import estimate
 from xray.stats.rule import EVEN
 from xray.stats.scores import Floats, ratio
 
@@ -29,133 +34,166 @@ IN_LESION = {
     "IoU at the best level": best_iou,
 }
 IN_LUNGS = "energy in the lungs"
-LIKENESS = "rank correlation with randomised weights"
-PEAK = "greatest value before rescaling, in thousandths"
+LIKENESS = "rank correlation with randomized weights"
+PEAK = "maximum before rescaling, in thousandths"
 NOTE = (
-    "Mean over images; 95 % intervals by a bootstrap over patients. Of the class called. "
-    "Randomised weights: what was trained is drawn anew, what was frozen stays. A map that is no "
-    "better than its controls, or keeps its ranks on randomised weights, explains nothing."
+    "Values are means over images with 95 % confidence intervals (bootstrap over patients). All "
+    "maps explain the predicted class. Baselines: a Gaussian at the center of the image (center "
+    "prior), the mean map of the other images of the class, and the map of the same network with "
+    "random weights in its trained layers (randomized weights). A map that scores no better than "
+    "its baselines, or hardly changes with randomized weights, is not evidence of what the network "
+    "has learned."
 )
-NO_MASKS = (
-    "There are no masks beside the images. Whether the answer hangs on what the maps show is "
-    "measured on any number by python -m xray.gradcam scorecard=true, half a minute each."
-)
-Options = dict[str, Any]
+NO_MASKS = "No lesion or lung masks were found next to the images, so localization was not scored."
 Row = dict[str, Any]
 Values = Mapping[tuple[str, str, str], Floats]
-"""(group, measure, map) -> (N,), NaN where an image has no such measure."""
+"""(group, measure, map) -> (N,), NaN if an image has no such value."""
+
+
+@dataclass(frozen=True)
+class FaithfulnessPlan:
+    """How many images ROAD, deletion and insertion are measured on. They need no masks.
+
+    Attributes:
+        n: Number of images at most; 0: none.
+        with_masks: Whether they are also measured if the images have masks.
+        seconds: Time limit in seconds; ROAD of one image is always measured. None: no limit.
+        skipped: Reason why they are skipped, as a sentence; empty: they are not.
+    """
+
+    n: int
+    with_masks: bool = False
+    seconds: float | None = None
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Scores of saliency maps.
+
+    Attributes:
+        rows: One row for each measure and map: "group", "measure", "map", "value" (mean over
+            images), "low" and "high" (95 % interval, None if undefined), "n" (number of images).
+        note: What a reader must know about the values.
+        skipped: What was not measured, and the command that measures it; empty if nothing.
+    """
+
+    rows: list[Row]
+    note: str
+    skipped: str = ""
 
 
 def score_maps(
     model: Explainable,
-    randomised: Explainable,
-    dataset: SplitDataset,
-    indices: Sequence[int],
-    *,
-    method: str,
-    device: torch.device | str = "cpu",
-    threshold: float = EVEN,
-    bar: bool = True,
-) -> list[Row]:
-    """Score maps, and three controls, against the masks beside the images.
-
-    Lesions are looked at on images of every class but the first that have any; lungs on all that
-    have a lung mask. The class explained is the one the network calls, for all maps.
-
-    Args:
-        model: The classifier, on `device`.
-        randomised: The same network with other weights, on `device`.
-        dataset: The split.
-        indices: Which of its images.
-        method: A key of `gradcam.METHODS`.
-        device: Where the models lie.
-        threshold: With two classes, above which probability the second is called.
-        bar: Whether a progress bar is shown.
-
-    Returns:
-        A row a measure and a map: "group", "measure", "map", "value" (the mean over images), "low"
-        and "high" (95 %, bootstrap over patients; None where there can be none), "n".
-
-    Raises:
-        DataError: There is no image.
-    """
-    _some(indices)
-    options: Options = {"method": method, "device": device, "threshold": threshold, "bar": bar}
-    with draw_maps(model, randomised, dataset, indices, **options) as drawn:
-        return _rows(_measured(drawn, dataset, indices), dataset, indices)
-
-
-def score_faithfulness(
-    model: Explainable,
-    randomised: Explainable,
+    randomized: Explainable,
     dataset: SplitDataset,
     indices: Sequence[int],
     *,
     method: str,
     seed: int,
+    faithfulness: FaithfulnessPlan,
+    run: Path | None = None,
     device: torch.device | str = "cpu",
     threshold: float = EVEN,
     bar: bool = True,
-) -> list[Row]:
-    """Score maps, and three controls, by what becomes of the answer: no masks are needed.
+) -> Scorecard:
+    """Score saliency maps and their baselines.
 
-    It costs over a hundred passes an image.
+    Localization is scored against the masks next to the images: lesion masks for images of every
+    class but the first, lung masks for all images. All maps explain the predicted class.
 
     Args:
-        model: As for `score_maps`, as are the others.
-        randomised: Likewise.
-        dataset: Likewise.
-        indices: Likewise.
-        method: Likewise.
-        seed: Of what `measure_faithfulness` draws.
-        device: Likewise.
-        threshold: Likewise.
-        bar: Likewise.
-
-    Returns:
-        Rows as of `score_maps`.
+        model: The classifier, on `device`.
+        randomized: The same network with randomized weights, on `device`.
+        dataset: The split.
+        indices: Indices of the images in the split.
+        method: A key of `gradcam.METHODS`.
+        seed: Seed of the choice of images for faithfulness, and of its random draws.
+        faithfulness: Number of images for ROAD, deletion and insertion, and their time limit.
+        run: The run directory, which the note names in a command.
+        device: Device of the models.
+        threshold: With two classes, the probability above which the second class is predicted.
+        bar: Whether progress bars are shown.
 
     Raises:
         DataError: There is no image.
     """
-    _some(indices)
-    options: Options = {"method": method, "device": device, "threshold": threshold, "bar": bar}
-    with draw_maps(model, randomised, dataset, indices, **options) as drawn:
-        found = measure_faithfulness(
-            model, dataset, indices, drawn, device=device, seed=seed, bar=bar
+    if not indices:
+        raise DataError(
+            "scorecard=true: the split contains no images. Choose another one: split=test."
         )
-    return _rows({(FAITHFULNESS, *key): v for key, v in found.items()}, dataset, indices)
-
-
-def without_masks(rows: Sequence[Row]) -> bool:
-    """Tell whether `score_maps` met no mask."""
-    return not any(row["group"] in {LESION, LUNG} for row in rows)
+    options: Row = {"method": method, "device": device, "threshold": threshold, "bar": bar}
+    with compute_maps(model, randomized, dataset, indices, **options) as maps:
+        values = _measured(maps, dataset, indices)
+        masked = any(group in {LESION, LUNG} for group, _, _ in values)
+        note, skipped = NOTE if masked else f"{NOTE} {NO_MASKS}", ""
+        if faithfulness.n and (faithfulness.with_masks or not masked):
+            positions = [] if faithfulness.skipped else pick(len(maps), faithfulness.n, seed)
+            found = measure_faithfulness(
+                whole_model(model),
+                dataset,
+                indices,
+                maps,
+                positions,
+                device=device,
+                seed=seed,
+                deadline=_deadline(faithfulness.seconds),
+                bar=bar,
+            )
+            skipped = _skipped(faithfulness, found, len(maps), run)
+            values |= {(FAITHFULNESS, *key): value for key, value in found.items()}
+    return Scorecard(_rows(values, dataset, indices), f"{note} {skipped}".strip(), skipped)
 
 
 def pick(total: int, n: int, seed: int) -> list[int]:
-    """Pick n of `total` images at random, in order; all where there are no more."""
+    """Pick n of `total` images at random, in ascending order; all of them if there are fewer."""
     return sorted(random.Random(seed).sample(range(total), min(n, total)))
 
 
-def titled(method: str, split: str, n: int, total: int) -> str:
-    """Head a scorecard."""
+def scorecard_title(method: str, split: str, n: int, total: int) -> str:
+    """Return the title of a scorecard of n of the `total` images of a split."""
     which = "" if n == total else f", {n:,} of {total:,} images"
     return f"Scorecard of {method}, {split}{which}"
 
 
-def _some(indices: Sequence[int]) -> None:
-    if not indices:
-        raise DataError("scorecard=true: the split has no image. Choose another: split=test.")
+def _deadline(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds
 
 
-def _measured(drawn: Drawn, dataset: SplitDataset, indices: Sequence[int]) -> Values:
+def _skipped(
+    plan: FaithfulnessPlan,
+    found: Mapping[tuple[str, str], Floats],
+    total: int,
+    run: Path | None,
+) -> str:
+    """Describe what was not measured of a plan and how to measure it; empty if nothing."""
+    wanted = min(plan.n, total)
+    done = {
+        measure: int(np.isfinite(found.get((measure, MAP), np.array([]))).sum())
+        for measure in (ROAD, DELETION, INSERTION)
+    }
+    if min(done.values()) == wanted:
+        return ""
+    reason = plan.skipped or (
+        f"Faithfulness was measured for {plan.seconds:.0f} s only (callbacks.gradcam.budget), on "
+        f"{done[ROAD]} (ROAD), {done[DELETION]} (deletion) and {done[INSERTION]} (insertion) of "
+        f"{wanted} images."
+    )
+    where = [] if run is None else [f"run={run}"]
+    command = shlex.join(
+        ["python", "-m", "xray.gradcam", *where, "scorecard=true", "faithfulness=true"]
+    )
+    return f"{reason} To measure it without a time limit: {command}"
+
+
+def _measured(maps: MapSet, dataset: SplitDataset, indices: Sequence[int]) -> dict[Any, Floats]:
+    """Compute localization, and the comparison with randomized weights; (N,) for each key."""
     n = len(indices)
-    values = {(WEIGHTS, PEAK, name): 1000 * peaks for name, peaks in drawn.peaks.items()}
+    values = {(WEIGHTS, PEAK, name): 1000 * peaks for name, peaks in maps.peaks.items()}
     for i, index in enumerate(indices):
-        likeness = _likeness(drawn.maps[i], drawn.others[i])
-        found = {(WEIGHTS, LIKENESS, MAP): likeness}
+        found = {(WEIGHTS, LIKENESS, MAP): _likeness(maps.maps[i], maps.randomized[i])}
         masks = _masks(dataset, index)
-        for name, heat in drawn.compared(i).items() if masks else ():
+        for name, heat in maps.with_baselines(i).items() if masks else ():
             found |= {(*key, name): value for key, value in _scores(heat, masks).items()}
         for key, value in found.items():
             values.setdefault(key, np.full(n, np.nan))[i] = value
@@ -163,6 +201,7 @@ def _measured(drawn: Drawn, dataset: SplitDataset, indices: Sequence[int]) -> Va
 
 
 def _masks(dataset: SplitDataset, index: int) -> dict[str, Mask]:
+    """Read the masks of an image that are not empty; no lesions for the first class."""
     found = {LUNG: mask_of(dataset, index, "lung")}
     if dataset.samples[index].target > 0:
         found[LESION] = mask_of(dataset, index, "lesion")
@@ -179,7 +218,7 @@ def _scores(heat: Heat, masks: Mapping[str, Mask]) -> dict[tuple[str, str], floa
 
 
 def _likeness(one: Heat, other: Heat) -> float:
-    """Correlate ranks (Spearman); a constant map has none."""
+    """Compute the rank correlation (Spearman); NaN if a map is constant."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
     return float(spearmanr(one, other, axis=None).statistic)
@@ -201,15 +240,6 @@ def _row(key: tuple[str, str, str], values: Floats, owners: Sequence[str]) -> Ro
     def score(weights: Floats) -> dict[str, Floats]:
         return {"mean": ratio(weights @ kept, weights.sum(axis=1))}
 
-    found = resample(score, patients)["mean"]
-    share_of = len(set(patients)) if measure == "pointing game" else 0
-    interval = found.interval(share_of)
-    return {
-        "group": group,
-        "measure": measure,
-        "map": name,
-        "value": round(found.value, 10) if known.any() else None,
-        "low": round(interval.low, 10) if interval else None,
-        "high": round(interval.high, 10) if interval else None,
-        "n": len(kept),
-    }
+    shares = {"mean": len(set(patients))} if measure == "pointing game" else {}
+    found = estimate(score, patients, shares)["mean"]
+    return {"group": group, "measure": measure, "map": name, **found.as_dict(), "n": len(kept)}

@@ -148,6 +148,7 @@ class GradCAMCallback(Target):
     # A default, for the runs of before it was there: they can be resumed.
     scorecard: Natural = 0
     faithfulness: Natural = 0
+    budget: Positive | None = 0.2
 
 
 class TensorBoardLogger(Target):
