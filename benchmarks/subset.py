@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from xray.data.collection import collect
-from xray.data.folder import compile_patient_pattern
 from xray.data.groups import Groups
+from xray.data.patients import compile_patient_pattern
 from xray.errors import DataError
 from xray.types import Sample
 

@@ -70,9 +70,10 @@ def test_what_is_said_at_the_end(tmp_path: Path, kermany: Path) -> None:
 
 
 def test_training_reads_what_was_prepared(tmp_path: Path, kermany: Path) -> None:
-    from xray.data.folder import XrayFolder, compile_patient_pattern
+    from xray.data.folder import XrayFolder
     from xray.data.groups import Groups
     from xray.data.layout import find_layout
+    from xray.data.patients import compile_patient_pattern
 
     prepared(tmp_path, "source=kermany", f"path={kermany}")
     layout = find_layout(tmp_path / "tree")
@@ -269,7 +270,7 @@ def test_on_trust(tmp_path: Path) -> None:
     rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", "verify=false")
     assert set(rows) == {"normal/a.png", "covid/b.png"}
     row = rows["covid/b.png"]
-    assert (row.width, row.height, row.bits, row.phash) == (None, None, None, None)
+    assert (row.width, row.height, row.bits) == (None, None, None)
     assert len(row.sha256 or "") == 64
 
 

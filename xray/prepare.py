@@ -62,8 +62,8 @@ def _certify(
 ) -> None:
     """Audit the tree; what is found stays beside it, and what was read is kept for training."""
     from xray.data.audit import audit
-    from xray.data.folder import compile_patient_pattern
     from xray.data.groups import Groups
+    from xray.data.patients import compile_patient_pattern
     from xray.reporting.audit_tables import show_audit, write_audit
 
     folder = Path(cfg.paths.cache) / "audit"

@@ -5,8 +5,9 @@ import pytest
 
 from benchmarks.composed import groups
 from benchmarks.subset import draw, quota, write_subset
-from xray.data.folder import XrayFolder, compile_patient_pattern
+from xray.data.folder import XrayFolder
 from xray.data.groups import Groups
+from xray.data.patients import compile_patient_pattern
 from xray.types import Sample
 
 

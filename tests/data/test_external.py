@@ -1,13 +1,12 @@
 import logging
-import re
 
 import pytest
 from made_images import write_image
 
 from xray.data.external import read_external
-from xray.data.folder import compile_patient_pattern
 from xray.data.groups import Groups
 from xray.data.manifest import Row, write_manifest
+from xray.data.patients import compile_patient_pattern
 from xray.errors import DataError
 
 TWO = Groups({"normal": ["healthy"], "pneumonia": ["covid 19", "viral pneumonia"]})
@@ -19,7 +18,7 @@ def read(root, groups=TWO, split="test"):
 
 
 def row(path, label, class_name, patient="p1"):
-    return Row(path, "clinic", label, class_name, patient, *[None] * 6, None)
+    return Row(path, "clinic", label, class_name, patient)
 
 
 def test_flat_or_split(make_tree, tmp_path):
@@ -84,9 +83,8 @@ def test_a_manifest_tells_patients_and_sources(tmp_path):
     # To a network of three classes, that is no pneumonia.
     with pytest.raises(DataError) as caught:
         read(tmp_path, THREE)
-    said = re.escape("manifest.csv disagrees with the folders on 1 images: it calls ")
-    said += r"test.pneumonia.b\.png 'COVID 19', which is 'covid' to this network, but the folder "
-    assert re.search(said + "'pneumonia' is 'pneumonia'", str(caught.value))
+    assert "manifest.csv contradicts the folders for 1 images" in str(caught.value)
+    assert "'COVID 19', which is class 'covid'" in str(caught.value)
 
 
 def test_a_manifest_of_other_classes_than_the_folders_is_refused(tmp_path):
@@ -94,6 +92,6 @@ def test_a_manifest_of_other_classes_than_the_folders_is_refused(tmp_path):
         write_image(tmp_path / name)
     write_manifest(tmp_path, [row("normal/a.png", "x", "pneumonia")])
     with pytest.raises(
-        DataError, match=r"it calls normal.a\.png 'pneumonia', which is 'pneumonia'"
+        DataError, match=r"normal.a\.png' \(line 2\) is labeled 'pneumonia', which is class 'pneu"
     ):
         read(tmp_path)

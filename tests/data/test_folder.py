@@ -4,31 +4,16 @@ import pytest
 from dicoms import dataset, radiograph, write
 from made_images import write_image
 
-from xray.data.folder import XrayFolder, compile_patient_pattern
+from xray.data.folder import XrayFolder
 from xray.data.groups import Groups
-from xray.errors import ConfigError, DataError
+from xray.data.patients import compile_patient_pattern
+from xray.errors import DataError
 
 GROUPS = Groups({"normal": [], "pneumonia": ["covid"]})
 
 
 def folder(root, pattern=None):
     return XrayFolder(root, GROUPS, compile_patient_pattern(pattern))
-
-
-@pytest.mark.parametrize(
-    ("name", "patient"),
-    [
-        ("person100_bacteria_475", "person100_bacteria"),
-        ("IM-0115-0001", "IM-0115"),
-        ("NORMAL2-IM-0373-0001", "NORMAL2-IM-0373"),
-        ("00000013_005", "00000013"),
-        ("patient0012_01", "patient0012"),
-    ],
-)
-def test_default_pattern_knows_the_patient(tmp_path, name, patient):
-    write_image(tmp_path / "normal" / f"{name}.png")
-    (record,) = folder(tmp_path).records
-    assert record.patient == patient
 
 
 def test_a_file_that_names_no_patient_is_one_of_its_own(tmp_path):
@@ -42,11 +27,6 @@ def test_a_file_that_names_no_patient_is_one_of_its_own(tmp_path):
 def test_own_pattern_takes_its_first_group(tmp_path):
     write_image(tmp_path / "normal" / "study-7-b.png")
     assert folder(tmp_path, r"study-(\d+)").records[0].patient == "7"
-
-
-def test_bad_pattern_is_named():
-    with pytest.raises(ConfigError, match=r"data\.patient_pattern.*\(x"):
-        compile_patient_pattern("(x")
 
 
 def test_classes_are_numbered_by_the_configuration(tmp_path):

@@ -122,8 +122,9 @@ def prepared(root: Path, *argv: str) -> dict[str, Row]:
     """Run the verb into root/tree, and read what came of it: every file but masks is listed."""
     outcome = prepare(root, f"out={root}/tree", *argv)
     assert (outcome.status, outcome.err) == (0, "")
-    rows = read_manifest(root / "tree")
-    assert rows is not None
+    manifest = read_manifest(root / "tree")
+    assert manifest is not None
+    rows = dict(manifest.rows)
     found = {p.relative_to(root / "tree").as_posix() for p in (root / "tree").glob("*/**/*.*")}
     assert {name for name in found if not name.startswith("masks/")} == set(rows)
     return rows

@@ -6,8 +6,8 @@ from made_images import write_image
 from rich.console import Console
 
 from xray.data.audit import audit
-from xray.data.folder import compile_patient_pattern
 from xray.data.groups import Groups
+from xray.data.patients import compile_patient_pattern
 from xray.imaging.read import read_image
 from xray.reporting.audit_tables import audit_tables, conclusions, passed, write_audit
 from xray.reporting.montage import write_montages

@@ -1,10 +1,24 @@
 # ruff: noqa: E501 (tables stay tables)
 """Folders and tables of one's own, through the real entry point."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_up import dicom, lay, pack, picture, pictures, prepare, prepared, rejected, table
+from made_up import (
+    Outcome,
+    dicom,
+    lay,
+    pack,
+    picture,
+    pictures,
+    prepare,
+    prepared,
+    rejected,
+    table,
+)
+
+from xray.data.manifest import read_manifest
 
 FLAT = ["COVID-19/patient01_1.png", "COVID-19/patient01_2.png", "COVID-19/patient02_1.png",
         "Healthy/patient03_1.jpg", "Healthy/patient04_1.jpg", "Healthy/.hidden.jpg",
@@ -198,26 +212,157 @@ def test_a_table_in_an_archive(tmp_path: Path) -> None:
     assert set(rows) == {"covid/a.png"}
 
 
+IMAGES = [f"{label}/{i}.png" for label in ("NORMAL", "PNEUMONIA") for i in range(4)]
+ROWS = [f"{name},{name.split('/')[0]},{name[0]}{i // 2}" for i, name in enumerate(IMAGES)]
+
+
+def with_table(root: Path, header: str, rows: list[str], name: str = "manifest.csv") -> Outcome:
+    """Prepare the images of `IMAGES` as a table lists them."""
+    lay(root / "in", {**pictures(IMAGES), name: "\r\n".join([header, *rows, ""]).encode()})
+    lay(root, {"secret.png": picture(99)})
+    return prepare(root, "source=manifest", f"path={root}/in/{name}", f"out={root}/tree")
+
+
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("header", "change"),
     [
-        (b"file,label\n", "has no column 'path'; it has: file, label. Name the columns so."),
-        (b"", "has no column 'path, label'; it has: none."),
-        (b"path,label,split\na.png,covid,dev\n", "line 2: the split is 'dev'. Write train, val, test"),
-        (b"path,label\n\xff,covid\n", "cannot be read ('utf-8' codec"),
-        (b"path,label\na.png,covid\n", "0 are left out by their label, 1 are listed but not there"),
+        ("path,label,patient", lambda row: row),
+        ("path,label,patient", lambda row: row.replace("NORMAL/", "NORMAL\\")),
+        ("path,label,patient", lambda row: f"./{row}"),
+        ("path,label,patient", lambda row: row.replace("/", "//")),
+        ("path, label, patient", lambda row: row.replace(",", ", ")),
+        ("path;label;patient", lambda row: row.replace(",", ";")),
+        ("Path\tLabel\tPatient", lambda row: row.replace(",", "\t")),
+        ("path,label,patient", lambda row: row.replace("NORMAL/", "Normal/")),
+        ("path,label,patient", lambda row: row.replace(".png", ".PNG")),
+    ],
+    ids=["plain", "backslash", "dot", "double slash", "comma space", "semicolon", "tab", "folder",
+         "suffix"],
+)  # fmt: skip
+def test_forms_of_a_table(tmp_path: Path, header: str, change: Callable[[str], str]) -> None:
+    outcome = with_table(tmp_path, header, [change(row) for row in ROWS])
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "name no file" not in outcome.out
+    rows = read_manifest(tmp_path / "tree").rows
+    assert sorted(path.split("/")[1] for path in rows) == ["normal"] * 4 + ["pneumonia"] * 4
+    assert len({row.patient for row in rows.values()}) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("path,label,patient,patient", None, "has the column 'patient' 2 times"),
+        ("path,label,patient", ROWS[0], "lines 2 and 10: 'NORMAL/0.png' is listed twice."),
+        ("path,label,patient", f"./{ROWS[0]}", "lines 2 and 10: 'NORMAL/0.png' is listed twice."),
+        ("path,label,patient", "NORMAL/0.png,PNEUMONIA,N0", "twice, as 'NORMAL' and as 'PNEUMONIA'"),
+        ("path,label,patient", "NORMAL/0.PNG,NORMAL,N0", "lines 2 and 10 name the same file 'NORM"),
+        ("path,label,patient", "../secret.png,NORMAL,x", "line 10: '../secret.png' is not a path"),
+        ("path,label,patient", "/etc/x.png,NORMAL,x", "line 10: '/etc/x.png' is not a path below"),
+        ("path,label,patient", "NORMAL/x.png,NORMAL", "line 10: the row does not have 3 cells"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_table(tmp_path: Path, content: bytes, said: str) -> None:
+def test_tables_that_are_refused(
+    tmp_path: Path, header: str, row: str | None, message: str
+) -> None:
+    outcome = with_table(tmp_path, header, [*ROWS, row] if row else [f"{r},N9" for r in ROWS])
+    assert outcome.status == 1
+    assert f"{tmp_path}/in/manifest.csv" in outcome.err
+    assert message in outcome.err
+    assert not (tmp_path / "tree").exists()
+
+
+@pytest.mark.parametrize("name", ["NORMAL/link.png", "link/secret.png"])
+def test_links_to_files_outside_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    lay(tmp_path, {"in/NORMAL/0.png": picture(0), "other/secret.png": picture(1)})
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "other")
+    (tmp_path / "in" / "NORMAL" / "link.png").symlink_to(tmp_path / "other" / "secret.png")
+    outcome = with_table(tmp_path, "path,label,patient", [*ROWS, f"{name},NORMAL,x"])
+    assert outcome.status == 1
+    assert f"line 10: '{name}' is a link to a file outside" in outcome.err
+
+
+def test_rows_and_files_that_do_not_match_are_counted(tmp_path: Path) -> None:
+    rows = [*ROWS[:3], *ROWS[4:7], "NORMAL/gone.png,NORMAL,x"]
+    outcome = with_table(tmp_path, "path,label,patient", rows)
+    assert outcome.status == 0
+    assert "1 of 7 rows name no file (first: 'NORMAL/gone.png')" in outcome.out
+    assert "2 of 8 images have no row (first: 'NORMAL/3.png'). They are not copied." in outcome.out
+    assert rejected(tmp_path) == [("manifest", "NORMAL/gone.png", "is listed, but does not exist")]
+
+
+def test_images_beside_the_table(tmp_path: Path) -> None:
+    files = {
+        **pictures(["a.png", "b.png", "c.png"]),
+        "list.csv": b"path,label\na.png,normal\nB.png,covid\n",
+    }
+    outcome = prepare(
+        tmp_path, "source=manifest", f"path={lay(tmp_path / 'in', files)}/list.csv", "split=flat"
+    )
+    assert outcome.status == 0
+    assert "1 of 3 images have no row (first: 'c.png')" in outcome.out
+
+
+def test_no_row_names_a_file(tmp_path: Path) -> None:
+    outcome = with_table(tmp_path, "path,label,patient", [f"NORMAL/{row}" for row in ROWS])
+    assert outcome.status == 1
+    assert "lists 8 files, but none of them exists (first: 'NORMAL/NORMAL/0.png')" in outcome.err
+    assert "The first image there is 'NORMAL/0.png'" in outcome.err
+
+
+def test_unknown_patients_are_not_one_patient(tmp_path: Path) -> None:
+    rows = [
+        row[:-2] + cell for row, cell in zip(ROWS, ["nan", "", "-", "Unknown"] * 2, strict=True)
+    ]
+    assert with_table(tmp_path, "path,label,patient", rows).status == 0
+    assert {row.patient for row in read_manifest(tmp_path / "tree").rows.values()} == {None}
+
+
+def test_similar_patients(tmp_path: Path) -> None:
+    rows = [row[:-2] + cell for row, cell in zip(ROWS, ["007", "7", "P1", "p1"] * 2, strict=True)]
+    outcome = with_table(tmp_path, "path,label,patient", rows)
+    assert "2 patient IDs differ from others only in case" in outcome.out
+    assert "'007' and '7'" in outcome.out
+    assert len({row.patient for row in read_manifest(tmp_path / "tree").rows.values()}) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"file,label\n", "has no column 'path'; its columns are: file, label"),
+        (b"", "has no column 'path', 'label'; its columns are: none"),
+        (b"path,label,split\na.png,covid,dev\n", "line 2: the split is 'dev'. Write train, val, test"),
+        (b"path,label\n\xff,covid\n", "is not UTF-8 text"),
+        (b"path,label\na.png,covid\n", "lists 1 files, but none of them exists (first: 'a.png')"),
+        (b"path,label\n", "lists 0 files, but none of them exists"),
+    ],
+)  # fmt: skip
+def test_tables_that_cannot_be_used(tmp_path: Path, content: bytes, message: str) -> None:
     file = lay(tmp_path / "in", {"x.csv": content}) / "x.csv"
     outcome = prepare(tmp_path, "source=manifest", f"path={file}")
     assert outcome.status == 1
-    assert said in outcome.err
+    assert message in outcome.err
 
 
 def test_a_folder_without_a_table(tmp_path: Path) -> None:
     outcome = prepare(tmp_path, "source=manifest", f"path={lay(tmp_path / 'in', {'a': b''})}")
-    assert "holds no manifest.csv. Pass path=<the CSV file>." in outcome.err
+    assert "contains no manifest.csv. Pass path=<the CSV file>." in outcome.err
+
+
+def test_a_pattern_without_a_match(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "in", pictures(IMAGES))
+    options = ("source=folder", f"path={folder}", "source.folder.patient_pattern=x", "split=flat")
+    outcome = prepare(tmp_path, *options)
+    assert outcome.status == 0
+    assert "source.folder.patient_pattern='x' matches 0 of 8 images" in outcome.out
+
+
+def test_folders_of_patients(tmp_path: Path) -> None:
+    names = [f"{label}/case{i}/IM-0001-000{j}.png" for label in ("normal", "covid") for i in (1, 2)
+             for j in (1, 2)]  # fmt: skip
+    folder = lay(tmp_path / "in", pictures(names))
+    rows = prepared(tmp_path, "source=folder", f"path={folder}", "split=flat",
+                    "source.folder.patient_pattern='^([^/]+)/'")  # fmt: skip
+    assert {row.patient for row in rows.values()} == {"folder-case1", "folder-case2"}
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

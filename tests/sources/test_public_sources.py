@@ -154,7 +154,7 @@ def test_covid_chestxray(tmp_path: Path) -> None:
         (
             "covid_chestxray",
             "covid-chestxray-dataset-master/images/gone.png",
-            "is listed, but is not there",
+            "is listed, but does not exist",
         )
     ]
     said = (tmp_path / "tree" / "SOURCE.md").read_text()
@@ -253,7 +253,7 @@ def test_nih(tmp_path: Path) -> None:
         "test/normal/00000002_000.png": ("No Finding", "nih-2", "AP"),
         "test/pneumonia/00000003_000.png": ("Pneumonia", "nih-3", "AP"),
     }
-    assert rejected(tmp_path) == [("nih", "00000005_000.png", "is listed, but is not there")]
+    assert rejected(tmp_path) == [("nih", "00000005_000.png", "is listed, but does not exist")]
 
 
 def test_a_table_of_nih_kind_without_a_split(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Whether a dataset can carry a result, as it lies."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from xray.data.collection import Collection, collect, counts
 from xray.data.groups import Groups
 from xray.data.litter import find_litter
+from xray.data.patients import PatientRule
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.index import store_name
 from xray.integrity.memo import kept
@@ -78,7 +78,7 @@ class Audit:
 def audit(
     root: Path,
     groups: Groups,
-    patient: re.Pattern[str],
+    patient: PatientRule,
     *,
     seed: int = 0,
     folder: Path | None = None,
@@ -88,7 +88,7 @@ def audit(
     Args:
         root: See `xray.data.collection.collect`, as the two that follow.
         groups: Which folder names mean which class.
-        patient: Tells the patient from a file name.
+        patient: Rule that finds patient IDs in paths.
         seed: Of the source probe.
         folder: Keeps what was found; None: nothing is kept.
 

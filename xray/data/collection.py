@@ -1,16 +1,18 @@
 """All images below a data root, and the split that each was given."""
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from xray.data.describe import describe_images
 from xray.data.folder import XrayFolder
 from xray.data.groups import Groups
 from xray.data.layout import find_layout
-from xray.data.manifest import Row, read_manifest
+from xray.data.manifest import MANIFEST
+from xray.data.patients import PatientRule
+from xray.errors import DataError
 from xray.types import Sample, Split
 
 
@@ -48,28 +50,35 @@ class Collection:
         return [i for i, name in enumerate(self.splits) if name == split]
 
 
-def collect(root: Path, groups: Groups, patient: re.Pattern[str]) -> Collection:
+def collect(root: Path, groups: Groups, patient: PatientRule) -> Collection:
     """Find all images below a data root.
 
     Args:
-        root: See `xray.data.layout.find_layout`. Where it holds a manifest.csv, that tells an
-            image's patient, source and label before grouping; elsewhere its name and folder do.
-        groups: Which folder names mean which class.
-        patient: See `xray.data.folder.XrayFolder`.
+        root: See `xray.data.layout.find_layout`. A manifest.csv in it contains patients, sources,
+            labels and, for a flat folder, splits: see `xray.data.describe`.
+        groups: Folder names of each class.
+        patient: Rule that finds patient IDs in paths.
 
     Raises:
         DataError: When the folders are missing or not laid out as expected, or the manifest is
             malformed.
     """
-    manifest = read_manifest(root) or {}
     samples: list[Sample] = []
     splits: list[Split] = []
     layout = find_layout(root)
     for split, folder in layout.items():
         records = XrayFolder(folder, groups, patient).records
-        samples += [described(sample, root, manifest) for sample in records]
+        samples += records
         splits += [split] * len(records)
-    return Collection(root, samples, splits, frozenset(layout))
+    is_flat = layout.get("train") == root
+    samples, splits = describe_images(samples, splits, root, groups, patient, is_flat=is_flat)
+    given = frozenset(splits) if is_flat else frozenset(layout)
+    if "train" not in given:
+        raise DataError(
+            f"{root / MANIFEST} has no image with the split 'train'. Add some, or delete the "
+            "column 'split' to have the images split."
+        )
+    return Collection(root, samples, splits, given)
 
 
 def counts(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
@@ -80,11 +89,3 @@ def counts(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
         "patients": len({sample.owner for sample in samples}),
         "classes": {name: targets[i] for i, name in enumerate(classes)},
     }
-
-
-def described(sample: Sample, root: Path, manifest: Mapping[str, Row]) -> Sample:
-    """Add to an image below `root` what the manifest there says of it."""
-    row = manifest.get(sample.path.relative_to(root).as_posix())
-    if row is None:
-        return sample
-    return replace(sample, patient=row.patient, source=row.source, label=row.label or sample.label)

@@ -16,9 +16,9 @@ from xray.data.certificate import Certificate
 from xray.data.collection import collect, counts
 from xray.data.dataset import SplitDataset
 from xray.data.external import read_external
-from xray.data.folder import compile_patient_pattern
 from xray.data.groups import Groups
 from xray.data.partition import Rules, partition
+from xray.data.patients import compile_patient_pattern
 from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
@@ -44,7 +44,7 @@ class XrayDataModule(pl.LightningDataModule):
         size: Side of the square that the transforms end at, pixels.
         batch_size: Images a batch.
         workers: Loader processes; "auto" is what `choose_workers` says when they are first needed.
-        patient_pattern: See `xray.data.folder.compile_patient_pattern`.
+        patient_pattern: See `xray.data.patients.PatientRule`.
         balance: How class imbalance is met: "loss" (weights, see `class_weights`), "sampler" or
             "none".
         audit: Whether all files are read and compared before they are split; else overlaps other

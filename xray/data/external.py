@@ -1,16 +1,16 @@
 """Another hospital's folder, read with the classes of a network that was trained elsewhere."""
 
 import logging
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from xray.data.collection import described
+from xray.data.describe import describe_images
 from xray.data.folder import XrayFolder
 from xray.data.groups import Groups, folders_in
 from xray.data.layout import find_layout
-from xray.data.manifest import MANIFEST, Row, read_manifest
+from xray.data.manifest import MANIFEST
+from xray.data.patients import PatientRule
 from xray.errors import DataError
 from xray.types import Sample, Split
 
@@ -19,19 +19,17 @@ log = logging.getLogger(__name__)
 _FEWEST_CLASSES = 2
 
 
-def read_external(
-    root: Path, split: Split, groups: Groups, patient: re.Pattern[str]
-) -> list[Sample]:
+def read_external(root: Path, split: Split, groups: Groups, patient: PatientRule) -> list[Sample]:
     """Find the images of a folder, and make sure that its classes are those of the network.
 
     Where it lacks one of three classes or more, a line says so.
 
     Args:
-        root: Holds `<split>/<class>/...`, or `<class>/...`, of which then every image is taken; and
-            manifest.csv, where there is one, which tells patients and sources.
-        split: Which folder of the first layout.
-        groups: Which folder names mean which class of the network.
-        patient: See `xray.data.folder.XrayFolder`.
+        root: Folder with `<split>/<class>/...` or `<class>/...`, and possibly a manifest.csv: see
+            `xray.data.describe`. Of a folder without splits, every image is used.
+        split: Split to read, from split folders or from the column "split" of the manifest.
+        groups: Folder names of each class of the network.
+        patient: Rule that finds patient IDs in paths.
 
     Raises:
         DataError: The folder is missing, has splits but not this one, or folders that no class
@@ -39,17 +37,31 @@ def read_external(
             than its folder does.
     """
     layout = find_layout(root, needs_train=False)
-    path = layout.get("train" if layout.get("train") == root else split)
+    is_flat = layout.get("train") == root
+    path = layout.get("train" if is_flat else split)
     if path is None:
         raise DataError(
             f"{root} holds {', '.join(layout)}, but no {split}/. Pass split={next(iter(layout))}."
         )
     _check_names(path, groups)
-    manifest = read_manifest(root) or {}
-    found = XrayFolder(path, groups, patient).records
-    _check_manifest(found, root, groups, manifest)
+    records = XrayFolder(path, groups, patient).records
+    folder_splits: list[Split] = [split] * len(records)
+    found, splits = describe_images(records, folder_splits, root, groups, patient, is_flat=is_flat)
+    if is_flat and set(splits) != {"train"}:
+        found = _of_split(found, splits, split, root)
     _check_classes(path, found, groups)
-    return [described(sample, root, manifest) for sample in found]
+    return found
+
+
+def _of_split(
+    samples: Sequence[Sample], splits: Sequence[Split], split: Split, root: Path
+) -> list[Sample]:
+    """Return the images of one split of a flat folder that a manifest divides."""
+    if split not in splits:
+        raise DataError(
+            f"{root / MANIFEST} has no image with the split {split!r}. Pass split={splits[0]}."
+        )
+    return [sample for sample, own in zip(samples, splits, strict=True) if own == split]
 
 
 def _check_names(path: Path, groups: Groups) -> None:
@@ -65,34 +77,6 @@ def _check_names(path: Path, groups: Groups) -> None:
         f"{groups.describe()}. Rename them, or move them away: what a network calls its classes "
         "was settled when it was trained."
     )
-
-
-def _check_manifest(
-    samples: Sequence[Sample], root: Path, groups: Groups, manifest: Mapping[str, Row]
-) -> None:
-    """Refuse images whose manifest means another class, in the network's terms, than their folder.
-
-    A tree of two classes may hold COVID-19 in its folder "pneumonia"; a network of three tells them
-    apart.
-    """
-    rows = [(sample, manifest.get(sample.path.relative_to(root).as_posix())) for sample in samples]
-    wrong = [
-        (sample, name)
-        for sample, row in rows
-        if row is not None
-        for name in (row.class_name, row.label)
-        if groups.find(name) not in (None, sample.target)
-    ]
-    if wrong:
-        sample, name = wrong[0]
-        means = groups.classes[groups.index(Path(name))]
-        images = len({sample.path for sample, _ in wrong})
-        raise DataError(
-            f"{root / MANIFEST} disagrees with the folders on {images} images: it calls "
-            f"{sample.path.relative_to(root)} '{name}', which is '{means}' to this network, but "
-            f"the folder '{sample.label}' is '{groups.classes[sample.target]}'. Prepare the tree "
-            "anew with the classes of the network, or move these images."
-        )
 
 
 def _check_classes(path: Path, samples: Sequence[Sample], groups: Groups) -> None:

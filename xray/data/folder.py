@@ -1,38 +1,14 @@
 """torchvision's ImageFolder with our reader, our grouping and nothing but images."""
 
-import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from torchvision.datasets import ImageFolder
 
 from xray.data.groups import Groups, folders_in, is_noise
-from xray.errors import ConfigError, DataError
+from xray.data.patients import PatientRule
+from xray.errors import DataError
 from xray.imaging.read import IMAGE_SUFFIXES, read_image
 from xray.types import Sample
-
-PATIENT_PATTERN = (
-    r"^(?:person\d+(?:_(?:bacteria|virus))?|(?:NORMAL2-)?IM-\d+|patient\d+|\d{8}(?=_\d{3}))"
-)
-"""Names of Kermany et al. (person100_bacteria_475, IM-0115-0001), NIH (00000013_005), phantoms.
-
-Kermany's bacterial and viral cases are numbered apart: person80_bacteria and person80_virus are two
-patients. In the official split no number of one kind lies on both sides; 170 would, if the kinds
-shared their numbers.
-"""
-
-
-def compile_patient_pattern(pattern: str | None) -> re.Pattern[str]:
-    """Compile `data.patient_pattern`; None is the default rule.
-
-    Raises:
-        ConfigError: When it is no regular expression.
-    """
-    try:
-        return re.compile(pattern or PATIENT_PATTERN, re.IGNORECASE)
-    except re.error as error:
-        raise ConfigError(
-            f"data.patient_pattern is no regular expression: {error}. It was {pattern!r}."
-        ) from error
 
 
 class XrayFolder(ImageFolder):  # type: ignore[misc]
@@ -45,8 +21,7 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
     Args:
         root: A folder of class folders.
         groups: Which folder names mean which class.
-        patient: Searched in each file name without its ending; group 1, or the whole match, is the
-            patient.
+        patient: Rule that finds patient IDs in the paths below `root`.
 
     Attributes:
         records: One `Sample` an image, sorted by path.
@@ -55,7 +30,7 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
         DataError: When a folder means no class, or there is no image at all.
     """
 
-    def __init__(self, root: Path, groups: Groups, patient: re.Pattern[str]) -> None:
+    def __init__(self, root: Path, groups: Groups, patient: PatientRule) -> None:
         self.groups = groups
         super().__init__(
             str(root), loader=read_image, is_valid_file=self._is_image, allow_empty=True
@@ -67,7 +42,12 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
                 f"({', '.join(sorted(self.class_to_idx)) or 'there are none'})."
             )
         self.classes = list(groups.classes)
-        self.records = [self._record(Path(path), target, patient) for path, target in self.samples]
+        places = [Path(path).relative_to(root) for path, _ in self.samples]
+        patients = patient.find([PurePosixPath(place.as_posix()) for place in places])
+        self.records = [
+            Sample(Path(path), target, place.parts[0], name)
+            for (path, target), place, name in zip(self.samples, places, patients, strict=True)
+        ]
 
     def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
         """Map every class folder to the index of its class."""
@@ -87,11 +67,6 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
         ):
             return False
         return not _revisits(Path(path).parent, Path(self.root))
-
-    def _record(self, path: Path, target: int, patient: re.Pattern[str]) -> Sample:
-        match = patient.search(path.stem)
-        name = match[1 if match.re.groups else 0] if match else None
-        return Sample(path, target, path.relative_to(self.root).parts[0], name)
 
 
 def _revisits(folder: Path, root: Path) -> bool:

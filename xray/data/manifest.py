@@ -1,69 +1,169 @@
-"""What a prepared tree says of each of its images: manifest.csv in its root."""
+"""manifest.csv: the patient, label and split of each image of a folder."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from xray.data.layout import NAMES
+from xray.data.table import read_table
 from xray.errors import DataError
-from xray.types import SPLITS, Split
+from xray.types import Split
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.csv"
 COLUMNS = (
     "path", "source", "label", "class", "patient", "view", "width", "height", "bits", "sha256",
-    "phash", "split",
+    "split",
 )  # fmt: skip
-_NEEDED = ("path", "patient")
-"""Of a table that somebody wrote by hand; the folders tell the rest."""
-_REMEDY = "Prepare the tree anew, or delete the manifest to have the tree read by its folders."
+_INFORMATION = ("patient", "label", "class", "split")
+NAMES_ONLY = "Only their folder and file names are used."
+NO_PATIENT = frozenset(
+    {"", "-", "--", "?", "n/a", "n.a.", "na", "<na>", "nan", "none", "null", "unknown"}
+)
+"""Patient cells, in lower case, that mean "no patient ID"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image of a tree.
+    """One image of a manifest. Fields whose column is missing are None or "".
 
     Attributes:
-        path: Below the tree's root, with forward slashes.
-        source: Name of the dataset that it is from; "" where the table does not tell.
-        label: What it is there, before grouping ("Lung_Opacity"); likewise.
-        class_name: What it is here ("pneumonia"); the column is called "class"; likewise.
-        patient: Whose image it is, unique in the tree; None where the source does not tell.
-        view: Of the X-ray tube ("PA", "AP"); None where the source does not tell.
-        width: Pixels; None, as the four that follow, where the image was not opened.
-        height: Pixels.
-        bits: Of a grey value in the file.
-        sha256: Of the file's bytes, hexadecimal.
-        phash: 64-bit perceptual hash of the pixels; 16 hexadecimal digits in the file.
-        split: Where the tree puts it; None in a flat tree.
+        path: Path below the folder of the manifest, with forward slashes.
+        source: Name of the dataset.
+        label: Label in that dataset, before grouping ("Lung_Opacity").
+        class_name: Class after grouping ("pneumonia"); column "class".
+        patient: Patient ID, unique in the manifest; None if unknown.
+        view: View position ("PA", "AP").
+        width: Width, pixels.
+        height: Height, pixels.
+        bits: Bits per gray value.
+        sha256: SHA-256 of the file, hexadecimal.
+        split: Split of the image.
     """
 
     path: str
-    source: str
-    label: str
-    class_name: str
-    patient: str | None
-    view: str | None
-    width: int | None
-    height: int | None
-    bits: int | None
-    sha256: str | None
-    phash: int | None
-    split: Split | None
+    source: str = ""
+    label: str = ""
+    class_name: str = ""
+    patient: str | None = None
+    view: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bits: int | None = None
+    sha256: str | None = None
+    split: Split | None = None
 
     def cells(self) -> list[str]:
-        """Write the row's cells in the order of `COLUMNS`; what is not known is empty."""
+        """Return the cells of the row in the order of `COLUMNS`; unknown values are empty."""
         values = [getattr(self, "class_name" if c == "class" else c) for c in COLUMNS]
-        cells = ["" if value is None else str(value) for value in values]
-        if self.phash is not None:
-            cells[COLUMNS.index("phash")] = f"{self.phash:016x}"
-        return cells
+        return ["" if value is None else str(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Content of a manifest.
+
+    Attributes:
+        path: The CSV file.
+        columns: Names of its columns.
+        rows: Normalized path -> row.
+        lines: Normalized path -> line number in the file.
+    """
+
+    path: Path
+    columns: frozenset[str]
+    rows: Mapping[str, Row]
+    lines: Mapping[str, int]
+
+    def match(self, files: Sequence[str], unlisted_are: str = NAMES_ONLY) -> list[Row | None]:
+        """Find the row of each file.
+
+        Paths are compared as written, and regardless of case and Unicode form where that is
+        unambiguous. Files without a row, and rows without a file, are counted in a warning.
+
+        Args:
+            files: Paths of all images, or of those of one split, below the folder of the manifest.
+            unlisted_are: Sentence that states what is done with files that have no row.
+
+        Returns:
+            A row per file; None if the manifest does not list it.
+
+        Raises:
+            DataError: No row names a file, or two rows name the same file.
+        """
+        found = self._find(files)
+        used = {row.path for row in found.values()}
+        absent = [
+            name
+            for name in self.rows
+            if name not in used and not (self.path.parent / name).is_file()
+        ]
+        unlisted = [file for file in files if file not in found]
+        if not found and len(absent) == len(self.rows):
+            raise DataError(self._nothing_matches(files))
+        self._warn_unmatched(absent, len(files), unlisted, unlisted_are)
+        return [found.get(file) for file in files]
+
+    def _find(self, files: Sequence[str]) -> dict[str, Row]:
+        found = {file: self.rows[file] for file in files if file in self.rows}
+        taken = {row.path for row in found.values()}
+        folded: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            folded[fold_path(file)].append(file)
+        for name, row in self.rows.items():
+            near = [file for file in folded[fold_path(name)] if file != name]
+            if name in taken or not near:
+                continue
+            if len(near) == 1 and (other := found.get(near[0])):
+                raise DataError(
+                    f"{self.path}: lines {self.lines[other.path]} and {self.lines[name]} name the "
+                    f"same file {near[0]!r}. Delete one of them."
+                )
+            if len(near) == 1:
+                found[near[0]] = row
+        return found
+
+    def _nothing_matches(self, files: Sequence[str]) -> str:
+        first = f" (first: {next(iter(self.rows))!r})" if self.rows else ""
+        there = f" The first image there is {files[0]!r}." if files else ""
+        return (
+            f"{self.path} lists {len(self.rows)} files, but none of them exists{first}.{there} "
+            f"Correct the column 'path', which is relative to {self.path.parent}."
+        )
+
+    def _warn_unmatched(
+        self, absent: Sequence[str], files: int, unlisted: Sequence[str], unlisted_are: str
+    ) -> None:
+        if absent:
+            log.warning(
+                "%s: %d of %d rows name no file (first: %r).",
+                self.path,
+                len(absent),
+                len(self.rows),
+                absent[0],
+            )
+        if unlisted:
+            log.warning(
+                "%s: %d of %d images have no row (first: %r). %s",
+                self.path,
+                len(unlisted),
+                files,
+                unlisted[0],
+                unlisted_are,
+            )
 
 
 def write_manifest(root: Path, rows: Iterable[Row]) -> None:
     """Write root/manifest.csv, sorted by path.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     with (root / MANIFEST).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -71,77 +171,143 @@ def write_manifest(root: Path, rows: Iterable[Row]) -> None:
         writer.writerows(row.cells() for row in sorted(rows, key=lambda row: row.path))
 
 
-def read_manifest(root: Path) -> dict[str, Row] | None:
-    """Read root/manifest.csv.
-
-    Args:
-        root: A tree's root.
-
-    Returns:
-        Path below `root`, with forward slashes -> row; None where there is no manifest.
+def read_manifest(root: Path) -> Manifest | None:
+    """Read root/manifest.csv; None if there is no such file.
 
     Raises:
-        DataError: It cannot be read, lacks the column "path" or "patient", lists a path twice or
-            one that leads out of `root`, or a cell is not what its column holds.
+        DataError: See `load_manifest`; or the manifest has none of the columns patient, label,
+            class and split.
     """
     path = root / MANIFEST
     if not path.is_file():
         return None
+    manifest = load_manifest(path)
+    if manifest.columns.isdisjoint(_INFORMATION):
+        raise DataError(
+            f"{path} has none of the columns {', '.join(_INFORMATION)}. Add one of them, or delete "
+            f"{path.name} to use folder and file names only."
+        )
+    return manifest
+
+
+def load_manifest(path: Path, required: Sequence[str] = ("path",)) -> Manifest:
+    """Read a manifest of any name.
+
+    Paths are normalized, see `normalize_path`. Cells of the column "patient" such as "nan",
+    "unknown" and "-" mean that the patient is unknown.
+
+    Args:
+        path: The CSV file; see `xray.data.table.read_table` for its format.
+        required: Columns that it must have.
+
+    Raises:
+        DataError: The file cannot be read, lacks a required column or has one twice, a row has the
+            wrong number of cells, a cell has an invalid value, or two rows have the same path.
+    """
+    table = read_table(path, required, COLUMNS)
+    if table.ragged:
+        raise DataError(
+            f"{path}, line {table.ragged[0]}: the row does not have {len(table.columns)} cells as "
+            "the first line. Quote cells that contain the separator."
+        )
     rows: dict[str, Row] = {}
-    try:
-        for line, row in _rows(path):
-            if row.path in rows:
-                raise DataError(f"{path}, line {line}: {row.path!r} is listed twice. {_REMEDY}")
-            rows[row.path] = row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read ({error}). {_REMEDY}") from error
-    return rows
+    lines: dict[str, int] = {}
+    for line, cells in table.rows:
+        try:
+            row = _row(cells)
+        except ValueError as error:
+            raise DataError(f"{path}, line {line}: {error}") from error
+        if other := rows.get(row.path):
+            raise DataError(_duplicate(path, lines[row.path], line, other, row))
+        rows[row.path], lines[row.path] = row, line
+    manifest = Manifest(path, frozenset(table.columns), rows, lines)
+    _warn_similar_patients(manifest)
+    return manifest
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in _NEEDED if column not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{path} has no column {', '.join(missing)}. {_REMEDY}")
-        for cells in reader:
-            try:
-                yield reader.line_num, _row(cells)
-            except ValueError as error:
-                raise DataError(f"{path}, line {reader.line_num}: {error}. {_REMEDY}") from error
+def normalize_path(text: str) -> str:
+    r"""Normalize a path of a manifest: "./a//b.png" and "a\b.png" become "a/b.png".
+
+    Raises:
+        ValueError: The path is empty, absolute, or leads out of the folder.
+    """
+    text = text.strip()
+    path = PurePosixPath(text.replace("\\", "/"))
+    if not path.parts:
+        raise ValueError("the cell of 'path' is empty. Write the path of the image.")
+    if path.is_absolute() or PureWindowsPath(text).drive or ".." in path.parts or "\0" in text:
+        raise ValueError(
+            f"{text!r} is not a path below the folder of the manifest. Write it relative to that "
+            "folder, without '..'."
+        )
+    return path.as_posix()
 
 
-def _row(cells: Mapping[str, str | None]) -> Row:
-    if None in cells.values() or None in cells:
-        raise ValueError("it has not as many cells as the first line")
-    given = {column: cells.get(column) or None for column in COLUMNS}
-    place, split = given["path"] or "", given["split"]
-    relative = PurePosixPath(place)
-    if not place or "\\" in place or relative.is_absolute() or ".." in relative.parts:
-        raise ValueError(f"{place!r} is no path below the root, with forward slashes")
-    if split not in (None, *SPLITS):
-        raise ValueError(f"the split {split!r} is none of {', '.join(SPLITS)}")
+def fold_path(path: str) -> str:
+    """Return the part of a path that does not depend on case and Unicode form."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _duplicate(path: Path, first: int, second: int, one: Row, two: Row) -> str:
+    labels = [row.label or row.class_name for row in (one, two)]
+    what = f"{one.path!r} is listed twice"
+    if labels[0] != labels[1]:
+        what += f", as {labels[0]!r} and as {labels[1]!r}"
+    return f"{path}, lines {first} and {second}: {what}. Delete one of the two rows."
+
+
+def _row(cells: Mapping[str, str]) -> Row:
     for column in ("source", "label", "class"):
-        if column in cells and given[column] is None:
-            raise ValueError(f"the cell of {column} is empty")
+        if cells.get(column) == "":
+            raise ValueError(f"the cell of {column!r} is empty. Fill it, or delete the column.")
+    patient = cells.get("patient", "")
     return Row(
-        path=place,
-        source=given["source"] or "",
-        label=given["label"] or "",
-        class_name=given["class"] or "",
-        patient=given["patient"],
-        view=given["view"],
-        width=_number("width", given["width"]),
-        height=_number("height", given["height"]),
-        bits=_number("bits", given["bits"]),
-        sha256=given["sha256"],
-        phash=_number("phash", given["phash"], 16),
-        split=next((known for known in SPLITS if known == split), None),
+        path=normalize_path(cells["path"]),
+        source=cells.get("source", ""),
+        label=cells.get("label", ""),
+        class_name=cells.get("class", ""),
+        patient=None if patient.casefold() in NO_PATIENT else patient,
+        view=cells.get("view") or None,
+        width=_number("width", cells),
+        height=_number("height", cells),
+        bits=_number("bits", cells),
+        sha256=cells.get("sha256") or None,
+        split=_split(cells.get("split", "")),
     )
 
 
-def _number(column: str, cell: str | None, base: int = 10) -> int | None:
+def _split(cell: str) -> Split | None:
+    if cell.casefold() in NO_PATIENT:
+        return None
+    for split, names in NAMES.items():
+        if cell.casefold() in names:
+            return split
+    raise ValueError(f"the split is {cell!r}. Write {', '.join(NAMES)}, or leave the cell empty.")
+
+
+def _number(column: str, cells: Mapping[str, str]) -> int | None:
+    cell = cells.get(column)
     try:
-        return None if cell is None else int(cell, base)
+        return int(cell) if cell else None
     except ValueError:
-        raise ValueError(f"{cell!r} is no {column}") from None
+        raise ValueError(f"{column!r} is {cell!r}, but must be a whole number.") from None
+
+
+def _warn_similar_patients(manifest: Manifest) -> None:
+    """Log a warning if patient IDs differ only in case, spaces or leading zeros."""
+    alike: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in manifest.rows.values():
+        if row.patient is not None:
+            compact = re.sub(r"\s+", "", row.patient).casefold()
+            alike[re.sub(r"(?<!\d)0+(?=\d)", "", compact)][row.patient] = None
+    similar = [list(names) for names in alike.values() if len(names) > 1]
+    if similar:
+        log.warning(
+            "%s: %d patient IDs differ from others only in case, spaces or leading zeros (first: "
+            "%r and %r). They are treated as different patients; write the IDs of one patient the "
+            "same way.",
+            manifest.path,
+            sum(len(names) - 1 for names in similar),
+            similar[0][0],
+            similar[0][1],
+        )

@@ -1,20 +1,21 @@
 """Any folder of class folders, with or without splits."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from xray.data.folder import compile_patient_pattern
 from xray.data.groups import folders_in, is_noise
 from xray.data.layout import find_layout
+from xray.data.patients import check_pattern, compile_patient_pattern
 from xray.imaging.format import is_dicom
 from xray.sources.base import About, Item
 from xray.sources.dicom_names import DicomNames
 from xray.sources.download import obtain_local
 from xray.sources.listing import CANDIDATES, images_in
 from xray.types import Split
+
+_KEY = "source.folder.patient_pattern"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Folder:
 
     Args:
         path: A local archive or folder.
-        patient_pattern: See `xray.data.folder.compile_patient_pattern`.
+        patient_pattern: See `xray.data.patients.PatientRule`.
     """
 
     about: ClassVar = About(
@@ -50,23 +51,28 @@ class Folder:
         return root
 
     def items(self, root: Path) -> Iterator[Item]:
-        """List the images of every class folder."""
+        """List the images of every class folder.
+
+        A warning is logged if patient_pattern does not match all of them.
+        """
+        rule = compile_patient_pattern(self.patient_pattern, _KEY)
         names = DicomNames()
-        pattern = compile_patient_pattern(self.patient_pattern)
+        images: list[Path] = []
+        patients: list[str | None] = []
         for split, folder in find_layout(root).items():
             own: Split | None = None if folder == root else split
-            for label in folders_in(folder):
-                for path in images_in(label):
-                    item = Item(path, label.name, split=own, masks=_masks(root, path))
-                    if is_dicom(path) and self.patient_pattern is None:
-                        yield names.rename(item)
-                    else:
-                        yield replace(item, patient=_patient(path, pattern))
-
-
-def _patient(path: Path, pattern: re.Pattern[str]) -> str | None:
-    match = pattern.search(path.stem)
-    return match[1 if match.re.groups else 0] if match else None
+            found = [path for label in folders_in(folder) for path in images_in(label)]
+            places = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found]
+            ids = rule.find(places)
+            for path, place, patient in zip(found, places, ids, strict=True):
+                item = Item(path, place.parts[0], split=own, masks=_masks(root, path))
+                if is_dicom(path) and self.patient_pattern is None:
+                    yield names.rename(item)
+                else:
+                    yield replace(item, patient=patient)
+            images += found
+            patients += ids
+        check_pattern(images, patients, rule)
 
 
 def _wrapped(root: Path) -> Path | None:

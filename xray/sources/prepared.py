@@ -84,12 +84,12 @@ def find_prepared(root: Path, request: Mapping[str, Any]) -> Report | None:
         record = json.loads((root / RECORD).read_text(encoding="utf-8"))
         then, now = record["request"], _recorded(request)
         abouts = {name: About(**about) for name, about in record["sources"].items()}
-        rows = read_manifest(root)
-        if rows is None:
+        manifest = read_manifest(root)
+        if manifest is None:
             raise DataError(f"{root} has lost its manifest. Delete the folder, and prepare anew.")
         report = Report(
             tuple(record["classes"]),
-            tuple(rows.values()),
+            tuple(manifest.rows.values()),
             record["rejected"],
             record["left_out"],
             abouts,

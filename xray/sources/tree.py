@@ -124,7 +124,7 @@ def _build(
     )
     rows = [result for result in results if isinstance(result, Row)]
     rejected = [
-        Rejected(name, below(folders[name], path), "is listed, but is not there")
+        Rejected(name, below(folders[name], path), "is listed, but does not exist")
         for name, choice in choices.items()
         for path in choice.absent
     ] + [result for result in results if isinstance(result, Rejected)]

@@ -134,7 +134,6 @@ def _row(root: Path, target: Path, one: Chosen, *, verify: bool) -> Row:
         height=print_.height if print_ else None,
         bits=print_.bits if print_ else None,
         sha256=print_.sha256 if print_ else hashlib.sha256(target.read_bytes()).hexdigest(),
-        phash=print_.phash if print_ else None,
         split=one.split,
     )
 
