@@ -14,9 +14,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
 
-from xray import STARTED
 from xray.caching.activations import FeatureCache
 from xray.caching.pixels import PixelCache
+from xray.cli.launch import STARTED
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError
 from xray.evaluation.collector import PredictionCollector

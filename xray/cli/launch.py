@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import replace
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from xray.cli.check import Plan
     from xray.cli.command import Command
     from xray.cli.readback import Done
+
+STARTED = time.perf_counter()
+"""Start of the command, in seconds of `time.perf_counter`; without the start of Python."""
 
 # Hydra is imported inside the functions: --help does without.
 

@@ -82,6 +82,23 @@ def index_files(paths: Sequence[Path], store: Path | None = None) -> Index:
     return Index(paths, rows, problems, _sha256(listed))
 
 
+def stored_rows(store: Path) -> NDArray[np.void] | None:
+    """Read all fingerprints of a file of `index_files`.
+
+    Args:
+        store: The file (.npz).
+
+    Returns:
+        (N,) with the fields of `ROW`; None if the file is missing, damaged, or of another version.
+    """
+    try:
+        with store.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            rows: NDArray[np.void] = saved["rows"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return rows if rows.dtype == ROW else None
+
+
 def store_name(root: Path) -> str:
     """Name the files that keep what is known of a dataset."""
     return _sha256(str(root.resolve()))[:16]

@@ -1,6 +1,7 @@
 """Write the results of a run: metrics.json, predictions and figures."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,11 @@ from rich.console import Console
 
 from xray.evaluation.summary import summarize
 from xray.evaluation.testing import fitted_points, reported_rules
-from xray.evaluation.thresholds import calibration, decide, operating_points
+from xray.evaluation.thresholds import calibration, decide, operating_points, temperature
 from xray.files import write_json
 from xray.reporting.terminal import metrics_table, operating_table, source_table
 from xray.runs import layout
-from xray.runs.predictions import Predictions
+from xray.runs.predictions import Predictions, calibrate
 from xray.runs.run import RunFiles
 from xray.stats.rule import HEADLINE, Rule
 from xray.types import Split
@@ -51,12 +52,25 @@ def write_results(
         split: _entry(p, fitted if val or split != "val" else None, rule)
         for split, p in predictions.items()
     }
-    _write_predictions(run, predictions, metrics)
+    _write_predictions(run, _calibrated(predictions, fitted), metrics)
     # The entries of splits that were not evaluated this time are kept.
     write_json(run / layout.METRICS, {**RunFiles(run).metrics, **metrics})
     if val is None and "val" in predictions and (run / layout.CHECKPOINTS).is_dir():
         write_json(run / layout.OPERATING_POINTS, fitted_points(predictions["val"], rule))
     _show(run, metrics, metrics | dict(beside or {}), console)
+
+
+def _calibrated(
+    predictions: Mapping[Split, Predictions], val: Predictions | None
+) -> dict[Split, Predictions]:
+    """Add probabilities at the temperature fitted on validation images, if there are any."""
+    if val is None:
+        return dict(predictions)
+    fitted = temperature(val)
+    return {
+        split: replace(p, calibrated=calibrate(p.probabilities, fitted))
+        for split, p in predictions.items()
+    }
 
 
 def _entry(predicted: Predictions, val: Predictions | None, rule: Rule) -> dict[str, Any]:

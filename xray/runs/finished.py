@@ -113,6 +113,7 @@ def _by_path(predictions: Predictions) -> Predictions:
         sources=[predictions.sources[k] for k in order] if predictions.sources else (),
         targets=predictions.targets[places],
         probabilities=predictions.probabilities[places],
+        calibrated=None if predictions.calibrated is None else predictions.calibrated[places],
     )
 
 
