@@ -1,4 +1,4 @@
-"""What a run was made with: versions, source, machine, seed, command line."""
+"""The environment of a run: versions, source, machine, seed and command line."""
 
 import platform
 import subprocess
@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import xray
 from xray.machine import core_count, cpu_model
 
 _PACKAGES = (
@@ -30,23 +29,22 @@ _GIT_SECONDS = 10
 
 
 def describe_environment(seed: int, command: Sequence[str]) -> dict[str, Any]:
-    """Tell what a run is made with, in plain values; call it as the run starts.
+    """Describe the environment of a run in plain values, at its start.
 
     Args:
         seed: The run's seed.
-        command: The command line, one word an item.
+        command: The words of the command line.
 
     Returns:
-        "started" (ISO 8601, UTC), "command", "seed", "git" (as `git_state` tells it), "python",
-        "platform", "cpu" ("model" and the "cores" at this process's disposal), "gpus" (names;
-        None where torch is not in use), and "packages" (versions; None for one that is not
-        installed).
+        "started" (ISO 8601, UTC), "command", "seed", "git" (see `git_state`), "python",
+        "platform", "cpu" ("model", and the "cores" that this process can use), "gpus" (names;
+        None if torch is not imported), and "packages" (versions; None if not installed).
     """
     return {
         "started": now(),
         "command": list(command),
         "seed": seed,
-        "git": git_state(Path(xray.__file__).parents[1]),
+        "git": git_state(Path(__file__).parents[2]),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": {"model": cpu_model(), "cores": core_count()},
@@ -56,21 +54,21 @@ def describe_environment(seed: int, command: Sequence[str]) -> dict[str, Any]:
 
 
 def now() -> str:
-    """Give the time: ISO 8601, UTC."""
+    """Return the current time: ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def git_state(source: Path) -> dict[str, str | bool] | None:
-    """Tell the commit of a source checkout, and whether files differ from it.
+    """Return the commit of a source checkout, and whether files differ from it.
 
     Args:
         source: The checkout's top directory.
 
     Returns:
-        {"commit": str, "dirty": bool}; None where `source` is not the top of a checkout, as with an
-        installed wheel, or where there is no git.
+        {"commit": str, "dirty": bool}; None if `source` is not the top of a checkout, as with an
+        installed wheel, or if git is missing.
     """
-    # A virtual environment often lies within somebody else's checkout, which is not ours to name.
+    # A virtual environment can be inside the checkout of another project.
     top = _git(source, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != source.resolve():
         return None
@@ -100,7 +98,7 @@ def _version(package: str) -> str | None:
 
 
 def _gpu_names() -> list[str] | None:
-    # What did not import it needs no GPU, and importing it takes seconds.
+    # A process that did not import torch uses no GPU, and importing it takes seconds.
     torch = sys.modules.get("torch")
     if torch is None:
         return None
