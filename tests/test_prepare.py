@@ -1,5 +1,5 @@
 # ruff: noqa: E501 (tables stay tables)
-"""python -m xray.prepare: how a tree is laid out, kept, refused and left alone."""
+"""python -m xray.prepare: content, reuse and errors of a prepared dataset."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from made_up import lay, pack, picture, pictures, prepare, prepared, rejected
 from xray.cli.helptext import help_text
 from xray.config import CONF_DIR
 from xray.imaging.read import read_image
-from xray.sources import write
+from xray.sources import images
 
 KERMANY = [
     f"{split}/{label}.jpeg"
@@ -46,10 +46,10 @@ def tree(root: Path) -> set[str]:
     return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
 
 
-# --- the end of it
+# Summary
 
 
-def test_what_is_said_at_the_end(tmp_path: Path, kermany: Path) -> None:
+def test_summary(tmp_path: Path, kermany: Path) -> None:
     outcome = prepare(tmp_path, "source=kermany", f"path={kermany}")
     assert (outcome.status, outcome.err) == (0, "")
     out = tmp_path / "outputs" / "data" / "kermany"
@@ -59,9 +59,9 @@ def test_what_is_said_at_the_end(tmp_path: Path, kermany: Path) -> None:
     assert "covid 0 0 0" in lines
     assert "all 5 2 7" in lines
     # person1_bacteria is in train and in test.
-    assert "7 images of 5 patients" in lines
-    assert "patients in more than one split: 1; split=carve keeps each in one" in lines
-    assert "Licence: CC BY 4.0" in lines
+    assert "Images: 7, of 5 patients" in lines
+    assert "Patients in more than one split: 1; split=carve keeps each in one split" in lines
+    assert "License: CC BY 4.0" in lines
     assert any("https://doi.org/10.17632/rscbjbr9sj.2" in line for line in lines)
     assert lines[-1] == f"python -m xray.train data=folder data.root={out}"
     assert {"manifest.csv", "SOURCE.md", "prepare.json", "audit.json", "findings.csv"} < tree(out)
@@ -69,7 +69,7 @@ def test_what_is_said_at_the_end(tmp_path: Path, kermany: Path) -> None:
     assert "rejected.csv" not in tree(out)
 
 
-def test_training_reads_what_was_prepared(tmp_path: Path, kermany: Path) -> None:
+def test_training_reads_a_prepared_dataset(tmp_path: Path, kermany: Path) -> None:
     from xray.data.folder import XrayFolder
     from xray.data.groups import Groups
     from xray.data.layout import find_layout
@@ -86,10 +86,10 @@ def test_training_reads_what_was_prepared(tmp_path: Path, kermany: Path) -> None
     ]  # fmt: skip
 
 
-# --- splits
+# Splits
 
 
-def test_carving_keeps_patients_together(tmp_path: Path, kermany: Path) -> None:
+def test_held_out_split_keeps_patients_together(tmp_path: Path, kermany: Path) -> None:
     rows = prepared(tmp_path, "source=kermany", f"path={kermany}", "split=carve")
     splits = {row.split for row in rows.values() if row.patient == "kermany-person1_bacteria"}
     assert len(splits) == 1
@@ -97,13 +97,13 @@ def test_carving_keeps_patients_together(tmp_path: Path, kermany: Path) -> None:
         assert {r.split for r in rows.values() if r.class_name == name} == {"train", "test"}
 
 
-def test_one_patient_cannot_be_carved(tmp_path: Path) -> None:
+def test_one_patient_cannot_be_split(tmp_path: Path) -> None:
     files = pictures(["covid/patient01_1.png", "normal/a.png", "normal/b.png"])
     outcome = prepare(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}")
     assert "test cannot be carved from 3 images: class 'covid' has a single" in outcome.err
 
 
-# --- several sources
+# Several sources
 
 
 def combine(tmp_path: Path, kermany: Path, *argv: str) -> dict:
@@ -113,7 +113,7 @@ def combine(tmp_path: Path, kermany: Path, *argv: str) -> dict:
     )  # fmt: skip
 
 
-def test_sources_are_merged_and_names_that_meet_are_told_apart(
+def test_sources_are_merged_and_equal_names_are_distinguished(
     tmp_path: Path, kermany: Path
 ) -> None:
     rows = combine(tmp_path, kermany)
@@ -128,11 +128,11 @@ def test_sources_are_merged_and_names_that_meet_are_told_apart(
     assert sources == {"kermany", "covid19_image"}
     assert rows["train/normal/kermany_IM-0001-0001.jpeg"].patient == "kermany-im-0001"
     note = (tmp_path / "tree" / "SOURCE.md").read_text()
-    assert "Licence: CC BY 4.0" in note
-    assert "Licence: CC BY-SA 4.0" in note
+    assert "License: CC BY 4.0" in note
+    assert "License: CC BY-SA 4.0" in note
 
 
-def test_two_of_a_kind_may_be_merged_under_names_of_their_own(tmp_path: Path) -> None:
+def test_two_folders_are_merged_under_their_own_names(tmp_path: Path) -> None:
     for name in ("a", "b"):
         lay(tmp_path / name, pictures(["normal/1.png", "covid/1.png"]))
     target = "_target_: xray.sources.folder.Folder, patient_pattern: null"
@@ -145,17 +145,17 @@ def test_two_of_a_kind_may_be_merged_under_names_of_their_own(tmp_path: Path) ->
     }
 
 
-def test_copies_are_counted(tmp_path: Path) -> None:
+def test_duplicate_files_are_counted(tmp_path: Path) -> None:
     files = {"train/normal/a.png": picture(1), "test/normal/b.png": picture(1),
              "train/covid/c.png": picture(2), "train/covid/d.png": picture(2)}  # fmt: skip
     outcome = prepare(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}")
-    assert "files that are copies of others: 2, across splits: 1" in outcome.out
+    assert "Duplicate files: 2, of which in more than one split: 1" in outcome.out
 
 
-# --- limit
+# Limit
 
 
-def test_a_limit_takes_whole_patients(tmp_path: Path) -> None:
+def test_limit_keeps_patients_together(tmp_path: Path) -> None:
     names = [
         f"{split}/{label}/patient{split[0]}{label[0]}{p}_{i}.png".replace("patientt", "patient1")
         for split in ("train", "test")
@@ -180,7 +180,7 @@ def test_a_limit_takes_whole_patients(tmp_path: Path) -> None:
         assert sorted(patients.count(name) for name in set(patients)) == [3, 3]
 
 
-def test_a_limit_is_drawn_by_the_seed(tmp_path: Path, kermany: Path) -> None:
+def test_limit_depends_on_the_seed(tmp_path: Path, kermany: Path) -> None:
     drawn = [
         prepare(tmp_path, "source=kermany", f"path={kermany}", "limit=1", f"out={tmp_path}/{name}",
                 f"seed={seed}").status or tree(tmp_path / name)
@@ -190,7 +190,7 @@ def test_a_limit_is_drawn_by_the_seed(tmp_path: Path, kermany: Path) -> None:
     assert all(len({p for p in found if p.endswith("jpeg")}) >= 3 for found in drawn)
 
 
-# --- resizing, linking, trust
+# Resizing, linking, verifying
 
 
 def gradient(width: int, height: int) -> bytes:
@@ -219,7 +219,7 @@ def test_sizes(
     for path, row in rows.items():
         pixels = read_image(tmp_path / "tree" / path)
         assert pixels.shape == (row.height, row.width)
-        # Left is dark and right is bright, at any size.
+        # The left is dark and the right is bright, at any size.
         assert pixels[:, 0].max() < 5
         assert pixels[:, -1].min() > 250
     if small == (60, 40):
@@ -227,29 +227,29 @@ def test_sizes(
         assert kept == files["covid/small.png"]
 
 
-def test_what_is_too_narrow_once_resized_is_rejected(tmp_path: Path) -> None:
+def test_image_that_becomes_too_narrow_is_rejected(tmp_path: Path) -> None:
     files = {"normal/a.png": gradient(200, 60), "covid/b.jpg": picture(1, width=90, height=90, kind="JPEG")}  # fmt: skip
     path = lay(tmp_path / "in", files)
     rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", "size=64")
     assert set(rows) == {"covid/b.png"}
     assert rejected(tmp_path) == [
-        ("folder", "normal/a.png", "would have 64 x 19 pixels, too few on a side")
+        ("folder", "normal/a.png", "would have 64 x 19 pixels, fewer than 32 on a side")
     ]
 
 
-def test_links(tmp_path: Path, kermany: Path) -> None:
+def test_hard_links(tmp_path: Path, kermany: Path) -> None:
     prepared(tmp_path, "source=kermany", f"path={kermany}", "link=true")
     one = tmp_path / "tree" / "train" / "normal" / "IM-0001-0001.jpeg"
     assert one.samefile(kermany / "train" / "NORMAL" / "IM-0001-0001.jpeg")
 
 
-def test_copies_are_the_default(tmp_path: Path, kermany: Path) -> None:
+def test_files_are_copied_by_default(tmp_path: Path, kermany: Path) -> None:
     prepared(tmp_path, "source=kermany", f"path={kermany}")
     one = tmp_path / "tree" / "train" / "normal" / "IM-0001-0001.jpeg"
     assert not one.samefile(kermany / "train" / "NORMAL" / "IM-0001-0001.jpeg")
 
 
-def test_where_links_are_not_to_be_had(
+def test_hard_links_are_not_supported(
     tmp_path: Path, kermany: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def link(source: Path, target: Path) -> None:
@@ -258,14 +258,14 @@ def test_where_links_are_not_to_be_had(
     monkeypatch.setattr(os, "link", link)
     outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", "link=true")
     assert outcome.status == 1
-    assert "(Invalid cross-device link). Hard links need one file system" in outcome.err
+    assert "(Invalid cross-device link). Hard links require the same file system" in outcome.err
     assert not list((tmp_path / "outputs" / "data").iterdir())
-    # What was unpacked is copied there.
+    # Unpacked files are copied instead.
     archive = shutil.make_archive(str(tmp_path / "archive"), "zip", kermany)
     assert prepared(tmp_path, "source=kermany", f"path={archive}")
 
 
-def test_on_trust(tmp_path: Path) -> None:
+def test_without_verifying(tmp_path: Path) -> None:
     path = lay(tmp_path / "in", {"normal/a.png": b"no picture", "covid/b.png": picture(0)})
     rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", "verify=false")
     assert set(rows) == {"normal/a.png", "covid/b.png"}
@@ -274,10 +274,10 @@ def test_on_trust(tmp_path: Path) -> None:
     assert len(row.sha256 or "") == 64
 
 
-# --- bad files
+# Files that cannot be used
 
 
-def test_bad_files_are_rejected_by_name(tmp_path: Path) -> None:
+def test_bad_files_are_listed_with_a_reason(tmp_path: Path) -> None:
     files = {
         **pictures(["normal/a.png", "covid/b.png", "covid/old.gif", "covid/scan.bmp"]),
         "normal/empty.png": b"",
@@ -298,16 +298,16 @@ def test_bad_files_are_rejected_by_name(tmp_path: Path) -> None:
     assert "truncated" in reasons["normal/cut.jpg"]
 
 
-def test_a_picture_under_a_suffix_of_another_kind_becomes_a_png(tmp_path: Path) -> None:
+def test_image_with_a_wrong_suffix_becomes_a_png(tmp_path: Path) -> None:
     path = lay(tmp_path / "in", {"normal/a.tif": picture(0), "covid/b.png": picture(1)})
     rows = prepared(tmp_path, "source=folder", f"path={path}", "split=flat", "verify=false")
     assert set(rows) == {"normal/a.png", "covid/b.png"}
 
 
-def test_a_file_that_may_not_be_read_is_rejected(
+def test_file_without_read_permission_is_rejected(
     tmp_path: Path, kermany: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write.os, "access", lambda path, mode: "person2" not in path.name)
+    monkeypatch.setattr(images.os, "access", lambda path, mode: "person2" not in path.name)
     rows = prepared(tmp_path, "source=kermany", f"path={kermany}")
     assert len(rows) == 6
     assert rejected(tmp_path) == [
@@ -315,17 +315,17 @@ def test_a_file_that_may_not_be_read_is_rejected(
     ]
 
 
-def test_not_one_good_file(tmp_path: Path) -> None:
+def test_no_good_file(tmp_path: Path) -> None:
     path = lay(tmp_path / "in", {"normal/a.png": b"x", "covid/b.png": b"y"})
     outcome = prepare(tmp_path, "source=folder", f"path={path}", "split=flat")
-    assert "not one of 2 images can be used; folder: covid/b.png is text, not an" in outcome.err
+    assert "None of 2 images can be used. folder: covid/b.png is text, not an" in outcome.err
     assert not list((tmp_path / "outputs" / "data").iterdir())
 
 
-# --- once more, and half way
+# Existing datasets and interrupted runs
 
 
-def test_the_same_request_keeps_the_tree(tmp_path: Path, kermany: Path) -> None:
+def test_dataset_of_the_same_request_is_kept(tmp_path: Path, kermany: Path) -> None:
     first = prepare(tmp_path, "source=kermany", f"path={kermany}", "leave_out=[normal]")
     out = tmp_path / "outputs" / "data" / "kermany"
     kept = tree(out) - {"audit.json", "findings.csv"}
@@ -334,59 +334,68 @@ def test_the_same_request_keeps_the_tree(tmp_path: Path, kermany: Path) -> None:
     again = prepare(
         tmp_path, "source=kermany", f"path={kermany}", "leave_out=[normal]", "workers=1"
     )
-    assert again.out == f"{out} was prepared before, as asked: it is kept\n{first.out}"
+    assert again.out == f"{out} was already prepared from this request and is kept.\n{first.out}"
     assert before == {name: (out / name).stat().st_mtime_ns for name in kept}
 
 
-def test_another_request_is_refused(tmp_path: Path, kermany: Path) -> None:
+def test_dataset_of_another_request_is_an_error(tmp_path: Path, kermany: Path) -> None:
     prepared(tmp_path, "source=kermany", f"path={kermany}")
     outcome = prepare(
         tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/tree", "limit=1", "size=64"
     )
     assert outcome.err == (
-        f"error: {tmp_path}/tree was prepared from another request (these differ: limit, size). "
-        "Delete the folder to have it prepared anew, or pass another out=<folder>.\n"
+        f"error: {tmp_path}/tree was prepared from another request (different: limit, size). "
+        "Delete the folder to prepare it again, or pass another out=<folder>.\n"
     )
     outcome = prepare(tmp_path, "source=kermany", f"path={tmp_path}", f"out={tmp_path}/tree")
-    assert "(these differ: source.kermany.path)" in outcome.err
+    assert "(different: source.kermany.path)" in outcome.err
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        ({"mine.txt": b"x"}, "was not prepared (no readable prepare.json in it)"),
-        ({"prepare.json": b"{}"}, "was not prepared (no readable prepare.json in it)"),
-        ({"prepare.json": b"[]"}, "was not prepared (no readable prepare.json in it)"),
+        (
+            {"mine.txt": b"x"},
+            "xray.prepare did not create it (it contains no readable prepare.json)",
+        ),
+        (
+            {"prepare.json": b"{}"},
+            "xray.prepare did not create it (it contains no readable prepare.json)",
+        ),
+        (
+            {"prepare.json": b"[]"},
+            "xray.prepare did not create it (it contains no readable prepare.json)",
+        ),
     ],
 )
-def test_what_is_not_ours_is_left_alone(
-    tmp_path: Path, kermany: Path, content: dict[str, bytes], said: str
+def test_other_folders_are_not_changed(
+    tmp_path: Path, kermany: Path, content: dict[str, bytes], message: str
 ) -> None:
     lay(tmp_path / "tree", content)
     outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/tree")
-    assert said in outcome.err
+    assert message in outcome.err
     assert tree(tmp_path / "tree") == set(content)
 
 
-def test_a_tree_without_its_manifest(tmp_path: Path, kermany: Path) -> None:
+def test_dataset_without_its_manifest(tmp_path: Path, kermany: Path) -> None:
     prepared(tmp_path, "source=kermany", f"path={kermany}")
     (tmp_path / "tree" / "manifest.csv").unlink()
     outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/tree")
-    assert "has lost its manifest. Delete the folder, and prepare anew." in outcome.err
+    assert "has lost its manifest.csv. Delete the folder, and prepare it again." in outcome.err
 
 
-def test_an_empty_folder_is_filled(tmp_path: Path, kermany: Path) -> None:
+def test_empty_folder_is_filled(tmp_path: Path, kermany: Path) -> None:
     (tmp_path / "tree").mkdir()
     assert len(prepared(tmp_path, "source=kermany", f"path={kermany}")) == 7
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (OSError, 1)])
-def test_a_stop_half_way_leaves_nothing(
+def test_interrupted_run_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], status: int
 ) -> None:
     archive = pack(tmp_path / "a.zip", pictures(KERMANY))
     written = []
-    real = write.fingerprint
+    real = images.fingerprint
 
     def stop(path: Path) -> object:
         written.append(path)
@@ -394,34 +403,36 @@ def test_a_stop_half_way_leaves_nothing(
             raise error(28, "No space left on device")
         return real(path)
 
-    monkeypatch.setattr(write, "fingerprint", stop)
+    monkeypatch.setattr(images, "fingerprint", stop)
     outcome = prepare(tmp_path, "source=kermany", f"path={archive}", "workers=1")
     assert outcome.status == status
     assert len(written) >= 4
     assert not list((tmp_path / "outputs" / "data").iterdir())
 
 
-def test_what_a_killed_run_left_is_named(tmp_path: Path, kermany: Path) -> None:
+def test_files_of_a_killed_run_are_reported(tmp_path: Path, kermany: Path) -> None:
     left = tmp_path / "outputs" / "data" / ".kermany.0123abcd.part"
     left.mkdir(parents=True)
     outcome = prepare(tmp_path, "source=kermany", f"path={kermany}")
     assert outcome.status == 0
-    said = f"{left} is of a run that is under way or was killed; if killed, delete it"
-    assert outcome.out.splitlines()[0] == said
+    line = (
+        f"{left} belongs to a run that is in progress or was killed. If it was killed, delete it."
+    )
+    assert outcome.out.splitlines()[0] == line
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path, kermany: Path) -> None:
+def test_folder_that_cannot_be_written(tmp_path: Path, kermany: Path) -> None:
     (tmp_path / "file").write_text("")
     outcome = prepare(tmp_path, "source=kermany", f"path={kermany}", f"out={tmp_path}/file/x")
     assert "cannot be written" in outcome.err
-    assert "pass out=<folder that you may write>" in outcome.err
+    assert "pass out=<writable folder>" in outcome.err
 
 
-# --- the command line
+# Command line
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         ([], "source is not set. Choose one, such as source=kermany; --help lists them"),
         (["path=x"], "source is not set. Choose one, such as source=kermany; --help lists them"),
@@ -445,21 +456,21 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, kermany: Path) -> None:
         (["source=kermany", "source.kermany.pth=x"], "there is no key 'source.kermany.pth'. Did you "
          "mean 'source.kermany.path'?"),
         (["source=phantom", "path=x"], "phantoms are drawn: leave out path"),
-        (["source=kermany", "path=/nowhere"], "path=/nowhere: there is nothing. Pass path="),
+        (["source=kermany", "path=/nowhere"], "path=/nowhere does not exist. Pass path="),
         (["-m", "source=kermany,nih"], "prepare does one thing at a time: leave out -m"),
         (["+source.x={_target_: xray.sources.folder.Foldr}"], "Did you mean 'Folder'?"),
     ],
 )  # fmt: skip
-def test_errors_on_the_command_line(tmp_path: Path, typed: list[str], said: str) -> None:
+def test_errors_on_the_command_line(tmp_path: Path, typed: list[str], message: str) -> None:
     outcome = prepare(tmp_path, *typed)
     assert outcome.status == 1
     assert outcome.out == ""
     assert outcome.err.startswith("error: ")
-    assert said in outcome.err
+    assert message in outcome.err
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_help_lists_every_source_with_its_licence_and_every_key() -> None:
+def test_help_lists_every_source_and_every_key() -> None:
     import yaml
     from hydra.utils import get_class
 

@@ -1,4 +1,4 @@
-"""Fetch and lay out a dataset: `python -m xray.prepare source=kermany path=<folder>`."""
+"""Prepare a dataset: `python -m xray.prepare source=kermany path=<folder>`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,40 +11,30 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
+    from xray.sources.tree import Plan
+
 UNRECORDED = ("paths", "path", "out", "workers", "certify")
-"""Keys that do not change what a tree holds; each source has its own path."""
+"""Keys that do not change the content of the prepared dataset; each source has its own path."""
 
 
 def prepare(cfg: "DictConfig") -> None:
-    """Lay the sources out as a tree of images, and say what it holds and under which terms."""
-    # Imported here, so that --help and a mistyped key answer at once.
+    """Write the sources as one folder of images, and print its content and terms."""
+    # Imported here, so that --help and errors in keys are fast.
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
     from rich.console import Console
 
-    from xray.machine import core_count
     from xray.sources.source_md import facts, findings, table
-    from xray.sources.tree import Plan, prepare_tree
-    from xray.sources.write import Treatment
+    from xray.sources.tree import prepare_tree
 
     sources = {name: instantiate(part, _convert_="all") for name, part in cfg.source.items()}
     out = Path(cfg.out).expanduser() if cfg.out else Path(cfg.paths.data) / "-".join(sources)
     request = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(request, dict)
-    plan = Plan(
-        groups=request["groups"],
-        leave_out=request["leave_out"],
-        split=cfg.split,
-        test_fraction=cfg.test_fraction,
-        limit=cfg.limit,
-        seed=cfg.seed,
-        treatment=Treatment(cfg.size, cfg.keep_aspect, cfg.upscale, cfg.verify, cfg.link),
-        workers=core_count() if cfg.workers == "auto" else cfg.workers,
-    )
     report = prepare_tree(
         out.resolve(),
         sources,
-        plan,
+        _plan(cfg, request["groups"]),
         downloads=Path(cfg.paths.cache) / "downloads",
         request={str(key): value for key, value in request.items() if key not in UNRECORDED},
     )
@@ -53,14 +43,31 @@ def prepare(cfg: "DictConfig") -> None:
     for name, about in report.abouts.items():
         console.print(f"\n{name}: {about.title}", *facts(about), sep="\n", soft_wrap=True)
     if cfg.certify:
-        _certify(out.resolve(), plan.groups, cfg, console)
+        _certify(out.resolve(), request["groups"], cfg, console)
     console.print(f"\n{out}\npython -m xray.train data=folder data.root={out}", soft_wrap=True)
+
+
+def _plan(cfg: "DictConfig", groups: "Mapping[str, Sequence[str]]") -> "Plan":
+    from xray.machine import core_count
+    from xray.sources.images import Treatment
+    from xray.sources.tree import Plan
+
+    return Plan(
+        groups=groups,
+        leave_out=list(cfg.leave_out),
+        split=cfg.split,
+        test_fraction=cfg.test_fraction,
+        limit=cfg.limit,
+        seed=cfg.seed,
+        treatment=Treatment(cfg.size, cfg.keep_aspect, cfg.upscale, cfg.verify, cfg.link),
+        workers=core_count() if cfg.workers == "auto" else cfg.workers,
+    )
 
 
 def _certify(
     out: Path, groups: "Mapping[str, Sequence[str]]", cfg: "DictConfig", console: "Console"
 ) -> None:
-    """Audit the tree; what is found stays beside it, and what was read is kept for training."""
+    """Audit the dataset, and write the findings to it; fingerprints are cached for training."""
     from xray.data.audit import audit
     from xray.data.groups import Groups
     from xray.data.patients import compile_patient_pattern
@@ -75,7 +82,7 @@ def _certify(
 
 
 def main() -> None:
-    """Compose the configuration from the command line and prepare."""
+    """Compose the configuration from the command line, and prepare."""
     launch("prepare", prepare)
 
 

@@ -1,4 +1,4 @@
-"""Archives of the true layouts with made-up pictures, and the verb on them."""
+"""Small datasets of noise, in the layouts of public datasets, and the prepare command."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from xray.prepare import main
 
 
 def picture(seed: int, *, width: int = 48, height: int = 40, kind: str = "PNG") -> bytes:
-    """Encode noise."""
+    """Return an encoded image of noise."""
     noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, kind)
@@ -29,7 +29,7 @@ def picture(seed: int, *, width: int = 48, height: int = 40, kind: str = "PNG") 
 
 
 def dicom(*, seed: int, name: str, view: str) -> bytes:
-    """Encode a radiograph of noise, with a patient in its header."""
+    """Return a DICOM file of noise, with a patient name in its header."""
     pydicom = pytest.importorskip("pydicom")
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
@@ -55,7 +55,7 @@ def dicom(*, seed: int, name: str, view: str) -> bytes:
 
 
 def pictures(names: Sequence[str]) -> dict[str, bytes]:
-    """Encode a picture a name, each another one."""
+    """Return an encoded image per name; all images differ."""
     kinds = {".png": "PNG", ".gif": "GIF", ".bmp": "BMP"}
     return {
         name: picture(i, kind=kinds.get(Path(name).suffix.lower(), "JPEG"))
@@ -64,7 +64,7 @@ def pictures(names: Sequence[str]) -> dict[str, bytes]:
 
 
 def table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> bytes:
-    """Write a CSV file."""
+    """Return the content of a CSV file."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
@@ -73,7 +73,7 @@ def table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> bytes:
 
 
 def lay(folder: Path, files: Mapping[str, bytes]) -> Path:
-    """Write files below a folder."""
+    """Write files below a folder, and return the folder."""
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -81,7 +81,7 @@ def lay(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def pack(archive: Path, files: Mapping[str, bytes]) -> Path:
-    """Write files into a zip archive."""
+    """Write a zip archive of files, and return its path."""
     with zipfile.ZipFile(archive, "w") as file:
         for name, content in files.items():
             file.writestr(name, content)
@@ -90,13 +90,15 @@ def pack(archive: Path, files: Mapping[str, bytes]) -> Path:
 
 @dataclass(frozen=True)
 class Outcome:
+    """Exit status and output of a command."""
+
     status: int
     out: str
     err: str
 
 
 def prepare(root: Path, *argv: str) -> Outcome:
-    """Run the verb in this process, with its outputs below `root`."""
+    """Run xray.prepare in this process, with its outputs below `root`."""
     logger = logging.getLogger()
     handlers, level = list(logger.handlers), logger.level
     out, err, status = io.StringIO(), io.StringIO(), 0
@@ -104,7 +106,7 @@ def prepare(root: Path, *argv: str) -> Outcome:
         with (
             patch.dict(os.environ, {"XRAY_ROOT": str(root), "COLUMNS": "200"}),
             patch.object(sys, "argv", ["prepare.py", *argv]),
-            # Under a debugger, or what it takes for one, Hydra raises all errors.
+            # Hydra raises all errors if it detects a debugger.
             patch("hydra._internal.utils.is_under_debugger", lambda: False),
             redirect_stdout(out),
             redirect_stderr(err),
@@ -119,7 +121,7 @@ def prepare(root: Path, *argv: str) -> Outcome:
 
 
 def prepared(root: Path, *argv: str) -> dict[str, Row]:
-    """Run the verb into root/tree, and read what came of it: every file but masks is listed."""
+    """Prepare root/tree, and return its manifest, which lists every file except masks."""
     outcome = prepare(root, f"out={root}/tree", *argv)
     assert (outcome.status, outcome.err) == (0, "")
     manifest = read_manifest(root / "tree")
@@ -131,7 +133,7 @@ def prepared(root: Path, *argv: str) -> dict[str, Row]:
 
 
 def rejected(root: Path) -> list[tuple[str, str, str]]:
-    """Read root/tree/rejected.csv without its header."""
+    """Return the rows of root/tree/rejected.csv."""
     with (root / "tree" / "rejected.csv").open(newline="") as file:
         header, *lines = csv.reader(file)
     assert header == ["source", "path", "reason"]

@@ -1,4 +1,4 @@
-"""What is said where a dataset is not to be had; nothing here asks the network."""
+"""Downloads of datasets, and their errors, without a network."""
 
 import sys
 from pathlib import Path
@@ -28,17 +28,17 @@ def kagglehub(monkeypatch: pytest.MonkeyPatch, **functions: object) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", module)
 
 
-def test_kaggle_gives_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = []
+def test_kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    requests = []
 
     def download(handle: str) -> str:
-        asked.append(handle)
+        requests.append(handle)
         return str(tmp_path)
 
     kagglehub(monkeypatch, dataset_download=download, competition_download=download)
     assert Kermany().open(tmp_path / "d", tmp_path / "w") == tmp_path
     assert Rsna().open(tmp_path / "d", tmp_path / "w") == tmp_path
-    assert asked == [
+    assert requests == [
         "paultimothymooney/chest-xray-pneumonia",
         "rsna-pneumonia-detection-challenge",
     ]
@@ -68,8 +68,8 @@ def test_without_a_network(
     assert BY_HAND in str(caught.value)
 
 
-def test_a_local_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match=r"path=.*gone: there is nothing"):
+def test_local_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"path=.*gone does not exist"):
         obtain_local(str(tmp_path / "gone"), tmp_path)
     assert obtain_local(str(tmp_path), tmp_path) == tmp_path
     archive = pack(tmp_path / "a.zip", {"x/y.txt": b"z"})
@@ -79,11 +79,11 @@ def test_a_local_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert obtain_local("~", tmp_path) == tmp_path
 
 
-def test_an_archive_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_archive_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = []
 
     def fetch(url: str, target: Path, *, page: str) -> Path:
-        asked.append((url, page))
+        requests.append((url, page))
         target.parent.mkdir(parents=True, exist_ok=True)
         return pack(target, {"top/metadata.csv": b"", "top/images/a.png": b""})
 
@@ -91,7 +91,7 @@ def test_an_archive_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.Monke
     folder = CovidChestxray().open(tmp_path / "downloads", tmp_path / "work")
     assert (folder / "top" / "metadata.csv").is_file()
     assert folder.is_relative_to(tmp_path / "work")
-    assert asked == [
+    assert requests == [
         (
             "https://github.com/ieee8023/covid-chestxray-dataset/archive/refs/heads/master.zip",
             "https://github.com/ieee8023/covid-chestxray-dataset",
@@ -101,8 +101,8 @@ def test_an_archive_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert kept.name == "ieee8023-covid-chestxray-dataset-archive-refs-heads-master.zip"
 
 
-def test_without_a_network_the_page_is_named(tmp_path: Path) -> None:
-    """A port of this machine where nobody listens stands in for the server."""
+def test_download_page_is_named_without_a_network(tmp_path: Path) -> None:
+    """Connect to a closed port of this machine instead of a server."""
     page = CovidChestxray.about.page
     with pytest.raises(FetchError, match=page):
         obtain.obtain_url(
@@ -110,29 +110,25 @@ def test_without_a_network_the_page_is_named(tmp_path: Path) -> None:
         )
 
 
-def test_a_downloaded_array_file_is_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
+def test_wrong_md5_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = []
 
     def fetch(url: str, target: Path, *, page: str) -> Path:
-        asked.append(url)
+        requests.append(url)
         target.write_bytes(b"something else")
         return target
 
     monkeypatch.setattr(pneumonia_mnist, "fetch", fetch)
-    with pytest.raises(DataError, match=r"was not the file that was published \(MD5 [0-9a-f]{32}"):
+    with pytest.raises(DataError, match=r"was not the published file \(MD5 [0-9a-f]{32}"):
         PneumoniaMnist(resolution=28).open(tmp_path, tmp_path / "work")
-    assert asked == ["https://zenodo.org/records/10519652/files/pneumoniamnist.npz?download=1"]
+    assert requests == ["https://zenodo.org/records/10519652/files/pneumoniamnist.npz?download=1"]
     assert not (tmp_path / "pneumoniamnist.npz").exists()
 
 
-def test_a_downloaded_array_file_of_the_right_sum(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # MD5 of nothing (RFC 1321, A.5).
+def test_correct_md5_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # MD5 sum of an empty file (RFC 1321, A.5).
     monkeypatch.setitem(pneumonia_mnist._MD5, 64, "d41d8cd98f00b204e9800998ecf8427e")
     monkeypatch.setattr(pneumonia_mnist, "fetch", lambda url, target, page: target)
     lay(tmp_path, {"pneumoniamnist_64.npz": b""})
-    with pytest.raises(DataError, match="is not the arrays of PneumoniaMNIST"):
+    with pytest.raises(DataError, match="does not contain the arrays of PneumoniaMNIST"):
         PneumoniaMnist(resolution=64).open(tmp_path, tmp_path / "work")

@@ -1,5 +1,5 @@
-# ruff: noqa: E501 (tables stay tables)
-"""Folders and tables of one's own, through the real entry point."""
+# ruff: noqa: E501
+"""Your own folders and tables, prepared through the real entry point."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ FLAT = ["COVID-19/patient01_1.png", "COVID-19/patient01_2.png", "COVID-19/patien
         "masks/lesion/COVID-19/patient01_1.png", "__MACOSX/Healthy/._patient03_1.jpg"]  # fmt: skip
 
 
-def test_a_flat_folder_in_an_archive(tmp_path: Path) -> None:
+def test_flat_folder_in_an_archive(tmp_path: Path) -> None:
     files = pictures([f"wrap/site/{name}" for name in FLAT])
     rows = prepared(tmp_path, "source=folder", f"path={pack(tmp_path / 'a.zip', files)}")
     assert {row.split for row in rows.values()} == {"train", "test"}
@@ -44,7 +44,7 @@ def test_a_flat_folder_in_an_archive(tmp_path: Path) -> None:
     assert mask.relative_to(tmp_path / "tree" / "masks" / "lesion").as_posix() in rows
 
 
-def test_given_splits_stay(tmp_path: Path) -> None:
+def test_splits_are_kept(tmp_path: Path) -> None:
     names = [
         f"{split}/{label}/{split}{label}{i}.png"
         for split in ("Train", "valid", "test")
@@ -60,7 +60,7 @@ def test_given_splits_stay(tmp_path: Path) -> None:
     }
 
 
-def test_a_test_set_is_carved_where_there_is_none(tmp_path: Path) -> None:
+def test_a_missing_test_split_is_held_out(tmp_path: Path) -> None:
     names = [
         f"{split}/{label}/{split}{label}{i}.png"
         for split, count in (("train", 6), ("val", 2))
@@ -74,7 +74,7 @@ def test_a_test_set_is_carved_where_there_is_none(tmp_path: Path) -> None:
     assert all(Path(path).name.startswith("train") for path in of["test"])
 
 
-def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
+def test_patient_pattern(tmp_path: Path) -> None:
     files = pictures([f"{label}/x_p{i}_1.png" for label in ("normal", "covid") for i in (1, 2)])
     rows = prepared(
         tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat",
@@ -83,19 +83,23 @@ def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
     assert {row.patient for row in rows.values()} == {"folder-p1", "folder-p2"}
 
 
-def test_an_unknown_label_is_an_error_unless_left_out(tmp_path: Path) -> None:
+def test_unknown_label(tmp_path: Path) -> None:
     files = pictures(["normal/a.png", "normal/b.png", "covid/c.png", "covid/d.png", "TBC/e.png"])
     path = f"path={lay(tmp_path / 'in', files)}"
     outcome = prepare(tmp_path, "source=folder", path)
     assert outcome.status == 1
-    assert "folder: no class claims the label 'TBC' (e.png)" in outcome.err
-    assert "sars cov 2, tbc]'), or leave its images out ('leave_out=[\"TBC\"]')" in outcome.err
+    assert "folder: the label 'TBC' belongs to no class (first image: e.png)" in outcome.err
+    assert "('leave_out=[\"TBC\"]')" in outcome.err
+    assert "sars cov 2, tbc]'" in outcome.err
     rows = prepared(tmp_path, "source=folder", path, "leave_out=[tbc]", "split=flat")
     assert set(rows) == {"normal/a.png", "normal/b.png", "covid/c.png", "covid/d.png"}
-    assert "no class claims them: TBC (1)" in (tmp_path / "tree" / "SOURCE.md").read_text()
+    assert (
+        "because no class includes the label: TBC (1)"
+        in (tmp_path / "tree" / "SOURCE.md").read_text()
+    )
 
 
-def test_names_that_meet_are_numbered(tmp_path: Path) -> None:
+def test_equal_names_are_numbered(tmp_path: Path) -> None:
     files = pictures([f"normal/{p}/a.{e}" for p, e in (("1", "png"), ("2", "jpg"), ("3", "PNG"))])
     files |= pictures(["normal/folder_a-2.png", "covid/a.png"])
     rows = prepared(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}", "split=flat")
@@ -114,7 +118,7 @@ def test_two_classes(tmp_path: Path) -> None:
     assert set(rows) == {"normal/a.png", "pneumonia/c.png"}
 
 
-def test_dicom_files_lose_their_names(tmp_path: Path) -> None:
+def test_dicom_files_are_renamed(tmp_path: Path) -> None:
     files = {
         "normal/DOE_JOHN_1.dcm": dicom(seed=1, name="DOE^JOHN", view="PA"),
         "normal/DOE_JOHN_2.dcm": dicom(seed=2, name="DOE^JOHN", view="AP"),
@@ -137,7 +141,7 @@ def test_dicom_files_lose_their_names(tmp_path: Path) -> None:
     assert b"ROE" not in written
 
 
-def test_dicom_files_of_any_name_are_read_and_lose_their_header(tmp_path: Path) -> None:
+def test_dicom_files_of_any_name_are_written_without_header(tmp_path: Path) -> None:
     files = {
         f"{label}/{name}": dicom(seed=i, name=f"DOE^{i}", view="PA")
         for i, (label, name) in enumerate(
@@ -152,7 +156,7 @@ def test_dicom_files_of_any_name_are_read_and_lose_their_header(tmp_path: Path) 
         assert b"DOE" not in (tmp_path / "tree" / path).read_bytes()
 
 
-def test_one_patient_in_every_header_can_be_overruled(tmp_path: Path) -> None:
+def test_pattern_takes_precedence_over_dicom_headers(tmp_path: Path) -> None:
     files = {
         f"{label}/{name}_{i}.dcm": dicom(seed=i, name="Anonymous", view="PA")
         for label, name in (("normal", "a"), ("normal", "b"), ("virus", "c"), ("virus", "d"))
@@ -182,7 +186,7 @@ LINES = [
 ]
 
 
-def test_a_table(tmp_path: Path) -> None:
+def test_table(tmp_path: Path) -> None:
     rows = prepared(tmp_path, "source=manifest", f"path={manifest(tmp_path / 'in', LINES)}")
     assert {path: (row.patient, row.view) for path, row in rows.items()} == {
         "train/normal/a.png": ("manifest-patient00001", "PA"),
@@ -195,7 +199,7 @@ def test_a_table(tmp_path: Path) -> None:
     assert "0815" not in written
 
 
-def test_a_prepared_tree_is_a_table(tmp_path: Path) -> None:
+def test_prepared_dataset_as_a_table(tmp_path: Path) -> None:
     first = prepared(tmp_path, "source=manifest", f"path={manifest(tmp_path / 'in', LINES)}")
     (tmp_path / "tree").rename(tmp_path / "first")
     again = prepared(tmp_path, "source=manifest", f"path={tmp_path}/first")
@@ -205,7 +209,7 @@ def test_a_prepared_tree_is_a_table(tmp_path: Path) -> None:
     }
 
 
-def test_a_table_in_an_archive(tmp_path: Path) -> None:
+def test_table_in_an_archive(tmp_path: Path) -> None:
     content = {"a.png": picture(0), "manifest.csv": table(("path", "label"), [("a.png", "covid")])}
     archive = pack(tmp_path / "a.zip", content)
     rows = prepared(tmp_path, "source=manifest", f"path={archive}", "split=flat")
@@ -343,12 +347,12 @@ def test_tables_that_cannot_be_used(tmp_path: Path, content: bytes, message: str
     assert message in outcome.err
 
 
-def test_a_folder_without_a_table(tmp_path: Path) -> None:
+def test_folder_without_a_table(tmp_path: Path) -> None:
     outcome = prepare(tmp_path, "source=manifest", f"path={lay(tmp_path / 'in', {'a': b''})}")
     assert "contains no manifest.csv. Pass path=<the CSV file>." in outcome.err
 
 
-def test_a_pattern_without_a_match(tmp_path: Path) -> None:
+def test_pattern_without_a_match(tmp_path: Path) -> None:
     folder = lay(tmp_path / "in", pictures(IMAGES))
     options = ("source=folder", f"path={folder}", "source.folder.patient_pattern=x", "split=flat")
     outcome = prepare(tmp_path, *options)
@@ -365,7 +369,7 @@ def test_folders_of_patients(tmp_path: Path) -> None:
     assert {row.patient for row in rows.values()} == {"folder-case1", "folder-case2"}
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
+def test_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     outcome = prepare(tmp_path, "source=folder", f"path={tmp_path}/in")
     assert "in holds no folders. Expected train/<class>/" in outcome.err

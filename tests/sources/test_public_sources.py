@@ -1,5 +1,5 @@
-# ruff: noqa: E501 (tables stay tables)
-"""Each public dataset in its true layout, through the real entry point."""
+# ruff: noqa: E501
+"""Each public dataset in its original layout, prepared through the real entry point."""
 
 import hashlib
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_kermany(tmp_path: Path) -> None:
             ]
         ]
     )
-    # The archive holds everything twice, and what macOS adds.
+    # The archive contains everything twice, and metadata of macOS.
     files |= {f"chest_xray/{name}": content for name, content in files.items()}
     files["chest_xray/__MACOSX/chest_xray/train/NORMAL/._IM-0115-0001.jpeg"] = b"x"
     rows = prepared(tmp_path, "source=kermany", f"path={pack(tmp_path / 'k.zip', files)}")
@@ -69,7 +69,7 @@ def test_covid19_radiography_and_its_masks(tmp_path: Path) -> None:
         ("Normal", "normal"),
         ("Viral Pneumonia", "pneumonia"),
     }
-    # Without a split of its own, a seventh is carved for the test.
+    # The dataset has no split: a seventh is held out for testing.
     assert sum(row.split == "test" for row in rows.values()) == pytest.approx(32 / 7, abs=2)
     assert {row.split for row in rows.values() if row.class_name == "covid"} == {"train", "test"}
     masks = [path for path in rows if (tmp_path / "tree" / "masks" / "lung" / path).is_file()]
@@ -82,7 +82,7 @@ def test_covid19_radiography_and_its_masks(tmp_path: Path) -> None:
     assert {row.patient for row in rows.values()} == {None}
 
 
-def test_the_first_versions_of_the_radiography_database(tmp_path: Path) -> None:
+def test_first_versions_of_the_radiography_database(tmp_path: Path) -> None:
     files = pictures(
         [
             f"db/{label}/{label} ({i}).png"
@@ -157,14 +157,14 @@ def test_covid_chestxray(tmp_path: Path) -> None:
             "is listed, but does not exist",
         )
     ]
-    said = (tmp_path / "tree" / "SOURCE.md").read_text()
-    assert "as no class claims them: Tuberculosis (1), todo (1)" in said
-    assert "rejected: 1, see rejected.csv" in said
+    text = (tmp_path / "tree" / "SOURCE.md").read_text()
+    assert "because no class includes the label: Tuberculosis (1), todo (1)" in text
+    assert "Rejected images: 1, see rejected.csv" in text
     written = "".join(path.read_text() for path in (tmp_path / "tree").iterdir() if path.is_file())
     assert not [word for word in ("Rome", "Mr X") if word in written]
 
 
-def test_other_views_may_be_asked_for(tmp_path: Path) -> None:
+def test_other_views(tmp_path: Path) -> None:
     archive = covid_chestxray(tmp_path / "master.zip")
     rows = prepared(
         tmp_path, "source=covid_chestxray", "split=flat", f"path={archive}",
@@ -203,26 +203,26 @@ def test_pneumonia_mnist(tmp_path: Path, resolution: int, side: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"test_images": np.zeros((2, 28, 28), np.uint8)}, "expected (n, 64, 64) uint8"),
         ({"val_labels": np.full((4, 1), 7)}, "expected (n, 64, 64) uint8 and (n, 1), 0 or 1"),
-        ({"val_images": np.array([{}])}, "is not the arrays of PneumoniaMNIST"),
+        ({"val_images": np.array([{}])}, "does not contain the arrays of PneumoniaMNIST"),
     ],
 )
-def test_arrays_of_another_kind(tmp_path: Path, changed: dict[str, np.ndarray], said: str) -> None:
+def test_invalid_arrays(tmp_path: Path, changed: dict[str, np.ndarray], message: str) -> None:
     file = arrays(tmp_path / "pneumoniamnist_64.npz", 64, **changed)
     outcome = prepare(
         tmp_path, "source=pneumonia_mnist", "source.pneumonia_mnist.resolution=64", f"path={file}"
     )
     assert outcome.status == 1
-    assert said in outcome.err
+    assert message in outcome.err
 
 
-def test_a_file_that_is_no_array(tmp_path: Path) -> None:
+def test_file_without_arrays(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 nothing")
     outcome = prepare(tmp_path, "source=pneumonia_mnist", f"path={tmp_path}/x.npz")
-    assert "is not the arrays of PneumoniaMNIST" in outcome.err
+    assert "does not contain the arrays of PneumoniaMNIST" in outcome.err
     assert "Download pneumoniamnist_224.npz from https://zenodo.org" in outcome.err
 
 
@@ -256,7 +256,7 @@ def test_nih(tmp_path: Path) -> None:
     assert rejected(tmp_path) == [("nih", "00000005_000.png", "is listed, but does not exist")]
 
 
-def test_a_table_of_nih_kind_without_a_split(tmp_path: Path) -> None:
+def test_nih_subset_without_a_split(tmp_path: Path) -> None:
     folder = nih(tmp_path / "in", name="Data_Entry_2017_v2020.csv", split=False)
     rows = prepared(tmp_path, "source=nih", f"path={folder}")
     places = {}
@@ -266,16 +266,16 @@ def test_a_table_of_nih_kind_without_a_split(tmp_path: Path) -> None:
     assert {row.split for row in rows.values()} == {"train", "test"}
 
 
-def test_an_archive_without_the_table(tmp_path: Path) -> None:
+def test_nih_without_the_table(tmp_path: Path) -> None:
     outcome = prepare(tmp_path, "source=nih", f"path={lay(tmp_path / 'in', {'a.png': b''})}")
-    assert "holds no Data_Entry_2017.csv" in outcome.err
+    assert "contains no Data_Entry_2017.csv" in outcome.err
     assert not list((tmp_path / "outputs" / "data").iterdir())
 
 
-def test_a_folder_of_another_kind(tmp_path: Path) -> None:
+def test_folder_with_another_layout(tmp_path: Path) -> None:
     outcome = prepare(tmp_path, "source=kermany", f"path={lay(tmp_path / 'in', {'a/b.png': b''})}")
     assert outcome.status == 1
-    assert "holds no folder with train, test, which this dataset has" in outcome.err
+    assert "contains no folder with train, test, which this dataset has" in outcome.err
     assert "https://www.kaggle.com/datasets/paultimothymooney" in outcome.err
 
 
@@ -309,8 +309,8 @@ def test_rsna(tmp_path: Path) -> None:
         "pneumonia/0a3.png": ("Lung Opacity", None, "AP"),
         "pneumonia/0a4.png": ("Lung Opacity", None, "PA"),
     }
-    said = (tmp_path / "tree" / "SOURCE.md").read_text()
-    assert "No Lung Opacity / Not Normal (1)" in said
+    text = (tmp_path / "tree" / "SOURCE.md").read_text()
+    assert "No Lung Opacity / Not Normal (1)" in text
     for path in (tmp_path / "tree").rglob("*.*"):
         assert b"DOE" not in path.read_bytes()
     with Image.open(tmp_path / "tree" / "normal" / "0a1.png") as image:
@@ -318,7 +318,7 @@ def test_rsna(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(image), expected)
 
 
-def test_rsna_with_the_table_of_boxes_alone(tmp_path: Path) -> None:
+def test_rsna_with_only_the_table_of_boxes(tmp_path: Path) -> None:
     files = rsna()
     files["stage_2_train_labels.csv"] = table(
         ("patientId", "x", "Target"), [(name, "", target) for name, _, target in RSNA]

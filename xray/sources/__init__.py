@@ -1,1 +1,1 @@
-"""Public datasets: how each is had, laid out, named and licensed."""
+"""Public datasets and your own images, prepared as a folder of classes."""

@@ -1,4 +1,4 @@
-"""What every source of images tells."""
+"""Interface of a dataset source."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,30 +10,30 @@ from xray.types import Split
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a person should know of a dataset before using it.
+    """Description and terms of a dataset.
 
     Attributes:
-        title: Its full name.
-        page: Where it is described and, mostly, downloaded.
-        licence: Under which it is given.
-        citation: What to cite.
-        size: How many images, how many bytes.
-        patients: How its patients are told apart, and where that fails.
-        classes: Label -> folder name of `data.groups` that it means. A label stands for those
-            below it ("Pneumonia" for "Pneumonia/Viral"), unless they are listed themselves; one
-            that is not covered is left out. Empty: every label means itself.
+        title: Full name.
+        page: Where the dataset is described and, in most cases, downloaded.
+        license: Name of the license, or a summary of the terms.
+        citation: Publication to cite.
+        size: Number of images and bytes.
+        patients: How patients are identified, and limitations of that.
+        classes: Label -> folder name in `data.groups`. A label includes those below it ("Pneumonia"
+            includes "Pneumonia/Viral") unless they are listed themselves; images with other labels
+            are left out. Empty: each label is its own folder name.
     """
 
     title: str
     page: str
-    licence: str
+    license: str
     citation: str
     size: str
     patients: str
     classes: Mapping[str, str] = field(default_factory=dict)
 
-    def meaning(self, label: str) -> str | None:
-        """Find what a label means; None where the dataset's classes do not cover it."""
+    def folder_name(self, label: str) -> str | None:
+        """Return the folder name of a label; None if `classes` does not include it."""
         if not self.classes:
             return label
         while label not in self.classes:
@@ -45,17 +45,17 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image of a source, before anything is chosen or read.
+    """One image that a source lists.
 
     Attributes:
         path: The file.
-        label: What the source says that it shows.
-        patient: Whose image it is, unique in the source; None: not told.
-        view: Of the X-ray tube; None: not told.
-        split: In the source's own split; None where it has none.
-        masks: Kind ("lung", "lesion") -> file of the mask.
-        meaning: A folder name of `data.groups`, where the source knows better than its label.
-        name: What the file is called in the tree, but for its ending; None: as it is.
+        label: Label in the source.
+        patient: Patient ID, unique in the source; None if unknown.
+        view: View position ("PA", "AP"); None if unknown.
+        split: Split in the source; None if it has none.
+        masks: Kind of mask ("lung", "lesion") -> mask file.
+        folder_name: Folder name in `data.groups`, if it does not follow from the label.
+        name: File name in the prepared dataset, without suffix; None: the original name.
     """
 
     path: Path
@@ -64,31 +64,31 @@ class Item:
     view: str | None = None
     split: Split | None = None
     masks: Mapping[str, Path] = field(default_factory=dict)
-    meaning: str | None = None
+    folder_name: str | None = None
     name: str | None = None
 
 
 class Source(Protocol):
-    """A dataset: instances hold where it lies and what of it is wanted.
+    """A dataset; instances hold its location and options.
 
     Attributes:
-        about: Facts and terms.
+        about: Description and terms.
     """
 
     about: ClassVar[About]
 
     def open(self, downloads: Path, work: Path) -> Path:
-        """Find, fetch or unpack the dataset.
+        """Find, download or unpack the dataset.
 
         Args:
-            downloads: Where a downloaded archive is kept.
-            work: Where it may be unpacked; removed when the tree is complete.
+            downloads: Folder in which downloaded archives are stored.
+            work: Folder for unpacked files; deleted when the dataset has been prepared.
 
         Returns:
-            The folder that `items` takes.
+            The folder that is passed to `items`.
 
         Raises:
-            XrayError: It is not to be had; the message names the page to download it from.
+            XrayError: The dataset is not available; the message names its download page.
         """
         ...
 
@@ -96,6 +96,6 @@ class Source(Protocol):
         """List the images.
 
         Raises:
-            DataError: `root` is not laid out as this dataset is.
+            DataError: `root` does not have the layout of this dataset.
         """
         ...

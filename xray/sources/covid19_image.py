@@ -1,4 +1,4 @@
-"""The COVID-19 Image Dataset: small, in three classes."""
+"""COVID-19 Image Dataset (Raikote): a small dataset of three classes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from xray.sources.base import About, Item
 from xray.sources.download import obtain_kaggle
-from xray.sources.listing import find_folder, images_in
+from xray.sources.files import find_folder, images_in
 from xray.types import Split
 
 _SPLITS: tuple[Split, ...] = ("train", "test")
@@ -15,32 +15,32 @@ _SPLITS: tuple[Split, ...] = ("train", "test")
 
 @dataclass(frozen=True, slots=True)
 class Covid19Image:
-    """A few hundred images, in its own train/ and test/.
+    """COVID-19 Image Dataset, with its own split into train and test.
 
     Args:
-        path: A local archive or folder; None: from Kaggle.
+        path: Local archive or folder; None: download from Kaggle.
     """
 
     about: ClassVar = About(
         title="Covid-19 Image Dataset (Raikote)",
         page="https://www.kaggle.com/datasets/pranavraikokte/covid19-image-dataset",
-        licence="CC BY-SA 4.0",
+        license="CC BY-SA 4.0",
         citation="Raikote P. Covid-19 Image Dataset: 3 way classification. Kaggle, 2020, from "
         "images collected by the University of Montreal.",
         size="317 images, 0.2 GB",
-        patients="Not told: every image counts as a patient, though some names (auntminnie-a-, "
-        "-b-, ...) show several images of one.",
+        patients="Unknown: each image counts as one patient, although some names (auntminnie-a-, "
+        "-b-, ...) belong to one person.",
         classes={"Normal": "normal", "Viral Pneumonia": "pneumonia", "Covid": "covid"},
     )
 
     path: str | None = None
 
     def open(self, downloads: Path, work: Path) -> Path:
-        """See `Source.open`."""
+        """Return the folder of the dataset; see `Source.open`."""
         return obtain_kaggle("pranavraikokte/covid19-image-dataset", self.path, self.about, work)
 
     def items(self, root: Path) -> Iterator[Item]:
-        """List train/ and test/."""
+        """List the images in train/ and test/."""
         top = find_folder(root, _SPLITS, self.about.page)
         for split in _SPLITS:
             for label in self.about.classes:

@@ -1,13 +1,14 @@
-"""Cohen et al. 2020: COVID-19 and other pneumonia from publications and websites."""
+"""COVID-19 Image Data Collection (Cohen et al. 2020)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from xray.data.table import read_table
 from xray.sources.base import About, Item
 from xray.sources.download import obtain_url
-from xray.sources.listing import find_folder, read_table
+from xray.sources.files import find_folder
 
 _URL = "https://github.com/ieee8023/covid-chestxray-dataset/archive/refs/heads/master.zip"
 _COLUMNS = ("patientid", "finding", "view", "folder", "filename")
@@ -15,26 +16,26 @@ _COLUMNS = ("patientid", "finding", "view", "folder", "filename")
 
 @dataclass(frozen=True, slots=True)
 class CovidChestxray:
-    """Radiographs and some CT of several hundred patients, with a table of what is known of each.
+    """COVID-19 and other pneumonia, from publications and websites.
 
-    Of that table only patient, view and finding are taken over, never age, sex, place, date or
-    notes.
+    Only patient ID, view and finding are read from its table; age, sex, place, date and notes are
+    not.
 
     Args:
-        path: A local archive or folder; None: from GitHub.
-        views: Those kept; the default ones are frontal radiographs.
+        path: Local archive or folder; None: download from GitHub.
+        views: View positions to include; the default is frontal radiographs.
     """
 
     about: ClassVar = About(
         title="covid-chestxray-dataset (Cohen et al.)",
         page="https://github.com/ieee8023/covid-chestxray-dataset",
-        licence="each image its own, in metadata.csv (CC BY, CC BY-SA, CC BY-NC-SA and others); "
-        "the metadata CC BY-NC-SA 4.0",
+        license="per image, see metadata.csv (CC BY, CC BY-SA, CC BY-NC-SA and others); "
+        "metadata: CC BY-NC-SA 4.0",
         citation="Cohen JP, Morrison P, Dao L. COVID-19 Image Data Collection: Prospective "
         "Predictions Are the Future. Journal of Machine Learning for Biomedical Imaging, 2020. "
         "arXiv:2006.11988",
         size="about 950 images, 0.6 GB",
-        patients="patientid of metadata.csv.",
+        patients="Column patientid of metadata.csv.",
         classes={
             "No Finding": "normal",
             "Pneumonia": "pneumonia",
@@ -46,18 +47,18 @@ class CovidChestxray:
     views: Sequence[str] = ("PA", "AP", "AP Supine")
 
     def open(self, downloads: Path, work: Path) -> Path:
-        """See `Source.open`."""
+        """Return the folder of the dataset; see `Source.open`."""
         return obtain_url(_URL, self.path, self.about, downloads, work)
 
     def items(self, root: Path) -> Iterator[Item]:
-        """List what metadata.csv lists in the views wanted."""
+        """List the rows of metadata.csv with the requested views."""
         top = find_folder(root, ("metadata.csv", "images"), self.about.page)
-        for line in read_table(top / "metadata.csv", _COLUMNS):
-            if line["view"] in self.views:
+        for _, row in read_table(top / "metadata.csv", _COLUMNS).rows:
+            if row["view"] in self.views:
                 # A name alone cannot lead out of the folder.
                 yield Item(
-                    top / Path(line["folder"]).name / Path(line["filename"]).name,
-                    line["finding"],
-                    patient=line["patientid"] or None,
-                    view=line["view"],
+                    top / Path(row["folder"]).name / Path(row["filename"]).name,
+                    row["finding"],
+                    patient=row["patientid"] or None,
+                    view=row["view"],
                 )

@@ -1,4 +1,4 @@
-"""From a local path, Kaggle or a server to a folder."""
+"""Datasets from a local path, from Kaggle or from a server."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,26 +10,33 @@ from xray.transfer.fetch import fetch
 
 
 def obtain_local(path: str, work: Path) -> Path:
-    """Take a folder as it is, and unpack an archive.
+    """Return a folder, or unpack an archive.
 
     Args:
-        path: Of a folder or of an archive; "~" is the home directory.
-        work: Where an archive is unpacked.
+        path: Path of a folder or archive; "~" is the home directory.
+        work: Folder for the unpacked files.
 
     Raises:
-        XrayError: There is nothing at `path`, or it is an archive that cannot be unpacked.
+        XrayError: `path` does not exist, or the archive cannot be unpacked.
     """
     place = Path(path).expanduser()
     if not place.exists():
-        raise DataError(f"path={path}: there is nothing. Pass path=<archive or folder>.")
+        raise DataError(f"path={path} does not exist. Pass path=<archive or folder>.")
     return extract(place, work / "unpacked")
 
 
 def obtain_url(url: str, path: str | None, about: About, downloads: Path, work: Path) -> Path:
-    """Download an archive, once, unless a local path is given, and unpack it.
+    """Download and unpack an archive, unless a local path is given.
+
+    Args:
+        url: URL of the archive.
+        path: Path of a local folder or archive.
+        about: Description of the dataset.
+        downloads: Folder in which the archive is stored; it is downloaded once.
+        work: Folder for the unpacked files.
 
     Raises:
-        XrayError: It is not to be had, or cannot be unpacked.
+        XrayError: The archive cannot be downloaded or unpacked.
     """
     if path is not None:
         return obtain_local(path, work)
@@ -42,17 +49,18 @@ def obtain_kaggle(
 ) -> Path:
     """Download a dataset or the files of a competition from Kaggle, unless a local path is given.
 
-    kagglehub keeps what it downloads in a cache of its own (KAGGLEHUB_CACHE).
+    kagglehub stores downloads in its own cache (KAGGLEHUB_CACHE).
 
     Args:
-        handle: "owner/dataset", or a competition's name.
-        path: Of a local folder or archive.
-        about: Of the dataset.
-        work: Where a local archive is unpacked.
-        competition: Whether `handle` is a competition, whose rules must be accepted before.
+        handle: "owner/dataset", or the name of a competition.
+        path: Path of a local folder or archive.
+        about: Description of the dataset.
+        work: Folder for the unpacked files of a local archive.
+        competition: Whether `handle` is a competition, whose rules must be accepted first.
 
     Raises:
-        XrayError: kagglehub is not installed, or it cannot download; the message names the page.
+        XrayError: kagglehub is not installed, or the download fails; the message names the
+            download page.
     """
     if path is not None:
         return obtain_local(path, work)
@@ -69,7 +77,7 @@ def obtain_kaggle(
     )
     try:
         return Path(download(handle))
-    # What it raises without a network, a login or an accepted rule is of many libraries.
+    # Without a network, a login or accepted rules, kagglehub raises errors of several libraries.
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(

@@ -1,5 +1,7 @@
-"""Any folder of class folders, with or without splits."""
+"""Your own folder of class folders, with or without splits."""
 
+import logging
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -7,44 +9,47 @@ from typing import ClassVar
 
 from xray.data.groups import folders_in, is_noise
 from xray.data.layout import find_layout
-from xray.data.patients import check_pattern, compile_patient_pattern
+from xray.data.manifest import MANIFEST
+from xray.data.patients import PatientRule, check_pattern, compile_patient_pattern
+from xray.errors import ImageError
+from xray.imaging.dicom_tags import dicom_tags
 from xray.imaging.format import is_dicom
 from xray.sources.base import About, Item
-from xray.sources.dicom_names import DicomNames
 from xray.sources.download import obtain_local
-from xray.sources.listing import CANDIDATES, images_in
+from xray.sources.files import CANDIDATES, images_in
 from xray.types import Split
+
+log = logging.getLogger(__name__)
 
 _KEY = "source.folder.patient_pattern"
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Images in <class>/, or in <split>/<class>/; masks beside them in masks/<kind>/.
+    """Images in <class>/ or <split>/<class>/, and optionally masks in masks/<kind>/.
 
-    File names are kept, but for those of DICOM files, whose patients are told by their headers.
+    File names are kept, except those of DICOM files, whose patients are read from their headers.
 
     Args:
-        path: A local archive or folder.
+        path: Local archive or folder.
         patient_pattern: See `xray.data.patients.PatientRule`.
     """
 
     about: ClassVar = About(
-        title="A folder of your own",
+        title="Your own folder of images",
         page="the folder given as path=",
-        licence="that of your images: note it here",
-        citation="that of your images: note it here",
-        size="as it is",
-        patients="What patient_pattern finds in the file name; a name that it does not fit counts "
-        "as a patient. Of DICOM files, where no patient_pattern is given: their header's, numbered "
-        "anew.",
+        license="that of your images; state it here",
+        citation="that of your images; state it here",
+        size="any",
+        patients="Found by patient_pattern in the path; an image without a match counts as one "
+        "patient. DICOM files without a patient_pattern: from their headers, renumbered.",
     )
 
     path: str
     patient_pattern: str | None = None
 
     def open(self, downloads: Path, work: Path) -> Path:
-        """See `Source.open`; folders that only wrap another are entered."""
+        """Return the folder, without folders that only contain another folder."""
         root = obtain_local(self.path, work)
         while (inner := _wrapped(root)) is not None:
             root = inner
@@ -53,39 +58,77 @@ class Folder:
     def items(self, root: Path) -> Iterator[Item]:
         """List the images of every class folder.
 
-        A warning is logged if patient_pattern does not match all of them.
+        Warnings are logged if patient_pattern does not match all images, and if the folder
+        contains a manifest.csv, which this source does not read.
         """
+        if (root / MANIFEST).is_file():
+            log.warning(
+                "%s is not read by source=folder. Pass source=manifest to use its labels, "
+                "patients and splits.",
+                root / MANIFEST,
+            )
         rule = compile_patient_pattern(self.patient_pattern, _KEY)
         names = DicomNames()
-        images: list[Path] = []
-        patients: list[str | None] = []
+        listed: list[Item] = []
         for split, folder in find_layout(root).items():
             own: Split | None = None if folder == root else split
-            found = [path for label in folders_in(folder) for path in images_in(label)]
-            places = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found]
-            ids = rule.find(places)
-            for path, place, patient in zip(found, places, ids, strict=True):
-                item = Item(path, place.parts[0], split=own, masks=_masks(root, path))
-                if is_dicom(path) and self.patient_pattern is None:
-                    yield names.rename(item)
-                else:
-                    yield replace(item, patient=patient)
-            images += found
-            patients += ids
-        check_pattern(images, patients, rule)
+            listed += [replace(item, split=own) for item in _images(folder, rule)]
+        check_pattern([item.path for item in listed], [item.patient for item in listed], rule)
+        for item in listed:
+            masked = replace(item, masks=_masks(root, item.path))
+            is_renamed = self.patient_pattern is None and is_dicom(item.path)
+            yield names.rename(masked) if is_renamed else masked
+
+
+class DicomNames:
+    """New names for DICOM files, which often contain the name of the patient.
+
+    Patients and files are numbered in the order in which they occur. Equal numbers mean equal
+    patients within one dataset. The original IDs are not stored.
+    """
+
+    def __init__(self) -> None:
+        self._salt = secrets.token_hex()
+        self._patients: dict[str, str] = {}
+        self._files = 0
+
+    def rename(self, item: Item) -> Item:
+        """Return the item of a DICOM file with patient, view and name.
+
+        A file that cannot be read is kept: it is rejected when its pixels are read.
+        """
+        self._files += 1
+        name = f"dicom{self._files:06d}"
+        try:
+            tags = dicom_tags(item.path, salt=self._salt)
+        except ImageError:
+            return replace(item, patient=None, name=name)
+        if tags.patient is None:
+            return replace(item, patient=None, view=tags.view, name=name)
+        number = f"patient{len(self._patients) + 1:05d}"
+        patient = self._patients.setdefault(tags.patient, number)
+        return replace(item, patient=patient, view=tags.view, name=f"{patient}_{name}")
+
+
+def _images(folder: Path, rule: PatientRule) -> Iterator[Item]:
+    """Yield the images of the class folders in a folder."""
+    found = [path for label in folders_in(folder) for path in images_in(label)]
+    places = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found]
+    for path, place, patient in zip(found, places, rule.find(places), strict=True):
+        yield Item(path, place.parts[0], patient=patient)
 
 
 def _wrapped(root: Path) -> Path | None:
-    """Give the only folder in `root` where it holds folders and no images of its own."""
+    """Return the only folder in `root`, if it contains folders and neither contains images."""
     inner = folders_in(root)
     if len(inner) != 1 or not folders_in(inner[0]):
         return None
-    is_loose = any(
+    has_images = any(
         path.suffix.lower() in CANDIDATES and not is_noise(path.name)
         for folder in (root, inner[0])
         for path in folder.iterdir()
     )
-    return None if is_loose else inner[0]
+    return None if has_images else inner[0]
 
 
 def _masks(root: Path, image: Path) -> dict[str, Path]:

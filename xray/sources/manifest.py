@@ -9,7 +9,7 @@ from xray.data import manifest as tables
 from xray.errors import DataError
 from xray.sources.base import About, Item
 from xray.sources.download import obtain_local
-from xray.sources.listing import images_in
+from xray.sources.files import images_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Manifest:
     about: ClassVar = About(
         title="Your own table of images",
         page="the table given as path=",
-        licence="that of your images; state it here",
+        license="that of your images; state it here",
         citation="that of your images; state it here",
         size="any",
         patients="Column patient, renumbered. An image without a patient ID counts as one patient.",
@@ -66,7 +66,7 @@ class Manifest:
                 patient=patient,
                 view=row.view,
                 split=row.split,
-                meaning=row.class_name or None,
+                folder_name=row.class_name or None,
             )
 
 

@@ -1,4 +1,4 @@
-"""Drawn radiographs, with masks of lungs and lesions."""
+"""Phantoms: drawn radiographs with masks of lungs and lesions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from xray.types import Split
 
 @dataclass(frozen=True, slots=True)
 class Phantom:
-    """Drawings: no download, no patients.
+    """Phantoms, drawn without a download.
 
     Args:
-        patients: How many each split has.
-        views: Images of one patient.
-        size: Side of the drawings, pixels.
-        drawing_seed: Of the drawing.
+        patients: Split -> number of patients.
+        views: Images per patient.
+        size: Side of the images, pixels.
+        drawing_seed: Seed of the drawings.
     """
 
     about: ClassVar = About(
         title="Chest X-ray phantoms",
         page="xray.phantom.draw",
-        licence="MIT, as xray",
+        license="MIT, like xray",
         citation="none needed",
-        size="as many as asked for",
-        patients="The number in patient0012_01; none is in two splits.",
+        size="any",
+        patients="The number in patient0012_01; no patient is in two splits.",
         classes={"normal": "normal", "pneumonia": "pneumonia", "covid": "covid"},
     )
 
@@ -38,7 +38,7 @@ class Phantom:
     drawing_seed: int
 
     def open(self, downloads: Path, work: Path) -> Path:
-        """Draw them."""
+        """Draw the phantoms."""
         write_phantom_tree(
             work / "phantoms",
             patients=self.patients,
@@ -49,5 +49,5 @@ class Phantom:
         return work / "phantoms"
 
     def items(self, root: Path) -> Iterator[Item]:
-        """List the drawings."""
+        """List the phantoms."""
         return Folder(str(root)).items(root)

@@ -1,4 +1,4 @@
-"""PneumoniaMNIST: Kermany's images, cropped to squares of 28 to 224 pixels."""
+"""PneumoniaMNIST: the images of kermany, cropped to squares of 28 to 224 pixels."""
 
 import hashlib
 import zipfile
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 
 from xray.errors import DataError
 from xray.sources.base import About, Item
-from xray.sources.listing import images_in
+from xray.sources.files import images_in
 from xray.transfer.fetch import fetch
 from xray.types import SPLITS
 
 _URL = "https://zenodo.org/records/10519652/files/{name}?download=1"
-# As the medmnist package lists them.
+# From the medmnist package.
 _MD5 = {
     28: "28209eda62fecd6e6a2d98b1501bb15f",
     64: "8f4eceb4ccffa70c672198ea285246c6",
     128: "05b46931834c231683c68f40c47b2971",
     224: "d6a3c71de1b945ea11211b03746c1fe1",
 }
-# The reader refuses fewer than 32 pixels on a side: 28 become 56.
+# Images with fewer than 32 pixels on a side are not read: 28 pixels become 56.
 _ENLARGED = {28: 56}
 _LABELS = ("normal", "pneumonia")
-# What numpy raises on damaged files, and on others.
+# Errors that numpy raises for damaged files and for files of other kinds.
 _UNREADABLE = (
     OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -37,23 +37,23 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class PneumoniaMnist:
-    """One array file, in its own train, val and test.
+    """PneumoniaMNIST, with its own split into train, val and test.
 
     Args:
-        path: A local .npz file, or a folder that holds it; None: from Zenodo.
+        path: Local .npz file, or a folder that contains it; None: download from Zenodo.
         resolution: Side of the images, pixels: 28 (written as 56), 64, 128 or 224.
     """
 
     about: ClassVar = About(
         title="PneumoniaMNIST (MedMNIST v2)",
         page="https://zenodo.org/records/10519652",
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         citation="Yang J et al. MedMNIST v2: A large-scale lightweight benchmark for 2D and 3D "
         "biomedical image classification. Scientific Data 10:41, 2023. Its images: Kermany DS et "
         "al., https://doi.org/10.17632/rscbjbr9sj.2",
         size="5,856 images, 4 MB (28 px) to 0.2 GB (224 px)",
-        patients="Lost: every image counts as a patient, and one child's images may be on both "
-        "sides of its train and val.",
+        patients="Unknown: each image counts as one patient, and images of one child may be in "
+        "both train and val.",
         classes={label: label for label in _LABELS},
     )
 
@@ -62,11 +62,11 @@ class PneumoniaMnist:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """Name of the array file."""
         return f"pneumoniamnist{'' if self.resolution == 28 else f'_{self.resolution}'}.npz"  # noqa: PLR2004
 
     def open(self, downloads: Path, work: Path) -> Path:
-        """Write the arrays out as PNG; a downloaded file is checked against its MD5 sum."""
+        """Write the arrays as PNG; the MD5 sum of a downloaded file is checked."""
         if self.path is None:
             url = _URL.format(name=self.name)
             file = fetch(url, downloads / self.name, page=self.about.page)
@@ -83,20 +83,20 @@ class PneumoniaMnist:
         return work
 
     def items(self, root: Path) -> Iterator[Item]:
-        """List what `open` wrote."""
+        """List the images that `open` wrote."""
         for split in SPLITS:
             for path in images_in(root / split):
                 yield Item(path, path.parent.name, split=split)
 
     def _arrays(self, file: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         try:
-            # np.load leaves a file open that it cannot read.
+            # np.load does not close a file that it cannot read.
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
         except _UNREADABLE as error:
             raise DataError(
-                f"{file} is not the arrays of PneumoniaMNIST ({error}). Download {self.name} from "
-                f"{self.about.page}, and pass path=<that file>."
+                f"{file} does not contain the arrays of PneumoniaMNIST ({error}). Download "
+                f"{self.name} from {self.about.page}, and pass path=<that file>."
             ) from error
         self._check(file, split, images, labels)
         return images, labels.ravel()
@@ -118,8 +118,8 @@ def _check_sum(file: Path, md5: str) -> None:
     if found != md5:
         file.unlink()
         raise DataError(
-            f"{file} was not the file that was published (MD5 {found}, expected {md5}), and is "
-            "deleted. Run the command again: it is downloaded anew."
+            f"{file} was not the published file (MD5 {found}, expected {md5}) and was deleted. Run "
+            "the command again to download it."
         )
 
 

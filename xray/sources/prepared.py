@@ -1,4 +1,4 @@
-"""What a prepared tree holds, and what it was asked to hold."""
+"""Content of a prepared dataset, and the request that it was prepared from."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ REJECTED = "rejected.csv"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a prepared tree holds.
+    """Content of a prepared dataset.
 
     Attributes:
-        classes: In order.
-        rows: Its images.
-        rejected: How many images could not be used.
-        left_out: Source -> label -> how many images of it no class takes.
-        abouts: Source -> facts and terms.
+        classes: Class names, in order.
+        rows: Images.
+        rejected: Number of images that could not be used.
+        left_out: Source -> label -> number of images whose label no class includes.
+        abouts: Source -> description and terms.
     """
 
     classes: tuple[str, ...]
@@ -36,11 +36,11 @@ class Report:
     abouts: Mapping[str, About]
 
     def split_patients(self) -> int:
-        """Count the patients who are in more than one split."""
+        """Count the patients in more than one split."""
         return sum(len(splits) > 1 for splits in self._splits("patient").values())
 
     def copies(self) -> tuple[int, int]:
-        """Count the files that are copies of another, and the files copied across splits."""
+        """Count the files that duplicate another, and the contents in more than one split."""
         splits = self._splits("sha256")
         crossing = sum(len(found) > 1 for found in splits.values())
         return sum(row.sha256 is not None for row in self.rows) - len(splits), crossing
@@ -57,7 +57,7 @@ def write_record(root: Path, report: Report, request: Mapping[str, Any]) -> None
     """Write root/prepare.json.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     record = {
         "request": _recorded(request),
@@ -70,46 +70,55 @@ def write_record(root: Path, report: Report, request: Mapping[str, Any]) -> None
 
 
 def find_prepared(root: Path, request: Mapping[str, Any]) -> Report | None:
-    """Find out whether a tree holds what is asked.
+    """Read a dataset that was prepared from the same request.
 
     Returns:
-        What it holds; None where there is no tree.
+        Its content; None if `root` does not exist or is empty.
 
     Raises:
-        DataError: There is something else.
+        DataError: `root` contains something else.
     """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return None
     try:
-        record = json.loads((root / RECORD).read_text(encoding="utf-8"))
-        then, now = record["request"], _recorded(request)
-        abouts = {name: About(**about) for name, about in record["sources"].items()}
-        manifest = read_manifest(root)
-        if manifest is None:
-            raise DataError(f"{root} has lost its manifest. Delete the folder, and prepare anew.")
-        report = Report(
-            tuple(record["classes"]),
-            tuple(manifest.rows.values()),
-            record["rejected"],
-            record["left_out"],
-            abouts,
-        )
+        report, then = _read(root)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{root} is there, but was not prepared (no readable {RECORD} in it). Pass another "
-            "out=<folder>."
+            f"{root} exists, but xray.prepare did not create it (it contains no readable "
+            f"{RECORD}). Pass another out=<folder>."
         ) from error
+    now = _recorded(request)
     if then != now:
         keys = ", ".join(sorted(key for key in {*then, *now} if then.get(key) != now.get(key)))
         raise DataError(
-            f"{root} was prepared from another request (these differ: {keys}). Delete the folder "
-            "to have it prepared anew, or pass another out=<folder>."
+            f"{root} was prepared from another request (different: {keys}). Delete the folder to "
+            "prepare it again, or pass another out=<folder>."
         )
     return report
 
 
+def _read(root: Path) -> tuple[Report, dict[str, Any]]:
+    """Read a prepared dataset and its request."""
+    record = json.loads((root / RECORD).read_text(encoding="utf-8"))
+    request: dict[str, Any] = {**record["request"]}
+    abouts = {name: _about(about) for name, about in record["sources"].items()}
+    manifest = read_manifest(root)
+    if manifest is None:
+        raise DataError(
+            f"{root} has lost its manifest.csv. Delete the folder, and prepare it again."
+        )
+    rows = tuple(manifest.rows.values())
+    classes = tuple(record["classes"])
+    return Report(classes, rows, record["rejected"], record["left_out"], abouts), request
+
+
+def _about(values: Mapping[str, Any]) -> About:
+    # Version 0.1.0 wrote "licence".
+    return About(**{"license" if key == "licence" else key: value for key, value in values.items()})
+
+
 def _recorded(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Flatten to dotted keys; paths, which may name a person, become digests."""
+    """Flatten to dotted keys, and replace paths, which may contain a name, by their digests."""
     flat: dict[str, Any] = {}
     for key, value in request.items():
         if isinstance(value, Mapping) and value:

@@ -1,4 +1,4 @@
-"""Which images are taken, into which class, split and name."""
+"""Select images, and determine their class, split and file name."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,14 +20,14 @@ Splitting = Literal["official", "carve", "flat"]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An image that is taken.
+    """A selected image.
 
     Attributes:
         source: Name of its dataset.
-        item: What the dataset tells of it.
-        class_name: What it is in the tree.
-        split: Where it goes; None: where the dataset has it, or into a flat tree.
-        name: File name in the tree.
+        item: The image in the dataset.
+        class_name: Class in the prepared dataset.
+        split: Split in the prepared dataset; None if it is not split.
+        name: File name in the prepared dataset.
     """
 
     source: str
@@ -38,23 +38,23 @@ class Chosen:
 
     @property
     def group(self) -> str:
-        """What is kept together: a patient, or an image of none."""
+        """Name of the patient, or of the image if the patient is unknown."""
         return f"{self.source}-{self.item.patient or self.item.path}"
 
     @property
     def place(self) -> PurePosixPath:
-        """Its path below the tree's root."""
+        """Path below the root of the prepared dataset."""
         return PurePosixPath(self.split or "", self.class_name, self.name)
 
 
 @dataclass(slots=True)
 class Choice:
-    """What is taken of one dataset, and what is not.
+    """Selected and other images of one dataset.
 
     Attributes:
-        chosen: What is taken.
-        left_out: Label -> how many images no class claims, or the user leaves out.
-        absent: Listed, but not there.
+        chosen: Selected images.
+        left_out: Label -> number of images that are left out because of it.
+        absent: Images that are listed but do not exist.
     """
 
     chosen: list[Chosen] = field(default_factory=list)
@@ -65,27 +65,27 @@ class Choice:
 def choose(
     source: str, items: Iterable[Item], about: About, groups: Groups, leave_out: Sequence[str]
 ) -> Choice:
-    """Give each image its class.
+    """Select the images of a dataset, and find their classes.
 
     Args:
         source: Name of the dataset.
         items: Its images.
-        about: Says what its labels mean.
-        groups: Which folder name means which class.
-        leave_out: Labels that are not wanted.
+        about: Description of the dataset, with the meaning of its labels.
+        groups: Folder names of each class.
+        leave_out: Labels whose images are left out.
 
     Raises:
-        DataError: A label means no class, and neither the dataset nor `leave_out` leaves it out;
-            or nothing is left.
+        DataError: A label belongs to no class, and neither the dataset nor `leave_out` leaves it
+            out; or no image is selected.
     """
     unwanted = {fold_name(label) for label in leave_out}
     choice = Choice()
     for item in items:
-        meaning = item.meaning or about.meaning(item.label)
-        if meaning is None or fold_name(item.label) in unwanted:
+        folder_name = item.folder_name or about.folder_name(item.label)
+        if folder_name is None or fold_name(item.label) in unwanted:
             choice.left_out[item.label or "(none)"] += 1
-        elif (target := groups.find(meaning)) is None:
-            raise DataError(_unclaimed(source, item, meaning, groups))
+        elif (target := groups.find(folder_name)) is None:
+            raise DataError(_unknown(source, item, folder_name, groups))
         elif not item.path.is_file():
             choice.absent.append(item.path)
         else:
@@ -94,27 +94,29 @@ def choose(
             choice.chosen.append(one)
     if not choice.chosen:
         raise DataError(
-            f"{source} has no image to take: {choice.left_out.total()} are left out by their "
-            f"label, {len(choice.absent)} are listed but not there. Check path= and groups."
+            f"{source} has no image that can be used: {choice.left_out.total()} are left out by "
+            f"their label, {len(choice.absent)} are listed but do not exist. Check path= and "
+            "groups."
         )
     return choice
 
 
-def _unclaimed(source: str, item: Item, meaning: str, groups: Groups) -> str:
+def _unknown(source: str, item: Item, folder_name: str, groups: Groups) -> str:
     last = groups.classes[-1]
-    folders = ", ".join([*groups.as_dict()[last], fold_name(meaning)])
+    folders = ", ".join([*groups.as_dict()[last], fold_name(folder_name)])
     return (
-        f"{source}: no class claims the label {meaning!r} ({item.path.name}). Known: "
-        f"{groups.describe()}. Add it to a class ('groups.{last}=[{folders}]'), or leave its "
-        f"images out ('leave_out=[\"{item.label}\"]')."
+        f"{source}: the label {folder_name!r} belongs to no class (first image: "
+        f"{item.path.name}). Classes: {groups.describe()}. Leave its images out "
+        f"('leave_out=[\"{item.label}\"]'), or add it to the right class, for example "
+        f"'groups.{last}=[{folders}]'."
     )
 
 
 def limit_images(chosen: Sequence[Chosen], limit: int, seed: int) -> list[Chosen]:
-    """Keep at most `limit` images of each class in each split; patients are taken whole.
+    """Select at most `limit` images per class and split, with all images of each patient.
 
-    Patients come in a shuffled order; one who would exceed the limit is passed over. A first one
-    is taken in any case.
+    Patients are drawn in a random order. A patient who would exceed the limit is skipped, unless
+    it is the first of a class and split.
     """
     patients: dict[str, list[Chosen]] = defaultdict(list)
     for one in chosen:
@@ -137,17 +139,19 @@ def split_images(
     classes: Sequence[str],
     seed: int,
 ) -> list[Chosen]:
-    """Give each image its split.
+    """Determine the split of each image.
 
-    "official" keeps a dataset's own, of which what has none joins train; where it has no test,
-    that is carved from train, by patient and stratified, as under "carve". "flat" makes none.
+    "official" keeps the split of the dataset; images without one are used for training. If there
+    is no test split, one is held out, stratified by class and with all images of a patient
+    together. "carve" ignores the split of the dataset and holds out a test split. "flat" does not
+    split.
 
     Args:
-        chosen: Images of one dataset, or of all that are to be split together.
-        splitting: How.
-        fraction: Share of the test set that is carved.
+        chosen: Images of one dataset, or of all that are split together.
+        splitting: "official", "carve" or "flat".
+        fraction: Share of the images that is held out for testing.
         classes: Class names.
-        seed: Of the carving.
+        seed: Seed of the held-out split.
 
     Raises:
         DataError: A class has a single patient.
@@ -179,10 +183,9 @@ def split_images(
 
 
 def name_images(chosen: Sequence[Chosen]) -> list[Chosen]:
-    """Keep file names, but where two would meet in a folder put the source before both.
+    """Make file names unique: add the source to equal names in a folder, then a number.
 
-    Endings and case do not count, since other files are named by an image's stem; images that
-    still meet are numbered.
+    Suffix and case are ignored, because masks and overlays are named after the stem of an image.
     """
     counts = Counter(map(_spot, chosen))
     taken = {spot for spot, count in counts.items() if count == 1}

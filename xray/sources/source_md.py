@@ -1,4 +1,4 @@
-"""What is said of a prepared tree: SOURCE.md in it, and a table on the console."""
+"""Summary of a prepared dataset: SOURCE.md, and a table for the terminal."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,48 +10,49 @@ from xray.sources.prepared import REJECTED, Report
 from xray.types import SPLITS, Split
 
 
-def note(report: Report) -> str:
-    """Write SOURCE.md: where the images are from, under which terms, and what to cite."""
-    lines = ["# Where these images are from", ""]
+def source_md(report: Report) -> str:
+    """Return the content of SOURCE.md: origin, terms and citation of the images."""
+    lines = ["# Sources of these images", ""]
     for name, about in report.abouts.items():
         lines += [f"## {name}: {about.title}", "", *(f"- {line}" for line in facts(about)), ""]
     lines += ["## This copy", "", *(f"- {line}" for line in findings(report)), ""]
-    lines += ["Research only, not for diagnosis.", ""]
+    lines += ["For research only, not for diagnosis.", ""]
     return "\n".join(lines)
 
 
 def facts(about: About) -> Iterator[str]:
-    """Yield what is to be known of a dataset, a line each."""
+    """Yield lines that describe a dataset and its terms."""
     yield f"Page: {about.page}"
-    yield f"Licence: {about.licence}"
+    yield f"License: {about.license}"
     yield f"Cite: {about.citation}"
     yield f"Size: {about.size}"
     yield f"Patients: {about.patients}"
     if about.classes:
         meanings = ", ".join(f"{label} -> {folder}" for label, folder in about.classes.items())
-        yield f"Labels: {meanings}; others are left out"
+        yield f"Labels: {meanings}; images with other labels are left out"
 
 
 def findings(report: Report) -> Iterator[str]:
-    """Yield what is to be known of a tree, a line each."""
+    """Yield lines that describe a prepared dataset."""
     patients = {row.patient for row in report.rows if row.patient}
     unknown = sum(row.patient is None for row in report.rows)
-    told = f"{len(patients)} patients" + (f" and {unknown} that are not told" if unknown else "")
-    yield f"{len(report.rows)} images of {told if patients else 'patients that are not told'}"
+    yield f"Images: {len(report.rows)}, of {len(patients)} patients"
+    if unknown:
+        yield f"Images without a patient ID: {unknown}"
     if report.rejected:
-        yield f"rejected: {report.rejected}, see {REJECTED}"
+        yield f"Rejected images: {report.rejected}, see {REJECTED}"
     for source, labels in report.left_out.items():
         listed = ", ".join(f"{label} ({count})" for label, count in sorted(labels.items()))
-        yield f"left out of {source}, as no class claims them: {listed}"
+        yield f"Left out of {source}, because no class includes the label: {listed}"
     if count := report.split_patients():
-        yield f"patients in more than one split: {count}; split=carve keeps each in one"
+        yield f"Patients in more than one split: {count}; split=carve keeps each in one split"
     copies, crossing = report.copies()
     if copies:
-        yield f"files that are copies of others: {copies}, across splits: {crossing}"
+        yield f"Duplicate files: {copies}, of which in more than one split: {crossing}"
 
 
 def table(report: Report) -> Table:
-    """Show images a class and split."""
+    """Return a table of the number of images per class and split."""
     counts = Counter((row.class_name, row.split) for row in report.rows)
     splits: list[Split | None] = [s for s in SPLITS if any(row.split == s for row in report.rows)]
     splits = splits or [None]

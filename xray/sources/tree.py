@@ -1,9 +1,9 @@
-"""A whole dataset on disk: an ImageFolder with a manifest, complete or not there at all."""
+"""Write datasets as one ImageFolder with a manifest, completely or not at all."""
 
 import csv
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
@@ -14,6 +14,7 @@ from xray.data.groups import Groups
 from xray.data.manifest import Row, write_manifest
 from xray.errors import DataError
 from xray.sources.base import Source
+from xray.sources.images import Rejected, Treatment, below, write_images
 from xray.sources.prepared import REJECTED, Report, find_prepared, write_record
 from xray.sources.select import (
     Choice,
@@ -24,25 +25,24 @@ from xray.sources.select import (
     name_images,
     split_images,
 )
-from xray.sources.source_md import note
-from xray.sources.write import Rejected, Treatment, below, write_images
+from xray.sources.source_md import source_md
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is taken of the sources, and how it is laid out.
+    """Which images are selected, and how they are written.
 
     Attributes:
-        groups: Class -> folder names that mean it.
-        leave_out: Labels that are not wanted.
+        groups: Class -> folder names.
+        leave_out: Labels whose images are left out.
         split: "official", "carve" or "flat", see `split_images`.
-        test_fraction: Share of the test set that is carved.
-        limit: At most so many images of each class in each split; None: all.
-        seed: Of what is carved and limited.
-        treatment: What is done with each image.
-        workers: Threads.
+        test_fraction: Share of the images that is held out for testing.
+        limit: Maximum number of images per class and split; None: all.
+        seed: Seed of the held-out split and of the limit.
+        treatment: How each image is written.
+        workers: Number of threads.
     """
 
     groups: Mapping[str, Sequence[str]]
@@ -63,32 +63,35 @@ def prepare_tree(
     downloads: Path,
     request: Mapping[str, Any],
 ) -> Report:
-    """Lay datasets out as one ImageFolder, unless that has been done.
+    """Write datasets as one ImageFolder, unless `out` was prepared from the same request.
 
-    Writes `out/[<split>/]<class>/<file>`, masks to `out/masks/<kind>/` with the same path below it,
-    and manifest.csv, rejected.csv where an image was rejected, SOURCE.md with terms and citations,
-    and prepare.json with the request. All is written to a sibling folder that is renamed when
-    complete: a stopped run leaves no `out`.
+    Writes `out/[<split>/]<class>/<file>`, masks as `out/masks/<kind>/[<split>/]<class>/<file>`,
+    manifest.csv, rejected.csv if an image was rejected, SOURCE.md with terms and citations, and
+    prepare.json with the request. All files are written to a temporary folder that is renamed at
+    the end, so an interrupted run leaves no `out`.
 
     Args:
-        out: The folder to make.
-        sources: Name -> dataset; the names go into the manifest.
-        plan: What is taken and how.
-        downloads: Where downloaded archives are kept.
-        request: What was asked, as plain values; another request for the same `out` is refused.
+        out: The folder to create.
+        sources: Name -> dataset. The names are written to the manifest.
+        plan: Which images are selected, and how they are written.
+        downloads: Folder in which downloaded archives are stored.
+        request: Configuration as plain values.
 
     Returns:
-        What `out` holds.
+        Content of `out`.
 
     Raises:
-        XrayError: A dataset is not to be had or not as expected, `out` holds something else or
-            cannot be written, or not one image can be used.
+        XrayError: A dataset is not available or has another layout, `out` has other content or
+            cannot be written, or no image can be used.
     """
     if found := find_prepared(out, request):
-        log.info("%s was prepared before, as asked: it is kept", out)
+        log.info("%s was already prepared from this request and is kept.", out)
         return found
     for left in sorted(out.parent.glob(f".{escape(out.name)}.????????.*")):
-        log.warning("%s is of a run that is under way or was killed; if killed, delete it", left)
+        log.warning(
+            "%s belongs to a run that is in progress or was killed. If it was killed, delete it.",
+            left,
+        )
     stem = f".{out.name}.{uuid4().hex[:8]}"
     part, work = out.parent / f"{stem}.part", out.parent / f"{stem}.work"
     try:
@@ -98,8 +101,7 @@ def prepare_tree(
         part.replace(out)
     except OSError as error:
         raise DataError(
-            f"{out} cannot be written ({error}). Make room there, or pass out=<folder that you may "
-            "write>."
+            f"{out} cannot be written ({error}). Free some space, or pass out=<writable folder>."
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -110,42 +112,36 @@ def prepare_tree(
 def _build(
     part: Path, work: Path, sources: Mapping[str, Source], plan: Plan, downloads: Path
 ) -> Report:
-    folders, choices = {}, {}
+    """Write images, masks, manifest.csv, rejected.csv and SOURCE.md to `part`."""
     groups = Groups(plan.groups)
+    folders: dict[str, Path] = {}
+    choices: dict[str, Choice] = {}
     for name, source in sources.items():
         (work / name).mkdir(parents=True)
-        folder = source.open(downloads, work / name)
-        folders[name] = folder if folder.is_dir() else folder.parent
-        items = source.items(folder)
-        choices[name] = choose(name, items, source.about, groups, plan.leave_out)
-    chosen = name_images(_lay_out(choices, plan, groups.classes))
-    results = list(
-        write_images(part, chosen, plan.treatment, work=work, folders=folders, workers=plan.workers)
+        root = source.open(downloads, work / name)
+        folders[name] = root if root.is_dir() else root.parent
+        choices[name] = choose(name, source.items(root), source.about, groups, plan.leave_out)
+    chosen = name_images(_divide(choices, plan, groups.classes))
+    results = write_images(
+        part, chosen, plan.treatment, work=work, folders=folders, workers=plan.workers
     )
-    rows = [result for result in results if isinstance(result, Row)]
-    rejected = [
-        Rejected(name, below(folders[name], path), "is listed, but does not exist")
-        for name, choice in choices.items()
-        for path in choice.absent
-    ] + [result for result in results if isinstance(result, Rejected)]
-    if not rows:
-        first = rejected[0]
-        raise DataError(
-            f"not one of {len(rejected)} images can be used; {first.source}: {first.path} "
-            f"{first.reason}. Download the dataset again."
-        )
+    rows, rejected = _sort(results, _absent(choices, folders))
     write_manifest(part, rows)
     if rejected:
         _write_rejected(part, rejected)
-    left_out = {name: dict(choice.left_out) for name, choice in choices.items() if choice.left_out}
-    abouts = {name: source.about for name, source in sources.items()}
-    report = Report(groups.classes, tuple(rows), len(rejected), left_out, abouts)
-    (part / "SOURCE.md").write_text(note(report), encoding="utf-8")
+    report = Report(
+        groups.classes,
+        tuple(rows),
+        len(rejected),
+        {name: dict(choice.left_out) for name, choice in choices.items() if choice.left_out},
+        {name: source.about for name, source in sources.items()},
+    )
+    (part / "SOURCE.md").write_text(source_md(report), encoding="utf-8")
     return report
 
 
-def _lay_out(choices: Mapping[str, Choice], plan: Plan, classes: Sequence[str]) -> list[Chosen]:
-    """Limit and split: each dataset by itself, but all together where all is carved anew."""
+def _divide(choices: Mapping[str, Choice], plan: Plan, classes: Sequence[str]) -> list[Chosen]:
+    """Limit and split the images: per dataset, or all together if no official split is used."""
     parts = [choice.chosen for choice in choices.values()]
     if plan.split != "official":
         parts = [[replace(one, split=None) for part in parts for one in part]]
@@ -156,6 +152,34 @@ def _lay_out(choices: Mapping[str, Choice], plan: Plan, classes: Sequence[str]) 
         for part in parts
         for one in split_images(part, plan.split, plan.test_fraction, classes, plan.seed)
     ]
+
+
+def _absent(choices: Mapping[str, Choice], folders: Mapping[str, Path]) -> list[Rejected]:
+    return [
+        Rejected(name, below(folders[name], path), "is listed, but does not exist")
+        for name, choice in choices.items()
+        for path in choice.absent
+    ]
+
+
+def _sort(
+    results: Iterable[Row | Rejected], absent: Sequence[Rejected]
+) -> tuple[list[Row], list[Rejected]]:
+    """Return the images that were written, and all that were rejected."""
+    rows: list[Row] = []
+    rejected = [*absent]
+    for result in results:
+        if isinstance(result, Row):
+            rows.append(result)
+        else:
+            rejected.append(result)
+    if not rows:
+        first = rejected[0]
+        raise DataError(
+            f"None of {len(rejected)} images can be used. {first.source}: {first.path} "
+            f"{first.reason}. Download the dataset again, or correct path=."
+        )
+    return rows, rejected
 
 
 def _write_rejected(root: Path, rejected: Sequence[Rejected]) -> None:

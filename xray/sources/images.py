@@ -1,4 +1,4 @@
-"""Images into a tree: copied, linked or resized, verified, and known by their fingerprints."""
+"""Write images to a folder: copied, linked or resized, and verified."""
 
 import hashlib
 import os
@@ -21,23 +21,23 @@ from xray.integrity.fingerprint import fingerprint
 from xray.machine import in_threads
 from xray.sources.select import Chosen
 
-# What a folder of images may hold; anything else that is read is written as PNG, and so is DICOM,
-# whose header names the patient.
-_KEPT = IMAGE_SUFFIXES - SUFFIXES[Format.DICOM]
-# Fewer are written within about two seconds, and need no progress bar.
+# Formats that are copied. Other images are written as PNG, and so is DICOM, whose header contains
+# the name of the patient.
+_COPIED = IMAGE_SUFFIXES - SUFFIXES[Format.DICOM]
+# Fewer images take about two seconds and need no progress bar.
 _SILENT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What is done with each image.
+    """How each image is written.
 
     Attributes:
-        size: Longer side, pixels; None: as it is.
-        keep_aspect: Otherwise both sides become `size`.
-        upscale: Whether sides shorter than `size` are stretched to it.
-        verify: Open each image; else it is copied on trust, and its numbers are not known.
-        link: Hard links in place of copies.
+        size: Longer side, pixels; None: unchanged.
+        keep_aspect: Whether the aspect ratio is kept; otherwise both sides become `size`.
+        upscale: Whether images smaller than `size` are enlarged.
+        verify: Whether each image is opened. Otherwise its size and bit depth are unknown.
+        link: Whether hard links are made instead of copies.
     """
 
     size: int | None = None
@@ -49,12 +49,12 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An image that is not in the tree.
+    """An image that cannot be used.
 
     Attributes:
         source: Name of its dataset.
-        path: Below the dataset's folder.
-        reason: Why, as a clause.
+        path: Path below the folder of the dataset.
+        reason: Reason, as a clause ("is empty").
     """
 
     source: str
@@ -71,18 +71,22 @@ def write_images(
     folders: dict[str, Path],
     workers: int,
 ) -> Iterator[Row | Rejected]:
-    """Write images and their masks, several at a time; yield what became of each, in order.
+    """Write images and their masks in several threads.
 
     Args:
-        root: Of the tree.
-        chosen: What goes where.
-        treatment: What is done with each.
-        work: Files below it are ours, on the file system of `root`: they are linked, not copied.
-        folders: Source -> the folder that its images lie in.
-        workers: Threads; decoding and hashing run beside each other in them.
+        root: Folder of the prepared dataset.
+        chosen: N images.
+        treatment: How each is written.
+        work: Folder of temporary files on the file system of `root`, which are linked instead of
+            copied.
+        folders: Source -> folder of its images.
+        workers: Number of threads.
+
+    Yields:
+        N rows of the manifest, or reasons for the rejection, in order.
 
     Raises:
-        DataError: The tree cannot be written.
+        DataError: A hard link cannot be made.
     """
     for folder in {root / one.place.parent for one in chosen}:
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +94,7 @@ def write_images(
     def write(one: Chosen) -> Row | Rejected:
         place = one.item.path
         try:
-            return _write(root, one, treatment, is_ours=place.is_relative_to(work))
+            return _write(root, one, treatment, is_temporary=place.is_relative_to(work))
         except ImageError as error:
             for target in (root / one.place, root / one.place.with_suffix(".png")):
                 target.unlink(missing_ok=True)
@@ -100,16 +104,16 @@ def write_images(
 
 
 def below(folder: Path, path: Path) -> str:
-    """Write a path as it stands below a folder; outside of it, its name alone."""
+    """Return a path relative to a folder; only the file name if it is not below it."""
     return (path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)).as_posix()
 
 
-def _write(root: Path, one: Chosen, treatment: Treatment, *, is_ours: bool) -> Row:
+def _write(root: Path, one: Chosen, treatment: Treatment, *, is_temporary: bool) -> Row:
     source, target = one.item.path, root / one.place
-    is_kept = source.suffix.lower() in _KEPT and not is_dicom(source)
+    is_kept = source.suffix.lower() in _COPIED and not is_dicom(source)
     pixels = None if is_kept and treatment.size is None else read_image(source)
     if pixels is None or (is_kept and fit(pixels.shape, treatment) == pixels.shape):
-        _copy(source, target, link=treatment.link, is_ours=is_ours)
+        _copy(source, target, link=treatment.link, is_temporary=is_temporary)
     else:
         target = target.with_suffix(".png")
         _write_png(target, resize(pixels, fit(pixels.shape, treatment)))
@@ -117,12 +121,12 @@ def _write(root: Path, one: Chosen, treatment: Treatment, *, is_ours: bool) -> R
     for kind, mask in one.item.masks.items():
         beside = root / "masks" / kind / Path(row.path).with_suffix(mask.suffix)
         beside.parent.mkdir(parents=True, exist_ok=True)
-        _copy(mask, beside, link=treatment.link, is_ours=is_ours)
+        _copy(mask, beside, link=treatment.link, is_temporary=is_temporary)
     return row
 
 
 def _row(root: Path, target: Path, one: Chosen, *, verify: bool) -> Row:
-    print_ = fingerprint(target) if verify else None
+    known = fingerprint(target) if verify else None
     return Row(
         path=target.relative_to(root).as_posix(),
         source=one.source,
@@ -130,28 +134,28 @@ def _row(root: Path, target: Path, one: Chosen, *, verify: bool) -> Row:
         class_name=one.class_name,
         patient=f"{one.source}-{one.item.patient}" if one.item.patient else None,
         view=one.item.view or _view(one.item.path),
-        width=print_.width if print_ else None,
-        height=print_.height if print_ else None,
-        bits=print_.bits if print_ else None,
-        sha256=print_.sha256 if print_ else hashlib.sha256(target.read_bytes()).hexdigest(),
+        width=known.width if known else None,
+        height=known.height if known else None,
+        bits=known.bits if known else None,
+        sha256=known.sha256 if known else hashlib.sha256(target.read_bytes()).hexdigest(),
         split=one.split,
     )
 
 
 def _view(source: Path) -> str | None:
-    # No patient leaves this function, so that the salt of its pseudonym does not matter.
+    # Only the view is used; the pseudonym of the patient, which the salt protects, is not.
     return dicom_tags(source, salt="-").view if is_dicom(source) else None
 
 
 def fit(shape: tuple[int, ...], treatment: Treatment) -> tuple[int, int]:
-    """Work out the size that an image gets.
+    """Compute the size of a resized image.
 
     Args:
-        shape: (H, W) as it is.
-        treatment: What is asked.
+        shape: (H, W) of the original, pixels.
+        treatment: How the image is written.
 
     Returns:
-        (H, W), no side shorter than 1.
+        (H, W), pixels; each at least 1.
     """
     height, width = shape
     if treatment.size is None:
@@ -166,7 +170,7 @@ def fit(shape: tuple[int, ...], treatment: Treatment) -> tuple[int, int]:
 
 
 def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize (H, W) uint8: areas are averaged where it shrinks, cubic splines where it grows."""
+    """Resize an (H, W) uint8 image, by area averages to reduce and cubic splines to enlarge."""
     if size == pixels.shape:
         return pixels
     grows = size[0] > pixels.shape[0] or size[1] > pixels.shape[1]
@@ -176,24 +180,25 @@ def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
 
 def _write_png(target: Path, pixels: NDArray[np.uint8]) -> None:
     if min(pixels.shape) < MIN_SIDE:
-        reason = f"would have {pixels.shape[1]} x {pixels.shape[0]} pixels, too few on a side"
-        raise ImageError(target, reason, "Choose a greater size.")
+        height, width = pixels.shape
+        reason = f"would have {width} x {height} pixels, fewer than {MIN_SIDE} on a side"
+        raise ImageError(target, reason, "Pass a larger size=.")
     target.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
 
-def _copy(source: Path, target: Path, *, link: bool, is_ours: bool) -> None:
-    """Link or copy a file; one of ours is linked where that can be, which takes no room."""
+def _copy(source: Path, target: Path, *, link: bool, is_temporary: bool) -> None:
+    """Link or copy a file; temporary files are linked if possible, which takes no space."""
     if not os.access(source, os.R_OK):
-        advice = "Check that you have the permission to read it."
+        advice = "Check its permissions."
         raise ImageError(source, "cannot be opened", advice)
-    if link or is_ours:
+    if link or is_temporary:
         try:
             os.link(source.resolve(), target)
         except OSError as error:
             if link:
                 raise DataError(
                     f"{source} cannot be linked to {target.parent} ({error.strerror}). Hard links "
-                    "need one file system that has them, and your own files: pass link=false."
+                    "require the same file system, and files that you own. Pass link=false."
                 ) from error
         else:
             return
