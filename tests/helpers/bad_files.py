@@ -1,4 +1,4 @@
-"""Files that are no radiographs, one of each kind, and what is to be said of them."""
+"""Files that cannot be used as radiographs, one of each kind, and the reasons expected for them."""
 
 import io
 import os
@@ -10,17 +10,17 @@ from pathlib import Path
 import dicoms
 import numpy as np
 from PIL import Image
-from pydicom.uid import UID, RLELossless
+from pydicom.uid import UID, JPEGBaseline8Bit, RLELossless
 
 SIDE = 64
-_DANGLING = "is a link that leads nowhere"
+_DANGLING = "is a broken link"
 
 
 def write_bad_files(folder: Path) -> dict[Path, str]:
-    """Write one bad file a kind into an existing folder.
+    """Write one bad file of each kind into an existing folder.
 
     Returns:
-        For each path a fragment of the reason that `read_image` gives.
+        Path -> part of the reason in the error of `read_image`.
     """
     contents = {**_not_images(), **_other_images(), **_damaged(), **_unusable()}
     expected = {}
@@ -66,22 +66,39 @@ def _other_images() -> dict[str, tuple[bytes, str]]:
     heif = struct.pack(">I", 24) + b"ftypheic" + bytes(12)
     return {
         "gif.png": (_saved(_noise(), "GIF"), "is a GIF image"),
-        "bmp.png": (_saved(_noise(), "BMP"), "is a BMP image"),
-        "tiff.png": (_saved(_noise(), "TIFF"), "is a TIFF image"),
-        "webp.png": (_saved(_noise(), "WebP"), "is a WebP image"),
+        "bigtiff.tif": (b"II+\x00" + bytes(40), "is a BigTIFF image"),
+        "rle.bmp": (_rle_bmp(), "is a compressed BMP image"),
+        "jpeg.tif": (_saved(_noise(), "TIFF", compression="jpeg"), "compression that is not read"),
+        "float.tiff": (_saved(_noise().convert("F"), "TIFF"), "is a TIFF image of a kind"),
         "heif.jpg": (heif, "is a HEIF or AVIF image"),
         "jpeg2000.jpg": (_saved(_noise(), "JPEG2000"), "is a JPEG 2000 image"),
     }
+
+
+def _rle_bmp() -> bytes:
+    content = bytearray(_saved(_noise(), "BMP"))
+    content[30:34] = struct.pack("<I", 1)
+    return bytes(content)
 
 
 def _damaged() -> dict[str, tuple[bytes, str]]:
     png, jpeg = _saved(_noise(), "PNG"), _saved(_noise(), "JPEG")
     flipped = bytearray(png)
     flipped[len(png) // 2] ^= 0x55
+    bmp, tiff, webp = (_saved(_noise(), kind) for kind in ("BMP", "TIFF", "WebP"))
+    ended = jpeg[: len(jpeg) * 2 // 3] + b"\xff\xd9"
+    height = jpeg.index(b"\xff\xc0") + 5
+    resized = jpeg[:height] + struct.pack(">H", SIDE + 32) + jpeg[height + 2 :]
     return {
         "truncated.png": (png[: len(png) // 2], "is truncated"),
         "truncated.jpg": (jpeg[: len(jpeg) // 2], "is truncated"),
         "checksum.png": (bytes(flipped), "is corrupted"),
+        "two_headers.png": (png[:33] + png[8:], "is corrupted"),
+        "ended.jpg": (ended, "premature end of data segment"),
+        "resized.jfif": (resized, "premature end of data segment"),
+        "cut.bmp": (bmp[:-500], "is truncated"),
+        "cut.tif": (tiff[:-500], "is truncated"),
+        "cut.webp": (webp[:-500], "is corrupted"),
         "header.png": (png[:20], "is truncated"),
         "header.jpg": (jpeg[:30], "is truncated"),
     }
@@ -91,13 +108,15 @@ def _unusable() -> dict[str, tuple[bytes, str]]:
     black, white = Image.new("L", (SIDE, SIDE)), Image.new("L", (SIDE, SIDE), 255)
     frames = [_noise().rotate(angle) for angle in (90, 180)]
     moving = _saved(_noise(), "PNG", save_all=True, append_images=frames)
+    pages = _saved(_noise(), "TIFF", save_all=True, append_images=frames)
     return {
         "black.png": (_saved(black, "PNG"), "is blank"),
         "white.jpg": (_saved(white, "JPEG"), "is blank"),
         "dot.png": (_saved(Image.new("L", (1, 1)), "PNG"), "has 1 x 1 pixels, fewer than 32"),
         "icon.jpg": (_saved(_noise().resize((16, 16)), "JPEG"), "has 16 x 16 pixels"),
         "bomb.png": (_bomb(), "has 100000 x 100000 pixels, more than the 100,000,000"),
-        "moving.png": (moving, "is animated or holds several images (3)"),
+        "pages.tif": (pages, "contains several pages"),
+        "moving.png": (moving, "is animated or contains several images (3)"),
     }
 
 
@@ -120,7 +139,7 @@ def _not_files(folder: Path) -> dict[Path, str]:
         folder / "pipe.png": "is not a regular file",
         folder / "missing.png": "cannot be opened (No such file or directory)",
     }
-    if os.geteuid():  # All doors are open to root.
+    if os.geteuid():  # Root may read every file.
         locked = folder / "locked.png"
         locked.write_bytes(_saved(_noise(), "PNG"))
         locked.chmod(0)
@@ -131,6 +150,12 @@ def _not_files(folder: Path) -> dict[Path, str]:
 def _dicoms(folder: Path) -> dict[Path, str]:
     pixels = dicoms.radiograph()
     made = {name: dicoms.dataset(pixels, 12) for name in ("frames", "report", "cut", "rle", "odd")}
+    for name in ("samples", "bits", "jpeg"):
+        made[name] = dicoms.dataset((pixels >> 4).astype(np.uint8))
+    made["samples"].SamplesPerPixel = 3
+    made["bits"] = dicoms.dataset(pixels, 8)
+    stream = _saved(Image.fromarray((pixels >> 4).astype(np.uint8)), "JPEG")
+    dicoms.encapsulated(made["jpeg"], stream[:-200] + b"\xff\xd9", JPEGBaseline8Bit)
     made["blank"] = dicoms.dataset(np.full_like(pixels, 700), 12)
     made["frames"].NumberOfFrames = 2
     del made["report"].PixelData
@@ -141,7 +166,10 @@ def _dicoms(folder: Path) -> dict[Path, str]:
     for name in ("cut", "rle"):
         paths[name].write_bytes(paths[name].read_bytes()[:-2000])
     return {
-        paths["frames"]: "holds several images (2)",
+        paths["samples"]: "contradicts itself: it declares 3 samples per pixel and MONOCHROME2",
+        paths["bits"]: "declares 8 stored bits, but pixels use more",
+        paths["jpeg"]: "has a damaged JPEG stream",
+        paths["frames"]: "contains several images (2)",
         paths["report"]: "is a DICOM file without pixel data",
         paths["cut"]: "is truncated (36,400 of 38,400 bytes of pixel data)",
         paths["rle"]: "is truncated (its compressed pixel data have no end)",

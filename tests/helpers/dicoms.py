@@ -1,4 +1,4 @@
-"""DICOM files made on the spot."""
+"""Create DICOM files for tests."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ DIGITAL_RADIOGRAPH = UID("1.2.840.10008.5.1.4.1.1.1.1")
 
 
 def radiograph(bits: int = 12, *, height: int = 120, width: int = 160) -> np.ndarray:
-    """(H, W) uint16, smooth, of all values up to nearly 2**bits: two lungs in a body."""
+    """Return (H, W) uint16: a smooth drawing of two lungs with values up to nearly 2**bits."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     lungs = np.exp(-(((np.abs(x) - 0.45) / 0.3) ** 2) - (y / 0.7) ** 2)
     field = 0.75 - 0.6 * lungs + 0.1 * y + 0.07 * x
@@ -19,7 +19,7 @@ def radiograph(bits: int = 12, *, height: int = 120, width: int = 160) -> np.nda
 
 
 def dataset(pixels: np.ndarray, bits: int | None = None, **tags: object) -> Dataset:
-    """A radiograph of (H, W) or (H, W, 3) pixels, uncompressed; `tags` come on top."""
+    """Create an uncompressed radiograph of (H, W) or (H, W, 3) pixels; `tags` override elements."""
     allocated = pixels.dtype.itemsize * 8
     made = Dataset()
     made.file_meta = FileMetaDataset()
@@ -43,7 +43,7 @@ def dataset(pixels: np.ndarray, bits: int | None = None, **tags: object) -> Data
 
 
 def encapsulated(made: Dataset, stream: bytes, syntax: UID) -> Dataset:
-    """The dataset with a compressed stream in place of its pixels."""
+    """Replace the pixel data by a compressed stream, and return the dataset."""
     made.file_meta.TransferSyntaxUID = syntax
     made.PixelData = encapsulate([stream])
     made["PixelData"].VR = "OB"
@@ -52,6 +52,6 @@ def encapsulated(made: Dataset, stream: bytes, syntax: UID) -> Dataset:
 
 
 def write(made: Dataset, path: Path) -> Path:
-    """Save with preamble and file meta information."""
+    """Save a dataset with preamble and file meta information, and return the path."""
     made.save_as(path, enforce_file_format=True)
     return path

@@ -20,14 +20,14 @@ def tags(tmp_path):
     return read
 
 
-def test_only_what_tells_no_name_is_read(tags):
+def test_no_identifying_element_is_read(tags):
     found = tags(PatientID="P-17", PatientName="Doe^Jane", ViewPosition="PA", StudyDate="20200101")
     expected = hmac.new(b"salt", b"P-17", hashlib.sha256).hexdigest()[:16]
     assert found == DicomTags(patient=expected, view="PA", bits=12, width=160, height=120)
     assert not any(text in str(dataclasses.asdict(found)) for text in ("P-17", "Doe", "2020"))
 
 
-def test_pseudonym_is_stable_and_hangs_on_the_salt(tags):
+def test_pseudonym_is_stable_and_depends_on_the_salt(tags):
     one = tags(PatientID="P-17").patient
     assert tags(PatientID=" P-17 ", Rows=60).patient == one
     assert tags(PatientID="P-18").patient != one
@@ -44,7 +44,7 @@ def test_without_an_id_there_is_no_patient(tags, value):
     assert tags(PatientID=value).patient is None
 
 
-def test_empty_salt_is_refused(tags):
+def test_empty_salt_is_rejected(tags):
     for identity in ("P-17", ""):
         with pytest.raises(ConfigError, match="could be found by trial"):
             tags("", PatientID=identity)
@@ -69,7 +69,7 @@ def test_empty_salt_is_refused(tags):
     ],
 )
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
-def test_view_is_one_of_few_words(tags, value, view):
+def test_view_is_one_of_the_known_words(tags, value, view):
     assert tags(ViewPosition=value).view == view
 
 
@@ -77,7 +77,7 @@ def test_view_is_one_of_few_words(tags, value, view):
     ("meaning", "view"),
     [("postero-anterior", "PA"), ("antero-posterior", "AP"), ("left lateral", "LATERAL")],
 )
-def test_view_code_stands_in_for_the_position(tags, meaning, view):
+def test_view_code_replaces_a_missing_position(tags, meaning, view):
     code = Dataset()
     code.CodeMeaning = meaning
     assert tags(ViewPosition="", ViewCodeSequence=[code]).view == view
@@ -89,7 +89,7 @@ def test_pixels_are_not_read(tmp_path):
     assert dicom_tags(str(path), salt="salt").height == 120
 
 
-def test_other_formats_are_refused(tmp_path):
+def test_other_formats_are_rejected(tmp_path):
     Image.fromarray(radiograph(8).astype(np.uint8)).save(tmp_path / "x.dcm", "PNG")
     with pytest.raises(ImageError, match="is a PNG image, not DICOM"):
         dicom_tags(tmp_path / "x.dcm", salt="salt")

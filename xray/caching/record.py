@@ -26,6 +26,7 @@ CHECKED_BYTES = 2 * 2**30
 
 _PACKAGES = (
     *("xray", "torch", "torchvision", "albumentations", "opencv-python-headless", "pillow"),
+    "simplejpeg",
     # Of the extra "dicom".
     *("pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm"),
 )

@@ -1,1 +1,1 @@
-"""How files become arrays, and how phantoms are drawn."""
+"""Reading image files: PNG, JPEG, BMP, TIFF, WebP and DICOM."""

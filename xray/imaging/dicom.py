@@ -1,11 +1,15 @@
-"""DICOM files: from stored values to what a viewer shows.
+"""Convert DICOM files to what a viewer shows.
 
-The steps are those of DICOM PS3.4 N.2: stored bits, modality lookup table or rescaling, lookup
-table or window of interest (the first of several), inversion of MONOCHROME1. So bright means dense
-in every array. Without a window, or with one of a senseless width, the lowest and the highest value
-of the image itself become 0 and 255.
+The steps are those of DICOM PS3.4 N.2: stored bits, modality lookup table or rescaling, VOI lookup
+table or window (the first of several), inversion. Bright always means dense.
 
-pydicom and its decoders are an extra, and are imported where they are needed.
+- Without a window, or with one of invalid width, the lowest and highest value of the image become 0
+  and 255; outliers are clipped as in `xray.imaging.scale.find_span`.
+- Padding (PixelPaddingValue, PixelPaddingRangeLimit) is excluded from this range and shown black.
+- PresentationLUTShape decides about the inversion where it is IDENTITY or INVERSE; otherwise
+  MONOCHROME1 is inverted. DCMTK and Weasis follow the same rule.
+
+pydicom and its decoders are an optional dependency and are imported when they are needed.
 """
 
 from pathlib import Path
@@ -16,139 +20,119 @@ import numpy as np
 import numpy.typing as npt
 
 from xray.errors import ImageError
+from xray.imaging.color import color_share
 from xray.imaging.dicom_header import (
-    COLOUR_SAMPLES,
+    COLOR_SAMPLES,
     Layout,
-    discreet,
+    conceal_errors,
     parse,
     read_dicom_header,
-    without_pixels,
 )
+from xray.imaging.dicom_pixels import Stored, decode_stored
 from xray.imaging.format import REPLACE
-from xray.imaging.raster import Grey, to_8_bits
+from xray.imaging.raster import Raster
+from xray.imaging.scale import Gray, Span, find_span, to_8_bits
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Stored = npt.NDArray[np.integer[Any]]
-
-_GREYS = frozenset({"MONOCHROME1", "MONOCHROME2"})
-_DECODER = (
-    "Convert it to explicit little endian (gdcmconv --raw), or install what decodes it: "
-    "pip install -e '.[dicom]', or python-gdcm for lossless JPEG; pydicom finds them by itself."
-)
+_MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
+# Whether a PresentationLUTShape inverts the image.
+_SHAPES = {"INVERSE": True, "IDENTITY": False}
 
 
-def read_dicom(file: BinaryIO, path: Path, max_pixels: int) -> Grey:
-    """Decode a DICOM file of one frame to greyscale.
+def read_dicom(file: BinaryIO, path: Path, max_pixels: int, *, color: bool = False) -> Raster:
+    """Decode a DICOM file of one frame to grayscale.
 
-    Returns:
-        (H, W) uint8.
+    Args:
+        file: The open file.
+        path: Its path, for messages.
+        max_pixels: Largest allowed Columns x Rows.
+        color: Also compute the share of colored pixels.
 
     Raises:
         ImageError: pydicom is not installed; there is no image, or one of a size, kind or transfer
-            syntax that is not read; it is damaged, or blank within its window.
+            syntax that is not read; it is damaged, contradicts its header, or is blank within its
+            window.
     """
     layout = read_dicom_header(file, path, max_pixels)
     dataset = parse(file, path, pixels=True)
-    stored = _decode(dataset, layout, path)
-    with discreet(path, "has a lookup table or window without sense"):
-        if layout.photometric in _GREYS:
-            grey = _show(stored, dataset)
-        else:
-            grey = _luminance(stored, dataset, layout)
-    if grey.min() == grey.max() and stored.min() != stored.max():
-        reason = "is blank: its window (VOI LUT) shows all pixels as one value"
-        raise ImageError(path, reason, "Mend its window, or remove it.")
-    return 255 - grey if layout.photometric == "MONOCHROME1" else grey
+    stored = decode_stored(dataset, layout, path)
+    with conceal_errors(path, "has an invalid lookup table or window"):
+        if layout.photometric in _MONOCHROME:
+            return _render(stored, dataset, layout, path)
+        return _luminance(stored, dataset, layout, color)
 
 
-def _decode(dataset: "Dataset", layout: Layout, path: Path) -> Stored:
-    """Decode (H, W) or (H, W, 3) stored values, of 8 or 16 bits, colours as RGB."""
-    from pydicom.pixels import pixel_array
-
-    syntax = dataset.file_meta.TransferSyntaxUID
-    is_shifted = layout.high_bit != layout.bits - 1
-    with discreet(path, f"has pixel data that are corrupted, or of a rare kind: {syntax.name}"):
-        _check_decodable(dataset, layout, path)
-        if is_shifted:
-            # pydicom would take the lowest bits.
-            dataset.BitsStored = layout.allocated
-        stored: Stored = pixel_array(dataset, index=0)
-    if is_shifted:
-        left = layout.allocated - 1 - layout.high_bit
-        stored = (stored << left) >> (layout.allocated - layout.bits)
-    return stored
-
-
-def _check_decodable(dataset: "Dataset", layout: Layout, path: Path) -> None:
-    from pydicom.pixels import get_decoder
-
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if "PixelData" not in dataset:
-        # Something follows the header, or it had been refused: pixel data that are cut off.
-        reason = "is truncated (its compressed pixel data have no end)"
-        raise ImageError(path, reason, REPLACE) if syntax.is_encapsulated else without_pixels(path)
-    try:
-        is_known = get_decoder(syntax).is_available
-    except NotImplementedError:
-        is_known = False
-    if not is_known:
-        reason = f"is compressed in a way that is not read ({syntax.name})"
-        raise ImageError(path, reason, _DECODER)
-    size = layout.width * layout.height * layout.samples * layout.allocated // 8
-    if layout.photometric == "YBR_FULL_422":
-        size = size * 2 // 3
-    if not syntax.is_encapsulated and len(dataset.PixelData) < size:
-        reason = f"is truncated ({len(dataset.PixelData):,} of {size:,} bytes of pixel data)"
-        raise ImageError(path, reason, REPLACE)
+def _render(stored: Stored, dataset: "Dataset", layout: Layout, path: Path) -> Raster:
+    """Map stored values (H, W) to gray values by a table of all values that may occur."""
+    low, high = int(stored.values.min()), int(stored.values.max())
+    positions = stored.values.astype(np.int32) - low
+    shown = positions.ravel() if stored.padding is None else positions[~stored.padding]
+    counts = np.bincount(shown, minlength=high - low + 1)
+    if not counts.any():
+        raise ImageError(path, "contains only padding (PixelPaddingValue)", REPLACE)
+    table, span = _display_table(low, high, counts, dataset)
+    scaled = (table.astype(np.float64) - span.low) * 255 / max(span.high - span.low, 1e-12)
+    # Values outside the span are outliers, or do not occur.
+    grays: Gray = np.rint(scaled).clip(0, 255).astype(np.uint8)
+    occurring = grays[counts > 0]
+    if occurring.min() == occurring.max():
+        several = len(occurring) > 1
+        reason = "its window (VOI LUT) shows" if several else "there is"
+        advice = "Correct its window, or remove it." if several else REPLACE
+        raise ImageError(path, f"is blank: {reason} one value for all pixels", advice)
+    pixels = (255 - grays if _is_inverted(dataset, layout) else grays)[positions]
+    if stored.padding is not None:
+        pixels[stored.padding] = 0
+    return Raster(pixels, span.note)
 
 
-def _show(stored: Stored, dataset: "Dataset") -> Grey:
-    """Map stored values (H, W) to the scale of a viewer, by a table of all that may occur."""
+def _is_inverted(dataset: "Dataset", layout: Layout) -> bool:
+    shape = str(dataset.get("PresentationLUTShape") or "").strip().upper()
+    return _SHAPES.get(shape, layout.photometric == "MONOCHROME1")
+
+
+def _display_table(
+    low: int, high: int, counts: npt.NDArray[np.int64], dataset: "Dataset"
+) -> tuple[npt.NDArray[Any], Span]:
+    """Compute the displayed value of each stored value from `low` to `high`, and their range."""
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-    low, high = int(stored.min()), int(stored.max())
-    places = stored.astype(np.int32) - low
     values = apply_modality_lut(np.arange(low, high + 1), dataset)
-    span: tuple[float, float]
     if _prepare_lut(dataset):
         table = apply_voi_lut(np.rint(values).astype(np.int64), dataset)
-        span = _lut_span(dataset)
-    elif _prepare_window(dataset):
-        table, span = apply_voi_lut(values, dataset), (0, 255)
-    else:
-        occurs = np.zeros(len(values), bool)
-        occurs[places] = True
-        table, span = values, (values[occurs].min(), values[occurs].max())
-    scaled = (table.astype(np.float64) - span[0]) * 255 / max(span[1] - span[0], 1e-12)
-    # Values that do not occur may lie beyond the scale.
-    grey: Grey = np.rint(scaled).clip(0, 255).astype(np.uint8)
-    return grey[places]
+        return table, _lut_span(dataset)
+    if _prepare_window(dataset):
+        return apply_voi_lut(values, dataset), Span(0, 255)
+    occurring = counts > 0
+    distinct, inverse = np.unique(values[occurring], return_inverse=True)
+    pixels = np.bincount(inverse, weights=counts[occurring]).astype(np.int64)
+    return values, find_span(distinct.astype(np.float64), pixels)
 
 
 def _prepare_lut(dataset: "Dataset") -> bool:
-    """Tell whether there is a lookup table of interest, and ready it."""
+    """Check whether there is a VOI lookup table, and prepare it for pydicom."""
     if not dataset.get("VOILUTSequence"):
         return False
     item = dataset.VOILUTSequence[0]
     entries, first, _ = item.LUTDescriptor
-    # pydicom cuts the indices, too, of a table of 8-bit entries to 8 bits.
+    # For a table of 8-bit entries, pydicom would also limit the indices to 8 bits.
     item.LUTDescriptor = [entries, first, 16]
     return True
 
 
-def _lut_span(dataset: "Dataset") -> tuple[float, float]:
-    # Its own lowest and highest entry: many files declare more bits than they use.
+def _lut_span(dataset: "Dataset") -> Span:
+    # The lowest and highest entry of the table: many files declare more bits than they use.
     from pydicom.pixels import apply_voi_lut
 
     entries, first, _ = dataset.VOILUTSequence[0].LUTDescriptor
     table = apply_voi_lut(np.arange(first, first + (entries or 2**16)), dataset)
-    return float(table.min()), float(table.max())
+    return Span(float(table.min()), float(table.max()))
 
 
 def _prepare_window(dataset: "Dataset") -> bool:
-    """Tell whether there is a window of interest, and ready it."""
+    """Check whether there is a valid window, and prepare it for pydicom."""
     if dataset.get("WindowCenter") is None or dataset.get("WindowWidth") is None:
         return False
     function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
@@ -156,7 +140,7 @@ def _prepare_window(dataset: "Dataset") -> bool:
     # PS3.3 C.11.2.1.2.1 and C.11.2.1.3
     if width <= 0 or (function == "LINEAR" and width < 1):
         return False
-    # A window maps to the range that these describe: let it be 0..255.
+    # pydicom maps a window to the range that these elements describe: make it 0..255.
     for keyword in ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept"):
         if keyword in dataset:
             del dataset[keyword]
@@ -165,12 +149,17 @@ def _prepare_window(dataset: "Dataset") -> bool:
     return True
 
 
-def _luminance(stored: Stored, dataset: "Dataset", layout: Layout) -> Grey:
+def _luminance(stored: Stored, dataset: "Dataset", layout: Layout, color: bool) -> Raster:
     from pydicom.pixels import apply_color_lut
 
-    colours = stored
+    colors = stored.values
     if layout.photometric == "PALETTE COLOR":
-        colours = apply_color_lut(stored, dataset)[..., :COLOUR_SAMPLES]
-    if colours.dtype == np.uint16:
-        return to_8_bits(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY).astype(np.uint16, copy=False))
-    return cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+        colors = apply_color_lut(colors, dataset)[..., :COLOR_SAMPLES]
+    is_wide = colors.dtype == np.uint16
+    eight = (colors >> 8 if is_wide else colors).astype(np.uint8, copy=False) if color else None
+    share = 0.0 if eight is None else color_share(eight)
+    gray = cv2.cvtColor(colors, cv2.COLOR_RGB2GRAY)
+    if is_wide:
+        pixels, note = to_8_bits(gray.astype(np.uint16, copy=False))
+        return Raster(pixels, note, share)
+    return Raster(gray.astype(np.uint8, copy=False), color=share)

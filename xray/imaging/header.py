@@ -1,24 +1,22 @@
-"""What an image file says of itself, without its pixels being decoded."""
+"""Read the header of an image file, without decoding its pixels."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from xray.errors import ImageError
+from xray.imaging.bmp import bmp_depth
 from xray.imaging.dicom_header import read_dicom_header
-from xray.imaging.format import REPLACE, Format, open_image
+from xray.imaging.format import Format, open_image
 from xray.imaging.limits import MAX_PIXELS
+from xray.imaging.png import png_depth
 from xray.imaging.raster import open_raster
+from xray.imaging.tiff import tiff_depth, tiff_size
 
-# Of the PNG header (RFC 2083, 4.1.1): channels by colour type. A palette has one, of indices.
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_PNG_DEPTH = 24
-
-# ITU-T T.81, table K.1: quantisation of luminance, row by row.
+# ITU-T T.81, table K.1: quantization of luminance, row by row.
 _LUMINANCE = np.array(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
@@ -35,15 +33,16 @@ _LUMINANCE = np.array(
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file says of itself.
+    """Properties of an image file.
 
     Attributes:
-        format: "PNG", "JPEG" or "DICOM".
-        width: Pixels a row as stored, before any EXIF orientation.
-        height: Rows as stored.
-        bits: Bits a channel; of DICOM, those in use.
-        channels: Values a pixel, alpha included; 1 for a palette.
-        jpeg_quality: 1 to 100, as in libjpeg, see `estimate_quality`; None if it is no JPEG file.
+        format: "PNG", "JPEG", "BMP", "TIFF", "WebP" or "DICOM".
+        width: Width in pixels as stored, before any EXIF orientation.
+        height: Height in pixels as stored.
+        bits: Bits per channel; for DICOM, the bits stored.
+        channels: Channels including alpha; 1 for a palette.
+        jpeg_quality: Estimated quality setting of a JPEG file, 1 to 100, see `estimate_quality`;
+            None for other formats.
     """
 
     format: str
@@ -55,38 +54,62 @@ class Header:
 
 
 def read_header(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Header:
-    """Read what an image file says of itself.
+    """Read the header of an image file; safe for files of unknown origin.
+
+    The size is checked before anything is allocated for the pixels, so that a small file that
+    claims an enormous size ("picture bomb") is rejected.
+
+    Args:
+        path: The file.
+        max_pixels: Largest allowed width x height.
 
     Raises:
-        ImageError: What `read_image` refuses without decoding the pixels is refused here as well.
+        ImageError: The file is rejected by `read_image` for a reason that its header shows.
     """
     path = Path(path)
     with open_image(path) as (file, kind):
         if kind is Format.DICOM:
             layout = read_dicom_header(file, path, max_pixels)
             return Header(kind.value, layout.width, layout.height, layout.bits, layout.samples)
-        image = open_raster(file, kind, path, max_pixels)
-        if kind is Format.PNG:
-            return Header(kind.value, *image.size, *_png_depth(file, path))
-        # Pillow reads JPEG of 8 bits only, and has its tables row by row.
-        tables: dict[int, list[int]] = getattr(image, "quantization")  # noqa: B009
-        quality = estimate_quality(tables[min(tables)]) if tables else None
-        return Header(kind.value, *image.size, 8, len(image.getbands()), quality)
+        image: Any = open_raster(file, kind, path, max_pixels)
+        width, height = tiff_size(image) if kind is Format.TIFF else image.size
+        bits, channels = _depth(file, kind, image, path)
+        quality = _quality(image) if kind is Format.JPEG else None
+        return Header(kind.value, width, height, bits, channels, quality)
+
+
+def _depth(file: BinaryIO, kind: Format, image: Any, path: Path) -> tuple[int, int]:
+    match kind:
+        case Format.PNG:
+            return png_depth(file, path)
+        case Format.BMP:
+            return bmp_depth(file, image)
+        case Format.TIFF:
+            return tiff_depth(image)
+        case _:
+            return 8, len(image.getbands())  # Pillow reads JPEG files of 8 bits only.
+
+
+def _quality(image: Any) -> int | None:
+    # Pillow stores the tables row by row.
+    tables: dict[int, list[int]] = image.quantization
+    return estimate_quality(tables[min(tables)]) if tables else None
 
 
 def estimate_quality(table: list[int]) -> int:
-    """Estimate the quality setting that a JPEG file was saved with.
+    """Estimate the quality setting with which a JPEG file was saved.
 
-    The setting whose table of luminance is nearest by the sum of absolute differences; exact for
-    what libjpeg and its kin wrote. libjpeg (jcparam.c, `jpeg_quality_scaling` and
-    `jpeg_add_quant_table`) makes the table of a quality q as T = clip((S K + 50) // 100, 1, 255) of
-    the example table K of ITU-T T.81, with S = 5000 // q below 50, else 200 - 2 q.
+    The result is the setting whose luminance table is nearest by the sum of absolute differences;
+    it is exact for files of libjpeg and compatible encoders. libjpeg (jcparam.c,
+    `jpeg_quality_scaling` and `jpeg_add_quant_table`) computes the table of quality q as
+    T = clip((S K + 50) // 100, 1, 255) from the example table K of ITU-T T.81, with
+    S = 5000 // q for q < 50, otherwise S = 200 - 2 q.
 
     Args:
-        table: The 64 values of a quantisation table, row by row.
+        table: The 64 values of a quantization table, row by row.
 
     Returns:
-        1 to 100.
+        Quality from 1 to 100.
     """
     distances = np.abs(_tables() - np.asarray(table)).sum(axis=1)
     return int(distances.argmin()) + 1
@@ -94,16 +117,8 @@ def estimate_quality(table: list[int]) -> int:
 
 @cache
 def _tables() -> npt.NDArray[np.int64]:
-    """Build libjpeg's tables of luminance of the qualities 1 to 100, (100, 64)."""
+    """Compute libjpeg's luminance tables of the qualities 1 to 100, (100, 64)."""
     qualities = np.arange(1, 101)
     scales = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
     tables: npt.NDArray[np.int64] = (scales[:, None] * _LUMINANCE.ravel() + 50) // 100
     return tables.clip(1, 255)
-
-
-def _png_depth(file: BinaryIO, path: Path) -> tuple[int, int]:
-    file.seek(_PNG_DEPTH)
-    depth, colour = file.read(2)
-    if colour not in _PNG_CHANNELS:
-        raise ImageError(path, f"is corrupted (PNG has no colour type {colour})", REPLACE)
-    return depth, _PNG_CHANNELS[colour]

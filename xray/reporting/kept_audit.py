@@ -14,7 +14,7 @@ from uuid import uuid4
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
-_PACKAGES = ("xray", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
+_PACKAGES = ("xray", "numpy", "opencv-python-headless", "pillow", "simplejpeg", "scikit-learn")
 _KEY = "key.json"
 Told = dict[str, Any]
 

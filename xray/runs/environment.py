@@ -23,6 +23,7 @@ _PACKAGES = (
     "opencv-python-headless",
     "numpy",
     "pillow",
+    "simplejpeg",
     "scikit-learn",
 )
 _GIT_SECONDS = 10
