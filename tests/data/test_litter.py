@@ -17,7 +17,7 @@ def test_what_is_passed_over_is_listed_with_its_reason(tmp_path):
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(image, root / name)
-    shutil.copy(image, root / "train/normal/e.jfif")
+    shutil.copy(image, root / "train/normal/e.image")
     (root / "train/normal/notes.txt").write_text("read me")
     (root / "train/normal/f.gif").write_bytes(b"GIF89a" + bytes(40))
     (root / "README.md").write_text("of the set")
@@ -28,7 +28,7 @@ def test_what_is_passed_over_is_listed_with_its_reason(tmp_path):
         "train/__MACOSX": "archive litter",
         "train/normal/.cache": "a hidden folder",
         "train/d.png": "an image outside the class folders",
-        "train/normal/e.jfif": "is PNG by its content: give it that ending to have it read",
+        "train/normal/e.image": "is PNG by its content: give it that ending to have it read",
         "train/normal/notes.txt": "is text, not an image",
         "train/normal/f.gif": "is a GIF image, which is not read",
         "train/normal/again": "a link to a folder that holds it",

@@ -56,7 +56,7 @@ def dicom(*, seed: int, name: str, view: str) -> bytes:
 
 def pictures(names: Sequence[str]) -> dict[str, bytes]:
     """Return an encoded image per name; all images differ."""
-    kinds = {".png": "PNG", ".gif": "GIF", ".bmp": "BMP"}
+    kinds = {".png": "PNG", ".gif": "GIF", ".jp2": "JPEG2000"}
     return {
         name: picture(i, kind=kinds.get(Path(name).suffix.lower(), "JPEG"))
         for i, name in enumerate(names)
