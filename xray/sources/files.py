@@ -8,7 +8,7 @@ from xray.errors import DataError
 from xray.imaging.format import sniff
 from xray.imaging.read import IMAGE_SUFFIXES
 
-OTHER_SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".tif", ".tiff", ".webp"})
+OTHER_SUFFIXES = frozenset({".gif", ".jp2"})
 CANDIDATES = IMAGE_SUFFIXES | OTHER_SUFFIXES
 """Suffixes of images. Those that cannot be read are listed as rejected instead of ignored."""
 
