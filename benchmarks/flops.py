@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from xray.model.backbone import build_backbone, frozen_blocks
+from xray.model.backbone import build_backbone
 from xray.model.head import Head
+from xray.model.zoo import frozen_blocks
 
 
 def count(call: Callable[[], object]) -> int:
@@ -36,7 +37,7 @@ def training_flops(trainable: str, size: int, *, cached: bool) -> int:
         Forward and, for what is trained, backward; the validation images are not counted.
     """
     with torch.device("meta"):
-        backbone, cut = build_backbone("vgg16"), frozen_blocks(trainable)
+        backbone, cut = build_backbone("vgg16"), frozen_blocks(trainable, 5)
         head = Head(backbone.channels, 2, pooling="avg", norm="layer", hidden=[256], dropout=0.5)
         image = torch.empty(1, 3, size, size)
         with torch.no_grad():

@@ -21,11 +21,12 @@ from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError
 from xray.evaluation.collector import PredictionCollector
 from xray.model.classifier import XrayClassifier
+from xray.model.seeding import seeded
 from xray.runs.run import RunFiles
+from xray.training.callbacks.checkpoint_entry import CheckpointEntry
 from xray.training.callbacks.first_step import FirstStep
 from xray.training.callbacks.step_seed import StepSeed
 from xray.training.callbacks.threads import SmallStepThreads
-from xray.training.callbacks.unfreeze import StagedUnfreezing
 from xray.training.compute import Compute, choose_compute
 from xray.training.trainer import choose_device
 from xray.training.workers import choose_workers
@@ -70,20 +71,23 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
     Raises:
         ConfigError: When batches hold one image, and the head that these weights ask for needs two.
     """
-    model: XrayClassifier = instantiate(
-        cfg.model,
-        classes=list(data.classes),
-        class_weights=data.class_weights(),
-        optim=OmegaConf.to_container(cfg.optim, resolve=True),
-        seed=cfg.seed,
-        _convert_="all",
-    )
-    norm = model.hparams["head"]["norm"]
+    with seeded(cfg.seed):
+        # Not recursive: `model.loss` is a hyperparameter, stored as plain values.
+        model: XrayClassifier = instantiate(
+            cfg.model,
+            classes=list(data.classes),
+            class_weights=data.class_weights(),
+            optim=OmegaConf.to_container(cfg.optim, resolve=True),
+            seed=cfg.seed,
+            _convert_="all",
+            _recursive_=False,
+        )
+    norm = (model.hparams.get("head") or {}).get("norm")
     if data.batch_size == 1 and norm == "batch":
         raise ConfigError(
             f"data.batch_size is 1, but model.head.norm={cfg.model.head.norm} is batch "
-            "normalisation for these weights, which needs two images or more; raise it, or pass "
-            "model.head.norm=layer"
+            "normalization for these weights, which needs at least two images. Raise "
+            "data.batch_size, or pass model.head.norm=layer."
         )
     return model
 
@@ -143,7 +147,7 @@ def pace_workers(data: XrayDataModule, model: XrayClassifier, trainer: pl.Traine
 
 
 def _own_callbacks(cfg: DictConfig) -> list[pl.Callback]:
-    own = [StepSeed(cfg.seed), StagedUnfreezing(), SmallStepThreads()]
+    own = [StepSeed(cfg.seed), CheckpointEntry(), SmallStepThreads()]
     # The jobs of a sweep began with no command of their own.
     return own if _multirun() else [*own, FirstStep(STARTED)]
 

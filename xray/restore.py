@@ -8,23 +8,27 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from xray.build import build_data, last_line
+from xray.build import build_data
 from xray.config import load_run_config
 from xray.data.datamodule import XrayDataModule
 from xray.errors import RunError
 from xray.evaluation.collector import PredictionCollector
+from xray.model.checkpoint import load_model, read_checkpoint, read_identity
 from xray.model.classifier import XrayClassifier
+from xray.model.operating_point import OperatingPoint
 from xray.runs import layout
 from xray.runs.reading import read_json
+from xray.runs.run import RunFiles
 from xray.training.compute import Compute
 from xray.training.trainer import build_trainer
 
 
-def restore(run: Path) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
+def restore(run: Path, *, trust: bool = False) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
     """Rebuild a finished run from its directory alone.
 
     Args:
         run: The run directory.
+        trust: Whether classes from outside xray may be imported.
 
     Returns:
         Its configuration, its data, and its best model in evaluation mode on the CPU.
@@ -34,31 +38,58 @@ def restore(run: Path) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
     """
     cfg = load_run_config(run)
     data = build_data(cfg)
-    model = load_classifier(run / layout.BEST)
+    model = load_classifier(run / layout.BEST, trust=trust)
     model.check_classes(data.classes)
     return cfg, data, model.eval()
 
 
-def load_classifier(path: Path, **changed: Any) -> XrayClassifier:
-    """Load a classifier from a checkpoint, on the CPU.
+def load_classifier(path: Path, *, trust: bool = False, **changed: Any) -> XrayClassifier:
+    """Load a classifier from a checkpoint, as the class that wrote it, on the CPU.
+
+    The operating point of a checkpoint of version 0.1.0 is read from its run directory.
 
     Args:
-        path: A checkpoint of ours.
-        **changed: Arguments of `XrayClassifier` that replace the checkpoint's.
+        path: A checkpoint, `<run>/checkpoints/<name>.ckpt`.
+        trust: Whether classes from outside xray may be imported.
+        **changed: Arguments of the model class that replace the checkpoint's hyperparameters.
 
     Raises:
-        RunError: When it is missing, damaged, or not ours.
+        RunError: The file is missing or damaged, or it names a foreign class and `trust` is false.
     """
-    try:
-        model: XrayClassifier = XrayClassifier.load_from_checkpoint(
-            path, map_location="cpu", weights_only=True, **changed
-        )
-    except Exception as error:
-        raise RunError(
-            f"{path} is no checkpoint that can be read: {last_line(error)[:300]}. Train anew, "
-            "or pass another run."
-        ) from error
-    return model
+    model: Any = load_model(path, trust=trust, **changed)
+    unknown = read_identity(read_checkpoint(path)).operating_point is None
+    if unknown and isinstance(model, XrayClassifier):
+        model.set_operating_point(recorded_operating_point(path.parents[1]))
+    classifier: XrayClassifier = model
+    return classifier
+
+
+def operating_point(run: Path) -> OperatingPoint:
+    """Read the operating point of a run: from its best checkpoint, else from its results.
+
+    Raises:
+        RunError: A file is missing or damaged.
+    """
+    stored = read_identity(read_checkpoint(run / layout.BEST)).operating_point
+    return recorded_operating_point(run) if stored is None else stored
+
+
+def recorded_operating_point(run: Path) -> OperatingPoint:
+    """Read the operating point of a run of version 0.1.0 from its results.
+
+    The source is checkpoints/operating_points.json, or metrics.json if that file is missing.
+
+    Raises:
+        RunError: A file is damaged.
+    """
+    files = RunFiles(run)
+    if points := files.operating_points:
+        rule = str(points["rule"])
+        return OperatingPoint(rule, points["thresholds"].get(rule), points["temperature"])
+    entry: Mapping[str, Any] = files.metrics.get(files.split or "", {})
+    temperature = (entry.get("calibration") or {}).get("temperature")
+    threshold = entry.get("threshold")
+    return OperatingPoint(str(0.5 if threshold is None else threshold), threshold, temperature)
 
 
 def check_data(run: Path, description: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ def classifier(trainable: str, pooling: str = "avg") -> XrayClassifier:
         head={"pooling": pooling, "norm": "none", "hidden": [], "dropout": 0.0},
         optim={},
         trainable=trainable,
+        weights=None,
     ).eval()
 
 

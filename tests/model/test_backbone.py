@@ -4,7 +4,8 @@ import torchvision
 from torch import nn
 
 from xray.errors import ConfigError
-from xray.model.backbone import BACKBONES, build_backbone, frozen_blocks, torchvision_names
+from xray.model.backbone import build_backbone, torchvision_names
+from xray.model.zoo import BACKBONES, frozen_blocks, trainable_options
 
 SHAPES_AT_64 = {
     "vgg16": [(64, 32), (128, 16), (256, 8), (512, 4), (512, 2)],
@@ -22,7 +23,7 @@ def vgg16():
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_equals_torchvisions_network_below_its_top(name):
+def test_equals_torchvision_without_the_classifier(name):
     torch.manual_seed(0)
     backbone = build_backbone(name).eval()
     state = backbone.state_dict()
@@ -67,7 +68,7 @@ def test_names_are_torchvisions(vgg16):
 
 
 @pytest.mark.parametrize("blocks", range(6))
-def test_prefix_and_suffix_make_the_whole(vgg16, blocks):
+def test_prefix_and_suffix_make_the_backbone(vgg16, blocks):
     prefix, suffix = vgg16.prefix(blocks), vgg16.suffix(blocks)
     assert [*prefix, *suffix] == list(vgg16)
     image = torch.randn(1, 3, 32, 32)
@@ -75,7 +76,7 @@ def test_prefix_and_suffix_make_the_whole(vgg16, blocks):
         assert torch.equal(suffix(prefix(image)), vgg16(image))
 
 
-def test_what_grad_cam_explains_in_vgg_is_the_last_relu(vgg16):
+def test_grad_cam_explains_the_last_relu_of_vgg(vgg16):
     assert vgg16.pool_after_target == 1
     assert isinstance(vgg16.block5[-1], nn.MaxPool2d)
     assert isinstance(vgg16.block5[-2], nn.ReLU)
@@ -84,7 +85,7 @@ def test_what_grad_cam_explains_in_vgg_is_the_last_relu(vgg16):
     assert behind == {**dict.fromkeys(BACKBONES, 0), "vgg16": 1, "vgg16_bn": 1}
 
 
-def test_vgg_is_initialised_as_in_torchvision(vgg16):
+def test_vgg_is_initialized_as_in_torchvision(vgg16):
     convolutions = [layer for layer in vgg16.modules() if isinstance(layer, nn.Conv2d)]
     assert [c.out_channels for c in convolutions] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
     for convolution in convolutions:
@@ -96,7 +97,7 @@ def test_vgg_is_initialised_as_in_torchvision(vgg16):
         assert not convolution.bias.any()
 
 
-def test_initialisation_follows_torchs_generator():
+def test_initialization_uses_torchs_generator():
     weights = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -118,13 +119,20 @@ def test_initialisation_follows_torchs_generator():
     ],
 )
 def test_frozen_blocks(trainable, frozen):
-    assert frozen_blocks(trainable) == frozen
+    assert frozen_blocks(trainable, 5) == frozen
 
 
-def test_an_unknown_option_is_told_the_nearest():
-    with pytest.raises(ConfigError, match=r"model\.trainable=blok5 .* Did you mean block5\?"):
-        frozen_blocks("blok5")
-    with pytest.raises(ConfigError, match=r"model\.backbone=vgg-16 .* Did you mean vgg16\?"):
+def test_trainable_options_follow_the_number_of_blocks():
+    assert trainable_options(4) == ("head", "block4", "block3", "block2", "block1", "all")
+    assert [frozen_blocks(option, 4) for option in trainable_options(4)] == [4, 3, 2, 1, 0, 0]
+    with pytest.raises(ConfigError, match=r"model\.trainable=block5 is not an option"):
+        frozen_blocks("block5", 4)
+
+
+def test_unknown_option_suggests_the_nearest():
+    with pytest.raises(ConfigError, match=r"model\.trainable=blok5 .* Did you mean 'block5'\?"):
+        frozen_blocks("blok5", 5)
+    with pytest.raises(ConfigError, match=r"model\.backbone=vgg-16 .* Did you mean 'vgg16'\?"):
         build_backbone("vgg-16")
-    with pytest.raises(ConfigError, match=r"is no option\. Options: head, block5, .*, all\.$"):
-        frozen_blocks("???")
+    with pytest.raises(ConfigError, match=r"not an option\. Options: head, block5, .*, all\.$"):
+        frozen_blocks("???", 5)

@@ -1,58 +1,52 @@
+import copy
+
 import pytest
 import torch
+from models import Focal, FocalLoss
 from torch.nn import functional as F
 
 from xray.errors import RunError, TrainingError
 from xray.model.classifier import XrayClassifier
-from xray.model.normalize import GreyToRGB
+from xray.model.operating_point import OperatingPoint
 
-OPTIM = {
-    "name": "adamw",
-    "lr": 1e-2,
-    "backbone_lr": 1e-3,
-    "weight_decay": 0.0,
-    "momentum": 0.9,
-    "schedule": "constant",
-    "warmup_epochs": 0,
-}
+OPTIM = {"lr": 1e-2, "backbone_lr": 1e-3, "weight_decay": 0.0}
 IMAGES = torch.randint(
     0, 255, (3, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
 )
+BATCH = {"image": IMAGES, "target": torch.tensor([0, 1, 1]), "index": torch.arange(3)}
 
 
-def classifier(**options) -> XrayClassifier:
-    return XrayClassifier(
+def classifier(model_class=XrayClassifier, **options):
+    return model_class(
         **{
             "backbone": "vgg16",
             "classes": ["normal", "pneumonia"],
-            "head": {"pooling": "avg", "norm": "batch", "hidden": [4], "dropout": 0.5},
+            "head": {"norm": "batch", "hidden": [4]},
             "optim": OPTIM,
+            "weights": None,
             **options,
         }
     )
 
 
+def quiet(model):
+    model.log = lambda *args, **kwargs: None
+    return model
+
+
 @pytest.fixture(scope="module")
-def frozen() -> XrayClassifier:
+def frozen():
     return classifier().eval()
 
 
-def test_grey_is_scaled_repeated_and_normalised_channel_by_channel():
-    normalize = GreyToRGB(mean=(0.5, 0.0, 0.2), std=(0.5, 1.0, 0.1))
-    out = normalize(torch.tensor([[[[51, 255]]]], dtype=torch.uint8))
-    expected = torch.tensor([[-0.6, 1.0], [0.2, 1.0], [0.0, 8.0]])
-    assert torch.allclose(out[0, :, 0], expected, atol=1e-6)
-    assert torch.equal(normalize(torch.tensor([[[[0.2, 1.0]]]])), out)
-
-
-def test_parts_compose_to_the_whole(frozen):
+def test_parts_compose_to_the_network(frozen):
     with torch.no_grad():
         logits = frozen(IMAGES)
         body, tail = frozen.saliency_parts()
         activations = body(IMAGES)
         assert logits.shape == (3, 2)
         assert logits.dtype == torch.float32
-        # 32 px through four poolings; the fifth belongs to the tail.
+        # Four of the five poolings of 32 pixels; the last one is part of the tail.
         assert activations.shape == (3, 512, 2, 2)
         assert torch.allclose(tail(activations), logits, atol=1e-5)
         assert torch.allclose(frozen.from_cut(frozen.to_cut(IMAGES)), logits, atol=1e-5)
@@ -61,7 +55,7 @@ def test_parts_compose_to_the_whole(frozen):
 @pytest.mark.parametrize(
     ("trainable", "blocks"), [("head", 5), ("block5", 4), ("block4", 3), ("all", 0)]
 )
-def test_what_is_frozen_has_no_gradient_and_stays_in_evaluation(trainable, blocks):
+def test_frozen_blocks_have_no_gradient_and_stay_in_evaluation_mode(trainable, blocks):
     model = classifier(trainable=trainable).train()
     states = [
         (block.training, all(p.requires_grad for p in block.parameters()))
@@ -72,45 +66,60 @@ def test_what_is_frozen_has_no_gradient_and_stays_in_evaluation(trainable, block
     assert model.cut == blocks
 
 
-def test_staged_unfreezing_is_a_function_of_the_epoch():
+def test_staged_unfreezing_depends_on_the_epoch_alone():
     model = classifier(unfreeze={"epoch": 2, "trainable": "block4"})
     assert [model.frozen_at(epoch) for epoch in (0, 1, 2, 9)] == [5, 5, 3, 3]
-    # What is trained later cannot be cached, and the optimiser knows it from the start.
     assert model.cut == 3
     assert model.frozen == 5
 
 
 @pytest.mark.parametrize(("split", "first"), [("train", 3), ("val", 1), ("test", 1)])
-def test_the_training_loss_is_weighted_cross_entropy_and_the_others_are_plain(split, first):
-    model = classifier(class_weights=[3.0, 1.0]).eval()
-    batch = {"image": IMAGES, "target": torch.tensor([0, 1, 1]), "index": torch.arange(3)}
-    model.log = lambda *args, **kwargs: None
+def test_only_the_training_loss_is_weighted(split, first):
+    model = quiet(classifier(class_weights=[3.0, 1.0])).eval()
     with torch.no_grad():
-        loss, out = model._step(batch, split)
-        losses = F.cross_entropy(model(IMAGES), batch["target"], reduction="none")
+        loss, out = model._step(BATCH, split)
+        losses = F.cross_entropy(model(IMAGES), BATCH["target"], reduction="none")
     assert torch.isclose(loss, (first * losses[0] + losses[1] + losses[2]) / (first + 2))
     assert torch.allclose(out["probabilities"].sum(dim=1), torch.ones(3))
 
 
-def test_a_loss_that_is_no_number_is_an_error(frozen):
+def test_loss_by_target_receives_class_weights_and_arguments():
+    loss = {"_target_": "torch.nn.CrossEntropyLoss", "label_smoothing": 0.25}
+    model = quiet(classifier(loss=loss, class_weights=[3.0, 1.0])).eval()
+    with torch.no_grad():
+        expected = F.cross_entropy(
+            model(IMAGES), BATCH["target"], weight=torch.tensor([3.0, 1.0]), label_smoothing=0.25
+        )
+        assert torch.isclose(model.training_step(BATCH, 0), expected)
+
+
+def test_loss_of_another_package_has_no_class_weights():
+    loss = {"_target_": "models.FocalLoss", "gamma": 1.0}
+    model = quiet(classifier(loss=loss, class_weights=[3.0, 1.0])).eval()
+    with torch.no_grad():
+        p = model(IMAGES).softmax(dim=1)[torch.arange(3), BATCH["target"]]
+        assert torch.isclose(model.training_step(BATCH, 0), (-(1 - p) * p.log()).mean())
+
+
+def test_subclass_overrides_the_loss():
+    model = quiet(classifier(Focal, gamma=3.0)).eval()
+    assert isinstance(model.configure_loss(), FocalLoss)
+    with torch.no_grad():
+        expected = FocalLoss(3.0)(model(IMAGES), BATCH["target"])
+        assert torch.isclose(model.training_step(BATCH, 0), expected)
+
+
+def test_nan_loss_is_an_error():
     model = classifier().eval()
     torch.nn.init.constant_(model.head.layers[-1].bias, float("nan"))
-    batch = {"image": IMAGES, "target": torch.tensor([0, 1, 1]), "index": torch.arange(3)}
     with pytest.raises(TrainingError, match=r"train loss became nan in epoch 0.*Lower optim\.lr"):
-        model.training_step(batch, 0)
+        model.training_step(BATCH, 0)
 
 
-def test_create_is_seeded_and_leaves_the_global_state_alone():
-    options = {
-        "weights": "random",
-        "normalization": "auto",
-        "classes": ["normal", "pneumonia"],
-        "head": {"pooling": "avg", "norm": "none", "hidden": [], "dropout": 0.0},
-        "optim": OPTIM,
-    }
+def test_initialization_depends_on_the_seed_and_keeps_the_global_state():
     state = torch.get_rng_state()
     one, same, other = (
-        XrayClassifier.create(backbone="vgg16", seed=seed, **options).state_dict()
+        XrayClassifier("vgg16", classes=["a", "b"], weights="random", seed=seed).state_dict()
         for seed in (0, 0, 1)
     )
     assert torch.equal(torch.get_rng_state(), state)
@@ -119,7 +128,47 @@ def test_create_is_seeded_and_leaves_the_global_state_alone():
     assert one["normalize.mean"].flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
 
 
-def test_other_classes_are_refused(frozen):
+def test_create_of_version_0_1_equals_the_constructor():
+    options = {"classes": ["a", "b"], "weights": "random", "normalization": "auto", "seed": 2}
+    one = XrayClassifier.create(backbone="vgg16", **options).state_dict()
+    other = XrayClassifier("vgg16", **options).state_dict()
+    assert all(torch.equal(one[key], other[key]) for key in other)
+
+
+def test_defaults_are_those_of_the_configuration():
+    model = XrayClassifier("vgg16", classes=["a", "b"], weights="random")
+    assert model.hparams["head"] == {
+        "pooling": "avg",
+        "norm": "batch",
+        "hidden": [256],
+        "dropout": 0.5,
+    }
+    assert model.optim["name"] == "adamw"
+    assert model.hparams["weights"] is None
+    assert model.hparams["weights_source"] == "random"
+
+
+def test_predictions_use_the_operating_point(frozen):
+    model = copy.deepcopy(frozen).train()
+    with torch.no_grad():
+        logits = frozen(IMAGES)
+    shares = logits.softmax(dim=1)[:, 1].sort().values
+    threshold = float(shares[:2].mean())
+    model.set_operating_point(OperatingPoint("youden", threshold, 2.0))
+    assert model.threshold == threshold
+    probabilities = model.predict_probabilities(IMAGES)
+    torch.testing.assert_close(probabilities, (logits / 2).softmax(dim=1))
+    assert model.training
+    for batch in (BATCH, IMAGES, (IMAGES, BATCH["target"])):
+        with torch.no_grad():
+            out = model.eval().predict_step(batch, 0)
+        torch.testing.assert_close(out["probabilities"], probabilities)
+        assert out["predicted"].tolist() == (logits.softmax(1)[:, 1] > threshold).long().tolist()
+        assert out["predicted"].sum() == 2
+    assert model.predict_step(BATCH, 0)["index"].tolist() == [0, 1, 2]
+
+
+def test_other_classes_are_rejected(frozen):
     frozen.check_classes(["normal", "pneumonia"])
     with pytest.raises(RunError, match=r"normal, pneumonia.*pneumonia, normal"):
         frozen.check_classes(["pneumonia", "normal"])

@@ -123,17 +123,20 @@ def test_gradient_of_a_linear_probe_is_its_weight_over_the_positions():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pooling": "mean"}, r"pooling=mean is no option\. Options: avg, max, avgmax, flatten\."),
-        ({"norm": "group"}, r"norm=group is no option\. Options: batch, layer, none\."),
+        (
+            {"pooling": "mean"},
+            r"pooling=mean is not an option\. Options: avg, max, avgmax",
+        ),
+        ({"norm": "group"}, r"norm=group is not an option\. Options: batch, layer, none\."),
         ({"hidden": [16, 0]}, r"hidden=\[16, 0\]: every size must be at least 1"),
-        ({"dropout": 1.0}, r"dropout=1\.0: a probability in \[0, 1\) is expected"),
+        ({"dropout": 1.0}, r"dropout=1\.0: expected a probability in \[0, 1\)"),
     ],
 )
-def test_what_is_out_of_range_is_refused(options, message):
+def test_arguments_out_of_range(options, message):
     with pytest.raises(ConfigError, match=r"model\.head\." + message):
         make_head(**options)
 
 
-def test_one_class_is_refused():
+def test_one_class_is_rejected():
     with pytest.raises(ConfigError, match="num_classes=1"):
         Head(2, 1, pooling="avg", norm="none", hidden=[], dropout=0.0)

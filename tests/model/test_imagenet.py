@@ -10,8 +10,8 @@ import torch
 
 from xray.errors import WeightsError
 from xray.model import imagenet
-from xray.model.backbone import BACKBONES
 from xray.model.imagenet import WeightsUnavailableError, imagenet_file, imagenet_url
+from xray.model.zoo import BACKBONES
 
 
 def saved(value):
@@ -72,7 +72,7 @@ def server(handler, cache, monkeypatch):
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_urls_are_torchvisions_first_weights(name):
+def test_urls_are_torchvisions_v1_weights(name):
     assert imagenet_url(name).startswith(f"https://download.pytorch.org/models/{name}")
     assert len(imagenet_url(name).rpartition("-")[2]) == len("397923af.pth")
 
@@ -90,7 +90,7 @@ def test_downloads_once(server, cache, handler):
     assert socket.getdefaulttimeout() == before
 
 
-def test_a_server_that_knows_no_head_is_still_asked(server, cache, handler):
+def test_server_without_head_requests(server, cache, handler):
     handler.head_status = 405
     assert imagenet_file("vgg16").read_bytes() == CONTENT
 
@@ -100,34 +100,34 @@ def check_unavailable(server, cache, reason):
         imagenet_file("vgg16")
     message = str(caught.value)
     assert "The ImageNet weights of vgg16 are not in the cache" in message
-    assert f"sought: {cache / FILE_NAME}" in message
-    assert f"from:   {server}" in message
+    assert f"file: {cache / FILE_NAME}" in message
+    assert f"URL:  {server}" in message
     assert "model.weights=auto" in message
     assert not cache.is_dir() or list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_a_server_error(server, cache, handler, status):
+def test_server_error(server, cache, handler, status):
     handler.status = status
     check_unavailable(server, cache, f"HTTP Error {status}")
 
 
-def test_a_truncated_download_leaves_nothing_behind(server, cache, handler):
+def test_truncated_download_is_removed(server, cache, handler):
     handler.content = CONTENT[:-100]
     check_unavailable(server, cache, "invalid hash value|IncompleteRead")
 
 
-def test_another_file_than_promised(server, cache, handler):
+def test_download_with_another_hash(server, cache, handler):
     handler.content = saved(2.0)
     check_unavailable(server, cache, "invalid hash value")
 
 
-def test_an_answer_that_is_no_http(server, cache, handler):
+def test_response_that_is_not_http(server, cache, handler):
     handler.do_HEAD = lambda self: self.wfile.write(b"hello\r\n")
     check_unavailable(server, cache, "hello")
 
 
-def test_a_refused_connection(cache, monkeypatch):
+def test_refused_connection(cache, monkeypatch):
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/{FILE_NAME}"
@@ -136,7 +136,7 @@ def test_a_refused_connection(cache, monkeypatch):
         check_unavailable(url, cache, "refused")
 
 
-def test_a_server_that_does_not_answer(cache, monkeypatch):
+def test_unresponsive_server(cache, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/{FILE_NAME}"
         monkeypatch.setattr(imagenet, "imagenet_url", lambda name: url)
@@ -145,16 +145,16 @@ def test_a_server_that_does_not_answer(cache, monkeypatch):
         check_unavailable(url, cache, "timed out")
 
 
-def test_a_cache_that_cannot_be_made(server, tmp_path):
+def test_unwritable_cache(server, tmp_path):
     (tmp_path / "hub").write_text("a file where a directory should be")
     with pytest.raises(WeightsUnavailableError, match="Not a directory"):
         imagenet_file("vgg16")
 
 
-def test_a_damaged_cached_file_is_named(server, cache, handler):
+def test_damaged_cached_file(server, cache, handler):
     cache.mkdir(parents=True)
     (cache / FILE_NAME).write_bytes(CONTENT[:-1])
-    with pytest.raises(WeightsError, match=r"is damaged: its SHA-256 .* Delete it") as caught:
+    with pytest.raises(WeightsError, match=r"is damaged: its SHA-256 .* Delete the file") as caught:
         imagenet_file("vgg16")
     assert not isinstance(caught.value, WeightsUnavailableError)
     assert str(cache / FILE_NAME) in str(caught.value)

@@ -50,7 +50,7 @@ def fits(state, path, name=NAME):
     ],
     ids=["plain", "state_dict", "model", "module.model.", "backbone."],
 )
-def test_wrappers_and_prefixes_are_taken_off(tmp_path, wrap, suffix):
+def test_wrappers_and_prefixes_are_removed(tmp_path, wrap, suffix):
     path = tmp_path / f"weights{suffix}"
     torch.save(wrap({"features.a": torch.tensor([1.0]), "features.b": torch.tensor([2.0])}), path)
     read = read_weights(path)
@@ -66,7 +66,7 @@ def test_a_prefix_that_only_some_names_have_is_kept(tmp_path):
     assert set(read_weights(path)) == {"module.a", "b"}
 
 
-def test_files_from_before_torch_1_6_are_read(tmp_path):
+def test_files_written_before_torch_1_6(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"a": torch.tensor([5.0])}, path, _use_new_zipfile_serialization=False)
     assert read_weights(path)["a"].tolist() == [5.0]
@@ -78,15 +78,15 @@ def test_files_from_before_torch_1_6_are_read(tmp_path):
         (
             "weights.bin",
             b"",
-            r"weights\.bin: weights are read from \.safetensors, \.pth, \.pt files only",
+            r"weights\.bin: weights are only read from \.safetensors, \.pth, \.pt files",
         ),
-        ("weights.safetensors", b"", "no readable safetensors file"),
-        ("weights.safetensors", b"\x10" * 99, "no readable safetensors file"),
+        ("weights.safetensors", b"", "not a readable safetensors file"),
+        ("weights.safetensors", b"\x10" * 99, "not a readable safetensors file"),
         ("weights.pth", b"", "cannot be read .* It is damaged"),
         ("weights.pth", b"<html>not found</html>", "cannot be read .* It is damaged"),
     ],
 )
-def test_what_is_no_weights_file_is_refused(tmp_path, file_name, content, message):
+def test_file_that_contains_no_weights(tmp_path, file_name, content, message):
     path = tmp_path / file_name
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=message) as caught:
@@ -94,7 +94,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path, file_name, content, messag
     assert str(path) in str(caught.value)
 
 
-def test_a_truncated_file_is_refused(tmp_path):
+def test_truncated_file(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"a": torch.zeros(1000)}, path)
     path.write_bytes(path.read_bytes()[:2000])
@@ -107,7 +107,7 @@ class Trap:
         return (pytest.fail, ("the file's code was run",))
 
 
-def test_code_in_a_file_is_not_run(tmp_path):
+def test_code_in_a_file_is_not_executed(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"a": torch.zeros(1), "b": Trap()}, path)
     with pytest.raises(WeightsError, match="objects other than tensors, which are not loaded"):
@@ -115,17 +115,17 @@ def test_code_in_a_file_is_not_run(tmp_path):
 
 
 @pytest.mark.parametrize("content", [{}, [1.0], {"state_dict": {}}, torch.zeros(2)])
-def test_a_file_without_named_tensors_is_refused(tmp_path, content):
+def test_file_without_named_tensors(tmp_path, content):
     path = tmp_path / "weights.pth"
     torch.save(content, path)
-    with pytest.raises(WeightsError, match="holds no named tensors"):
+    with pytest.raises(WeightsError, match="contains no named tensors"):
         read_weights(path)
 
 
-def test_other_things_beside_tensors_are_named(tmp_path):
+def test_other_objects_are_listed(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"a": torch.zeros(1), "epoch": 3, "optimizer": {}}, path)
-    with pytest.raises(WeightsError, match="other things than tensors: epoch, optimizer"):
+    with pytest.raises(WeightsError, match="objects other than tensors: epoch, optimizer"):
         read_weights(path)
 
 
@@ -142,17 +142,17 @@ def test_fitted_tensors_are_copies(state, tmp_path):
     assert fitted["block1.0.0.weight"].data_ptr() != state[FIRST].data_ptr()
 
 
-def test_the_top_is_left_out_and_named(state, tmp_path, caplog):
+def test_classifier_tensors_are_ignored(state, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     state |= {f"classifier.{i}.weight": torch.zeros(1) for i in range(6)} | {
         "fc.bias": torch.zeros(1)
     }
     assert set(fit_weights(state, NAME, tmp_path)) == set(build_backbone(NAME).state_dict())
-    assert "left out the top (classifier.0.weight" in caplog.text
+    assert "the classifier is not used (classifier.0.weight" in caplog.text
     assert "classifier.4.weight and 2 more)" in caplog.text
 
 
-def test_counters_that_old_files_lack_become_zero(state, tmp_path):
+def test_missing_counters_become_zero(state, tmp_path):
     counter = "features.0.1.num_batches_tracked"
     del state[counter]
     state["features.8.1.num_batches_tracked"] = torch.tensor(7)
@@ -162,7 +162,7 @@ def test_counters_that_old_files_lack_become_zero(state, tmp_path):
     assert fitted["block1.0.1.num_batches_tracked"].dtype == torch.int64
 
 
-def test_the_old_names_of_densenet_are_known(tmp_path):
+def test_old_densenet_names(tmp_path):
     state = torchvision_state("densenet121")
     old = {
         re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): value
@@ -173,7 +173,7 @@ def test_the_old_names_of_densenet_are_known(tmp_path):
     assert torch.equal(weight, state["features.denseblock1.denselayer2.conv2.weight"])
 
 
-def test_one_error_lists_every_misfit(state, tmp_path):
+def test_one_error_lists_every_mismatch(state, tmp_path):
     for i in range(7):
         del state[f"features.{i}.{'1' if i == 0 else '0.block.0.1'}.bias"]
     state["extra"] = torch.zeros(1)
@@ -187,42 +187,42 @@ def test_one_error_lists_every_misfit(state, tmp_path):
         "features.2.0.block.0.1.bias, features.3.0.block.0.1.bias, "
         "features.4.0.block.0.1.bias and 2 more",
         "  unexpected (1): extra",
-        "  of another shape (1): features.8.1.weight (3,), not (1280,)",
-        "Give a file in the layout of torchvision's efficientnet_b0, or choose another model.",
+        "  with another shape (1): features.8.1.weight (3,), not (1280,)",
+        "Use a file with the names of torchvision's efficientnet_b0, or choose another model.",
     ]
 
 
-def test_the_architecture_that_a_file_does_fit_is_named(state, tmp_path):
+def test_error_names_the_architecture_that_fits(state, tmp_path):
     with pytest.raises(WeightsError, match="does not fit vgg16") as caught:
         fit_weights(state, "vgg16", tmp_path / "mine.pth")
     assert "The file fits efficientnet_b0: choose model=efficientnet_b0" in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_numbers_that_are_not_finite_are_refused(state, tmp_path, value):
+def test_nonfinite_values(state, tmp_path, value):
     state[FIRST] = state[FIRST].clone()
     state[FIRST][3, 1, 0, 0] = value
     with pytest.raises(WeightsError, match=r"not finite \(1\): features\.0\.0\.weight\n"):
         fit_weights(state, NAME, tmp_path)
 
 
-def test_a_float64_beyond_float32_is_refused(state, tmp_path):
+def test_float64_beyond_the_float32_range(state, tmp_path):
     state[FIRST] = state[FIRST].double() * 1e300
     with pytest.raises(WeightsError, match=r"not finite \(1\)"):
         fit_weights(state, NAME, tmp_path)
 
 
-def test_integers_are_refused(state, tmp_path):
+def test_integer_tensors(state, tmp_path):
     state[FIRST] = state[FIRST].to(torch.int8)
     with pytest.raises(
-        WeightsError, match=r"of no floating dtype \(1\): features\.0\.0\.weight torch\.int8"
+        WeightsError, match=r"without a floating dtype \(1\): features\.0\.0\.weight torch\.int8"
     ):
         fit_weights(state, NAME, tmp_path)
 
 
-def test_a_one_channel_network_is_refused(state, tmp_path):
+def test_one_channel_network(state, tmp_path):
     state[FIRST] = state[FIRST][:, :1]
     with pytest.raises(
-        WeightsError, match=r"efficientnet_b0 for one-channel images: .* 3 are expected"
+        WeightsError, match=r"efficientnet_b0 for one-channel images: .* expected 3"
     ):
         fit_weights(state, NAME, tmp_path)

@@ -39,7 +39,9 @@ def memory(tmp_path):
 
 def classifier() -> XrayClassifier:
     torch.manual_seed(0)
-    return XrayClassifier(backbone="vgg16", classes=["a", "b"], head=HEAD, optim={}).eval()
+    return XrayClassifier(
+        backbone="vgg16", classes=["a", "b"], head=HEAD, optim={}, weights=None
+    ).eval()
 
 
 def test_the_choice_is_measured_once_kept_and_said(measured, memory, caplog):

@@ -13,12 +13,10 @@ from torch import Tensor
 from xray.caching.folder import gib
 from xray.caching.record import Description, package_versions
 from xray.data.datamodule import XrayDataModule
-from xray.model.backbone import frozen_blocks
 from xray.model.classifier import XrayClassifier
 from xray.model.head import pool
+from xray.model.zoo import trainable_options
 from xray.types import Split
-
-_BLOCKS = 5
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def pools(model: XrayClassifier, maps: Tensor) -> bool:
     `model.head.pooling` share them.
     """
     values = maps.shape[2] * maps.shape[3] * maps.element_size()
-    return model.cut == _BLOCKS and model.head.pooling != "flatten" and values > 2 * 4
+    return model.cut == model.blocks and model.head.pooling != "flatten" and values > 2 * 4
 
 
 def activations(maps: Tensor, *, pooled: bool) -> Tensor:
@@ -161,8 +159,7 @@ def what_fits(
 
 
 def _trainable(model: XrayClassifier, cut: int) -> str:
-    names = ("head", *(f"block{number}" for number in range(_BLOCKS, 0, -1)))
-    name = next(name for name in names if frozen_blocks(name) == cut)
+    name = trainable_options(model.blocks)[model.blocks - cut]
     return f"model.trainable={name}" + (" model.unfreeze=null" if model.unfreezing else "")
 
 

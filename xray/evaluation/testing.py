@@ -9,8 +9,10 @@ from rich.console import Console
 from xray.data.datamodule import XrayDataModule
 from xray.errors import ConfigError, RunError
 from xray.evaluation.collector import PredictionCollector
-from xray.evaluation.thresholds import correct_prior_shift, decide, temperature, thresholds
+from xray.evaluation.thresholds import correct_prior_shift, temperature, thresholds
+from xray.model.checkpoint import store_operating_point
 from xray.model.classifier import XrayClassifier
+from xray.model.operating_point import OperatingPoint
 from xray.runs import layout
 from xray.runs.predictions import Predictions
 from xray.stats.rule import REPORTED, Rule
@@ -26,22 +28,29 @@ def test_best(
     *,
     rule: Rule,
 ) -> dict[Split, Predictions]:
-    """Validate and test the best checkpoint; the classifier is told its threshold in between.
+    """Predict the validation and test images with the best checkpoint.
+
+    The operating point is fitted on the validation images and stored in the checkpoint.
 
     Args:
-        trainer: Has `collector` among its callbacks.
-        model: Takes the checkpoint's weights.
-        data: Its val and test splits are predicted.
-        collector: Keeps the predictions.
+        trainer: A trainer with `collector` among its callbacks.
+        model: The classifier; it is given the checkpoint's weights.
+        data: Data module whose val and test splits are predicted.
+        collector: Callback that collects the predictions.
         best: The checkpoint.
-        rule: How the threshold is chosen.
+        rule: Rule that chooses the threshold.
+
+    Returns:
+        The predictions of both splits, with uncalibrated probabilities.
     """
     verdict = data.certificate().verdict
     loggers, trainer.loggers = trainer.loggers, []
     trainer.validate(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
     val = collector.predictions(data.dataset("val").samples, model.classes, verdict)
-    # Heatmaps of the test say what was called.
-    model.threshold = decide(val, rule, val).threshold
+    if trainer.is_global_zero:
+        # The test below loads the operating point with the checkpoint.
+        store_operating_point(best, fitted_operating_point(val, rule))
+    trainer.strategy.barrier()
     # The curves hold this validation already; the test is logged beside them.
     trainer.loggers = loggers
     trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
@@ -106,6 +115,11 @@ def read_val(run: Path, rule: Rule) -> Predictions | None:
         return None
     advice = f"Write it with `python -m xray.evaluate run={run} split=val`."
     raise RunError(f"threshold={rule.text} is chosen on {path}, which is missing. {advice}")
+
+
+def fitted_operating_point(val: Predictions, rule: Rule) -> OperatingPoint:
+    """Fit temperature and threshold on the predictions of the validation images."""
+    return OperatingPoint(rule.text, thresholds([rule], val).get(rule.text), temperature(val))
 
 
 def fitted_points(val: Predictions, rule: Rule) -> dict[str, Any]:

@@ -1,212 +1,252 @@
-"""The LightningModule: a torchvision backbone, our head, and what is frozen of them."""
+"""The LightningModule: a torchvision backbone with a new classification head."""
 
-import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MetricCollection
 
-from xray.errors import RunError, TrainingError
-from xray.model.backbone import build_backbone, frozen_blocks
+from xray.errors import ConfigError, RunError, TrainingError
+from xray.model.backbone import Backbone, build_backbone
+from xray.model.checkpoint import (
+    KEY,
+    Identity,
+    Transforms,
+    class_name,
+    preprocessing,
+    read_identity,
+)
 from xray.model.head import Head
-from xray.model.metrics import ABSENT, build_metrics, metric_inputs
-from xray.model.normalize import GreyToRGB
-from xray.model.optimizer import build_optimizer, build_schedule
-from xray.model.weights import load_backbone
-from xray.stats.rule import EVEN
+from xray.model.losses import build_loss
+from xray.model.metrics import SplitMetrics
+from xray.model.network import Network
+from xray.model.normalize import GrayToRGB
+from xray.model.operating_point import EVEN, OperatingPoint
+from xray.model.optimizer import DEFAULTS, build_optimizer, build_schedule
+from xray.model.seeding import seed_step, seeded
+from xray.model.weights import Triple, WeightsInfo, load_backbone
+from xray.model.zoo import DEFAULT_BACKBONE
 from xray.types import SPLITS, Batch, Split
 
+log = logging.getLogger(__name__)
 
-class XrayClassifier(pl.LightningModule):
-    """Fine-tunes a head, and as many blocks as asked for, of a network without its top.
+HEAD: dict[str, Any] = {"pooling": "avg", "norm": "auto", "hidden": [256], "dropout": 0.5}
+"""The settings of conf/model/vgg16.yaml, used for keys that are missing."""
 
-    Its arguments are plain values and lie in the checkpoint, which so rebuilds it without any
-    weights file: `XrayClassifier.load_from_checkpoint(path, weights_only=True)`. To begin from
-    pretrained weights use `create`.
+
+class XrayClassifier(Network):
+    """Classifier of chest X-rays: a pretrained backbone without its top, and a new head.
+
+    The hyperparameters are plain values and are stored in checkpoints, so
+    `XrayClassifier.load_from_checkpoint(path, weights_only=True)` restores a model without its
+    initial weights file.
 
     Args:
-        backbone: One of `xray.model.backbone.BACKBONES`.
-        classes: Class names in the order of the outputs; the first is the negative class.
-        head: Keyword arguments of `Head`: pooling, norm, hidden, dropout.
-        optim: See `xray.model.optimizer`.
-        trainable: "head", "block5" (and what follows it) ... "block1" or "all".
-        unfreeze: {"epoch": e, "trainable": ...}: from that epoch (counted from 0) more is trained.
-        class_weights: Of the training loss's cross-entropy, one a class; None weighs all alike, as
-            the losses of validation and test do.
-        mean: Of the input's channels on [0, 1], as the weights expect it.
-        std: Likewise.
-        weights_source: Where the backbone's weights came from, for the record.
-        weights_sha256: Their hash, for the record.
+        backbone: A key of `xray.model.zoo.BACKBONES`.
+        classes: K class names in the order of the outputs; the first is the negative class.
+        head: Arguments of `xray.model.head.Head` that differ from `HEAD`. `norm` "auto" is batch
+            normalization for random weights and layer normalization for all others.
+        optim: Settings of `xray.model.optimizer` that differ from its `DEFAULTS`.
+        loss: Training loss, {"_target_": dotted path of a class, ...}; None: cross-entropy. See
+            `configure_loss`.
+        trainable: "head", a block ("block5": that block, the blocks after it and the head), or
+            "all".
+        unfreeze: {"epoch": e, "trainable": ...}: from epoch e on, counted from 0, more is trained.
+        class_weights: K positive weights of the training loss; None: equal weights; "data": those
+            of the data module that the model is fitted on, if it has a method `class_weights`.
+        weights: Initial weights of the backbone: "auto", "imagenet", "random" or a file, see
+            `xray.model.weights.load_backbone`. None: random weights from torch's global generator.
+        normalization: Input normalization that the weights expect, see `load_backbone`.
+        seed: Seed of the random weights and of the training steps.
+        mean: Mean of the three input channels on [0, 1]; used only if `weights` is None.
+        std: Standard deviation of the channels; used only if `weights` is None.
+        weights_source: Name of the initial weights, set when a checkpoint is restored.
+        weights_sha256: Hash of the initial weights, set when a checkpoint is restored.
 
     Attributes:
-        frozen: How many blocks, from the input on, are frozen now.
-        unfreezing: As `unfreeze`.
-        cut: How many blocks are frozen from the first epoch to the last; what they compute can be
-            cached.
+        frozen: Number of blocks, counted from the input, that are frozen now.
+        unfreezing: The argument `unfreeze`.
+        cut: Number of blocks that are frozen in every epoch; their output can be cached.
+        operating_point: Temperature and threshold of predictions, see `set_operating_point`.
+        input_size: Side of the square images the model was trained on, pixels; None if unknown.
+        transforms: Serialized albumentations transforms of evaluation images; None if unknown.
+
+    Raises:
+        ConfigError: An argument is out of range.
+        WeightsError: The initial weights cannot be read or do not fit the backbone.
+
+    Examples:
+        >>> model = XrayClassifier("vgg16", classes=["normal", "pneumonia"], weights="random")
+        >>> image = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
+        >>> model.predict_probabilities(image).shape
+        torch.Size([1, 2])
     """
 
     def __init__(
         self,
+        backbone: str = DEFAULT_BACKBONE,
         *,
-        backbone: str,
         classes: Sequence[str],
-        head: Mapping[str, Any],
-        optim: Mapping[str, Any],
+        head: Mapping[str, Any] | None = None,
+        optim: Mapping[str, Any] | None = None,
+        loss: Mapping[str, Any] | None = None,
         trainable: str = "head",
         unfreeze: Mapping[str, Any] | None = None,
-        class_weights: Sequence[float] | None = None,
+        class_weights: Sequence[float] | Literal["data"] | None = "data",
+        weights: str | None = "auto",
+        normalization: str | Mapping[str, Any] = "auto",
+        seed: int = 0,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
-        weights_source: str = "random",
+        weights_source: str = "",
         weights_sha256: str = "",
     ) -> None:
-        super().__init__()
+        # A checkpoint names its initial weights; those of version 0.1.0 have no item `weights`.
+        restored = weights is None or bool(weights_source)
+        info = WeightsInfo(weights_source, weights_sha256, _triple(mean), _triple(std))
+        loaded: Backbone | None = None
+        if weights is not None and not restored:
+            loaded, info = load_backbone(backbone, weights, normalization, seed)
+        options = _head_options(head, info.source)
+        with nullcontext() if restored else seeded(seed):
+            network = build_backbone(backbone)
+            top = Head(network.channels, len(classes), **options)
+        if loaded is not None:
+            network.load_state_dict(loaded.state_dict())
+        first = GrayToRGB(info.mean, info.std)
+        super().__init__(first, network, top, trainable=trainable, unfreeze=unfreeze)
+        self.classes, self.seed = tuple(classes), seed
+        self.optim = {**DEFAULTS, **(optim or {})}
         self.save_hyperparameters()
-        self.classes = tuple(classes)
-        self.optim = optim
-        self.trainable, self.unfreezing = trainable, unfreeze
-        self.cut = min(self.frozen_at(0), self.frozen_at(unfreeze["epoch"] if unfreeze else 0))
-        self.normalize = GreyToRGB(mean, std)
-        self.backbone = build_backbone(backbone)
-        self.lay_out(channels_last=True)
-        self.head = Head(self.backbone.channels, len(classes), **head)
-        weights = torch.tensor(class_weights) if class_weights is not None else None
-        self.register_buffer("class_weights", weights, persistent=False)
-        self.metrics = nn.ModuleDict({f"{s}_metrics": build_metrics(len(classes)) for s in SPLITS})
-        self.threshold = EVEN
-        """With two classes, above which probability the second is called; validation tells it."""
-        self.frozen = 0
-        self.freeze_blocks(self.frozen_at(0))
+        # Resolved values: restoring a checkpoint does not search for weights.
+        self.save_hyperparameters(
+            {
+                "classes": list(classes),
+                "head": options,
+                "optim": self.optim,
+                **{"weights": None, "normalization": "auto"},
+                **{"mean": list(info.mean), "std": list(info.std)},
+                **{"weights_source": info.source or "random", "weights_sha256": info.sha256},
+            }
+        )
+        self._loss_spec, self._class_weights = loss, class_weights
+        # In a list, so that it is not a submodule: its class weights are not part of a checkpoint.
+        self._loss: list[nn.Module] = []
+        self.metrics = nn.ModuleDict(
+            {f"{split}_metrics": SplitMetrics(len(classes)) for split in SPLITS}
+        )
+        self.operating_point = OperatingPoint()
+        self.input_size: int | None = None
+        self.transforms: Transforms | None = None
 
     @classmethod
-    def create(
-        cls, *, backbone: str, weights: str, normalization: Any, seed: int, **options: Any
-    ) -> "XrayClassifier":
-        """Build a classifier on pretrained weights; the rest is drawn from `seed`.
+    def create(cls, **options: Any) -> "XrayClassifier":
+        """Build a classifier; the `_target_` of configurations written by version 0.1.0.
 
         Args:
-            backbone: One of `xray.model.backbone.BACKBONES`.
-            weights: "auto", "imagenet", "random" or a file; see `xray.model.weights.load_backbone`.
-            normalization: Likewise.
-            seed: Of random weights, of the backbone's and of the head's.
-            **options: As for the class.
-
-        Raises:
-            WeightsError: When the weights cannot be had or do not fit.
+            **options: Arguments of the class.
         """
-        loaded, info = load_backbone(backbone, weights, normalization, seed)
-        if options["head"]["norm"] == "auto":
-            norm = "batch" if info.source == "random" else "layer"
-            options["head"] = {**options["head"], "norm": norm}
-        with torch.random.fork_rng(devices=[]):
-            # torch.manual_seed would reseed the GPUs' generators too.
-            torch.default_generator.manual_seed(seed)
-            model = cls(
-                backbone=backbone,
-                mean=list(info.mean),
-                std=list(info.std),
-                weights_source=info.source,
-                weights_sha256=info.sha256,
-                **options,
-            )
-        model.backbone.load_state_dict(loaded.state_dict())
-        return model
+        with seeded(options.get("seed", 0)):
+            return cls(**options)
 
-    def lay_out(self, *, channels_last: bool) -> None:
-        """Choose how weights, images and activations lie in memory; their values stay the same."""
-        form = torch.channels_last if channels_last else torch.contiguous_format
-        self.backbone.to(memory_format=form)
-        self.normalize.memory_format = form
+    @property
+    def threshold(self) -> float:
+        """Probability above which the second of two classes is predicted, without temperature."""
+        threshold = self.operating_point.threshold
+        return EVEN if threshold is None else threshold
 
-    def frozen_at(self, epoch: int) -> int:
-        """Tell how many blocks, from the input on, are frozen in `epoch`."""
-        if self.unfreezing is not None and epoch >= self.unfreezing["epoch"]:
-            return frozen_blocks(self.unfreezing["trainable"])
-        return frozen_blocks(self.trainable)
+    def set_operating_point(self, point: OperatingPoint) -> None:
+        """Set the temperature and threshold that predictions use and checkpoints store."""
+        self.operating_point = point
 
-    def freeze_blocks(self, blocks: int) -> None:
-        """Freeze the first `blocks` blocks, and train the rest."""
-        self.frozen = blocks
-        for i, block in enumerate(self.backbone.children()):
-            block.requires_grad_(i >= blocks)
-        self.train(self.training)
+    def set_preprocessing(self, input_size: int | None, transforms: Transforms | None) -> None:
+        """Set the input size (pixels) and evaluation transforms that checkpoints store."""
+        self.input_size, self.transforms = input_size, transforms
 
-    def train(self, mode: bool = True) -> "XrayClassifier":
-        """Switch to training or evaluation; what is frozen stays in evaluation."""
-        super().train(mode)
-        self.backbone.prefix(self.frozen).eval()
-        return self
-
-    def to_cut(self, image: Tensor) -> Tensor:
-        """Run the part that is never trained: (B, 1, H, W) uint8 to the activations at the cut."""
-        activations: Tensor = self.backbone.prefix(self.cut)(self.normalize(image))
-        return activations
-
-    def from_cut(self, features: Tensor) -> Tensor:
-        """Run the rest: activations at the cut to logits (B, K) float32.
+    def predict_probabilities(self, images: Tensor) -> Tensor:
+        """Compute the probabilities of images at the model's temperature, in evaluation mode.
 
         Args:
-            features: (B, C, h, w); behind all blocks also as `Head` takes them pooled.
-        """
-        if features.ndim == 2:  # noqa: PLR2004
-            pooled: Tensor = self.head(features)
-            return pooled
-        features = features.contiguous(memory_format=self.normalize.memory_format)
-        logits: Tensor = self.head(self.backbone.suffix(self.cut)(features))
-        return logits
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Classify images: (B, 1, H, W) uint8 to logits (B, K) float32."""
-        return self.from_cut(self.to_cut(image))
-
-    def saliency_parts(self) -> tuple[nn.Module, nn.Module]:
-        """Split the network at the layer that Grad-CAM explains.
+            images: (B, 1, H, W), uint8 in [0, 255] or float in [0, 1], on any device.
 
         Returns:
-            The body, from (B, 1, H, W) uint8 to activations (B, C, h, w), and the tail, from there
-            to logits. VGG16 is split behind its last ReLU, before the last pooling: 14 x 14 at 224
-            px.
+            (B, K) float32 in [0, 1] on the CPU, rows summing to 1.
+
+        Raises:
+            DataError: The images have another shape, dtype or range.
         """
-        *blocks, last = self.backbone.children()
-        layers = list(last.children())
-        split = len(layers) - self.backbone.pool_after_target
-        body = nn.Sequential(self.normalize, *blocks, *layers[:split])
-        return body, nn.Sequential(*layers[split:], self.head)
+        with _evaluating(self):
+            return self.operating_point.probabilities(self(images.to(self.device))).cpu()
+
+    def configure_loss(self) -> nn.Module:
+        """Build the training loss; override it in a subclass for a loss of your own.
+
+        Returns:
+            A module that maps logits (B, K) and targets (B,) int64 to a scalar. By default the
+            class named by the argument `loss`, else cross-entropy, with the class weights.
+        """
+        weights = self._class_weights
+        return build_loss(self._loss_spec, None if weights == "data" else weights)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Give the loss of a batch."""
+        """Return the loss of a batch."""
         return self._step(batch, "train")[0]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Give the batch's probabilities (B, K), targets and indices."""
+        """Return probabilities (B, K) without temperature, targets (B,) and indices (B,)."""
         return self._step(batch, "val")[1]
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Give the batch's probabilities (B, K), targets and indices."""
+        """Return probabilities (B, K) without temperature, targets (B,) and indices (B,)."""
         return self._step(batch, "test")[1]
+
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        """Predict a batch at the model's operating point.
+
+        Args:
+            batch: A `Batch`, images (B, 1, H, W), or a sequence that starts with images.
+            batch_idx: Number of the batch.
+
+        Returns:
+            "probabilities" (B, K) at the model's temperature; "predicted" (B,) int64, the class at
+            the model's threshold; "index" (B,) if the batch has it.
+        """
+        logits = self._logits(batch)
+        point = self.operating_point
+        predicted = {
+            "probabilities": point.probabilities(logits),
+            "predicted": point.predicted(logits),
+        }
+        index = {"index": batch["index"]} if isinstance(batch, Mapping) and "index" in batch else {}
+        return predicted | index
+
+    def _logits(self, batch: Any) -> Tensor:
+        if isinstance(batch, Mapping):
+            return self.from_cut(batch["features"]) if "features" in batch else self(batch["image"])
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        logits: Tensor = self(images)
+        return logits
 
     def _step(self, batch: Batch, split: Split) -> tuple[Tensor, dict[str, Tensor]]:
         target = batch["target"]
-        logits = self.from_cut(batch["features"]) if "features" in batch else self(batch["image"])
-        # Weights belong to the whole split: of a batch that holds one class they would cancel.
-        weight = self.class_weights if split == "train" else None
-        loss = F.cross_entropy(logits, target, weight=weight)  # type: ignore[arg-type]
+        logits = self._logits(batch)
+        # Validation and test use plain cross-entropy, which is comparable between runs.
+        loss = self._training_loss(logits, target) if split == "train" else None
+        loss = F.cross_entropy(logits, target) if loss is None else loss
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The {split} loss became {loss.item()} in epoch {self.current_epoch}. Nothing "
-                "was saved from it; "
-                "the best checkpoint so far stays. Lower optim.lr or optim.backbone_lr, or set "
-                "trainer.precision=32-true."
+                "was saved from it; the best checkpoint so far is unchanged. Lower optim.lr or "
+                "optim.backbone_lr, or set trainer.precision=32-true."
             )
         probabilities = logits.detach().softmax(dim=1)
-        metrics = self._metrics(split)
-        metrics.update(*metric_inputs(probabilities, target))
+        self._metrics(split).update(probabilities, target)
         self.log(
             f"{split}/loss",
             loss,
@@ -217,19 +257,28 @@ class XrayClassifier(pl.LightningModule):
         )
         return loss, {"probabilities": probabilities, "target": target, "index": batch["index"]}
 
-    def _metrics(self, split: Split) -> MetricCollection:
+    def _training_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        if not self._loss:
+            self._loss = [self.configure_loss().to(logits.device)]
+        loss: Tensor = self._loss[0](logits, target)
+        return loss
+
+    def _metrics(self, split: Split) -> SplitMetrics:
         metrics = self.metrics[f"{split}_metrics"]
-        assert isinstance(metrics, MetricCollection)
+        assert isinstance(metrics, SplitMetrics)
         return metrics
 
     def _log_metrics(self, split: Split) -> None:
         metrics = self._metrics(split)
         for name, value in metrics.compute().items():
-            self.log(f"{split}/{name}", value, prog_bar=(split, name) == ("val", "auroc"))
+            # An undefined value is visible to callbacks, which ignore it, but not in the curves.
+            shown = bool(torch.isfinite(value))
+            headline = (split, name) == ("val", "auroc")
+            self.log(f"{split}/{name}", value, prog_bar=headline, logger=shown)
         metrics.reset()
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's training metrics."""
+        """Log the training metrics of the epoch."""
         self._log_metrics("train")
 
     def on_validation_epoch_end(self) -> None:
@@ -238,13 +287,33 @@ class XrayClassifier(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        with warnings.catch_warnings():
-            # The results name the classes without an image, and leave undefined what needs them.
-            warnings.filterwarnings("ignore", ABSENT, UserWarning)
-            self._log_metrics("test")
+        self._log_metrics("test")
+
+    def setup(self, stage: str) -> None:
+        """Read preprocessing and class weights from the data module; build the training loss.
+
+        Raises:
+            ConfigError: Staged unfreezing is combined with DDP, which determines the trained
+                parameters once, before the first epoch.
+        """
+        datamodule: Any = getattr(self.trainer, "datamodule", None)
+        size, transforms = preprocessing(datamodule)
+        if size is not None:
+            self.set_preprocessing(size, transforms)
+        if stage != "fit":
+            return
+        if self.unfreezing and isinstance(self.trainer.strategy, DDPStrategy):
+            raise ConfigError(
+                "model.unfreeze cannot be used with trainer.strategy=ddp, which determines the "
+                "trained parameters before the first epoch. Train on one GPU (trainer.gpus=1), or "
+                "set model.trainable for the whole run."
+            )
+        if self._class_weights == "data":
+            self._class_weights = getattr(datamodule, "class_weights", lambda: None)()
+            self.save_hyperparameters({"class_weights": self._class_weights})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build the optimiser over all that is trained at any epoch, and its schedule."""
+        """Build the optimizer of all layers that are trained in some epoch, and the schedule."""
         optimizer = build_optimizer(
             self.head, list(self.backbone.children())[self.cut :], self.optim
         )
@@ -254,10 +323,19 @@ class XrayClassifier(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "epoch"},
         }
 
+    def on_fit_start(self) -> None:
+        """Build the training loss, and switch to training mode.
+
+        Lightning keeps the evaluation mode of a restored model.
+        """
+        self._loss = [self.configure_loss().to(self.device)]
+        self.train()
+
     def on_train_start(self) -> None:
-        """After a resume, go by the configured learning rates: a checkpoint brings back its own."""
+        """Apply the configured learning rates, which a resumed checkpoint overwrites."""
         schedule = self.lr_schedulers()
-        assert isinstance(schedule, LambdaLR)
+        if not isinstance(schedule, LambdaLR):
+            return
         schedule.base_lrs = [self.optim["lr"], self.optim["backbone_lr"]][: len(schedule.base_lrs)]
         for group, base, factor in zip(
             schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
@@ -265,16 +343,65 @@ class XrayClassifier(pl.LightningModule):
             group["initial_lr"] = base
             group["lr"] = base * factor(self.current_epoch)
 
+    def on_train_epoch_start(self) -> None:
+        """Freeze and unfreeze blocks for the epoch; a resumed run continues in the right stage."""
+        blocks = self.frozen_at(self.current_epoch)
+        if blocks != self.frozen:
+            log.info(
+                "epoch %d: %d of %d blocks are frozen", self.current_epoch, blocks, self.blocks
+            )
+            self.freeze_blocks(blocks)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seed torch, so a resumed run draws the dropout of an uninterrupted run."""
+        seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add model class, operating point, input size and evaluation transforms."""
+        identity = Identity(
+            class_name(self), self.operating_point, self.input_size, self.transforms
+        )
+        checkpoint[KEY] = identity.as_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the operating point and preprocessing."""
+        identity = read_identity(checkpoint)
+        self.set_operating_point(identity.operating_point or OperatingPoint())
+        self.set_preprocessing(identity.input_size, identity.transforms)
+
     def check_classes(self, classes: Sequence[str]) -> None:
-        """Make sure that a dataset's classes are the network's, in the same order.
+        """Compare a dataset's classes with those of the model.
 
         Raises:
-            RunError: When they are not.
+            RunError: The classes or their order differ.
         """
         if tuple(classes) != self.classes:
             raise RunError(
                 f"The checkpoint was trained on the classes {', '.join(self.classes)} (in this "
-                "order), but the data "
-                f"has {', '.join(classes)}. Use the data.groups of the run that made the "
-                "checkpoint."
+                f"order), but the data have {', '.join(classes)}. Use the data.groups of the run "
+                "that wrote the checkpoint."
             )
+
+
+def _head_options(head: Mapping[str, Any] | None, source: str) -> dict[str, Any]:
+    """Complete the head's arguments; normalization depends on the initial weights."""
+    options = {**HEAD, **(head or {})}
+    if options["norm"] == "auto":
+        options["norm"] = "batch" if source in {"", "random"} else "layer"
+    return options
+
+
+def _triple(values: Sequence[float]) -> Triple:
+    red, green, blue = values
+    return red, green, blue
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)

@@ -1,4 +1,4 @@
-"""Our own fully connected layers on a backbone's last feature map."""
+"""Classification head: fully connected layers on a backbone's last feature map."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -17,24 +17,24 @@ _GRID = 7
 
 
 class Head(nn.Module):
-    """Pool, normalise, then [Linear, ReLU, Dropout] for each hidden size, then Linear.
+    """Pooling, normalization, [Linear, ReLU, Dropout] for each hidden size, and a final Linear.
 
-    Without hidden layers it is a linear probe: [Dropout, Linear]. Nothing works in place, so that
-    it can be differentiated with respect to its input (Grad-CAM), and all of it runs in float32,
-    under autocast too: bfloat16 logits have 8 significant bits and tie, and ties distort an AUROC.
+    Without hidden layers it is a linear probe: [Dropout, Linear]. No layer works in place, because
+    Grad-CAM differentiates with respect to the input. All layers run in float32, also under
+    autocast: bfloat16 logits have 8 significant bits, and the resulting ties distort the AUROC.
 
     Args:
         channels: Channels of the feature map.
-        num_classes: How many logits, at least 2.
-        pooling: "avg" or "max" over all positions; "avgmax", both, the averages first; "flatten",
-            the average in each cell of a 7 x 7 grid, all in a row, as in VGG.
-        norm: What scales the pooled features: "batch" (`BatchNorm1d`, which in training needs more
-            than one image a batch), "layer" (`LayerNorm`) or "none".
-        hidden: Sizes of the hidden layers, maybe none.
-        dropout: Probability in [0, 1) that a hidden activation is dropped in training.
+        num_classes: Number of logits, at least 2.
+        pooling: "avg" or "max" over all positions; "avgmax", averages followed by maxima;
+            "flatten", the average of each cell of a 7 x 7 grid, flattened, as in VGG.
+        norm: Normalization of the pooled features: "batch" (`BatchNorm1d`, which needs at least two
+            images per training batch), "layer" (`LayerNorm`) or "none".
+        hidden: Sizes of the hidden layers; may be empty.
+        dropout: Probability in [0, 1) of dropping a hidden activation in training.
 
     Raises:
-        ConfigError: An option or a value is out of its range.
+        ConfigError: An argument is out of range.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class Head(nn.Module):
         """Classify feature maps.
 
         Args:
-            features: (B, channels, h, w), any floating dtype; or what `pool` makes of it with
-                "avgmax", (B, 2 channels) float32, which the pooling "flatten" cannot do with.
+            features: (B, channels, h, w), any floating dtype; or, unless the pooling is "flatten",
+                the result of `pool` with "avgmax", (B, 2 channels) float32.
 
         Returns:
             (B, num_classes) float32 logits.
         """
         device = features.device.type
-        # Entered only where there is one to leave: exporters trace such a block as an operator.
+        # Only entered under autocast: exporters trace the context manager as an operator.
         autocast = torch.is_autocast_enabled(device)
         with torch.autocast(device, enabled=False) if autocast else nullcontext():
             logits: Tensor = self.layers(self.norm(self._pooled(features.float())))
@@ -85,11 +85,11 @@ class Head(nn.Module):
 
 
 def pool(features: Tensor, pooling: Pooling) -> Tensor:
-    """Reduce feature maps to one vector an image.
+    """Reduce feature maps to one vector per image.
 
     Args:
         features: (B, C, h, w) float.
-        pooling: As for `Head`.
+        pooling: See `Head`.
 
     Returns:
         (B, C) for "avg" and "max", (B, 2 C) for "avgmax", (B, 49 C) for "flatten".
@@ -102,7 +102,7 @@ def pool(features: Tensor, pooling: Pooling) -> Tensor:
         case "avgmax":
             return torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
         case "flatten":
-            # Adaptive pooling has no deterministic gradient on a GPU; at 224 px nothing is to pool.
+            # Adaptive pooling has no deterministic gradient on a GPU; 224 pixels do not need it.
             if features.shape[2:] != (_GRID, _GRID):
                 features = F.adaptive_avg_pool2d(features, _GRID)
             return features.flatten(1)
@@ -111,7 +111,7 @@ def pool(features: Tensor, pooling: Pooling) -> Tensor:
 def _build_norm(norm: Norm, width: int) -> nn.Module:
     match norm:
         case "batch":
-            # Random weights leave variances of 1e-5 and less, which the usual 1e-5 would swamp.
+            # Random backbones produce variances below 1e-5, the default of eps.
             return nn.BatchNorm1d(width, eps=1e-8)
         case "layer":
             return nn.LayerNorm(width)
@@ -130,9 +130,9 @@ def _check(
     ):
         if value not in options:
             raise ConfigError(
-                f"model.head.{key}={value} is no option. Options: {', '.join(options)}."
+                f"model.head.{key}={value} is not an option. Options: {', '.join(options)}."
             )
     if any(size < 1 for size in hidden):
         raise ConfigError(f"model.head.hidden={list(hidden)}: every size must be at least 1.")
     if not 0 <= dropout < 1:
-        raise ConfigError(f"model.head.dropout={dropout}: a probability in [0, 1) is expected.")
+        raise ConfigError(f"model.head.dropout={dropout}: expected a probability in [0, 1).")

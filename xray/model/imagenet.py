@@ -1,4 +1,4 @@
-"""torchvision's ImageNet weights, as a verified file in torch.hub's cache."""
+"""torchvision's ImageNet weights as a verified file in torch.hub's cache."""
 
 import hashlib
 import socket
@@ -14,43 +14,40 @@ import torch
 from torchvision.models import get_model_weights
 
 from xray.errors import WeightsError
+from xray.model.zoo import architecture
 
 _REACH_SECONDS = 4.0
 _STALL_SECONDS = 30.0
 
 
 class WeightsUnavailableError(WeightsError):
-    """The weights are neither in the cache nor to be had from the network."""
+    """The weights are not in the cache and cannot be downloaded."""
 
 
 def imagenet_url(name: str) -> str:
-    """Return where torchvision's `IMAGENET1K_V1` weights of a backbone lie.
-
-    V1 for resnet50 too, though V2 classifies ImageNet better: V2 was trained with label smoothing
-    and mixup, and such regularisers make frozen features transfer worse (Kornblith et al. 2019,
-    arXiv:1805.08974).
+    """Return the URL of torchvision's ImageNet weights of a backbone.
 
     Args:
-        name: One of `xray.model.backbone.BACKBONES`.
+        name: A key of `xray.model.zoo.BACKBONES`.
 
     Returns:
         A URL that ends in `<file>-<first digits of its SHA-256>.pth`.
     """
-    url: str = get_model_weights(name)["IMAGENET1K_V1"].url
+    url: str = get_model_weights(name)[architecture(name).weights].url
     return url
 
 
 def imagenet_file(name: str) -> Path:
-    """Find a backbone's ImageNet weights in torch.hub's cache, or download them into it.
+    """Return a backbone's ImageNet weights from torch.hub's cache; download them if necessary.
 
     Args:
-        name: One of `xray.model.backbone.BACKBONES`.
+        name: A key of `xray.model.zoo.BACKBONES`.
 
     Returns:
-        The file, whose SHA-256 agrees with its name.
+        A file whose SHA-256 agrees with its name.
 
     Raises:
-        WeightsUnavailableError: It is not in the cache and cannot be downloaded.
+        WeightsUnavailableError: The file is not in the cache and cannot be downloaded.
         WeightsError: The cached file is damaged.
     """
     url = imagenet_url(name)
@@ -61,8 +58,8 @@ def imagenet_file(name: str) -> Path:
         _download(name, url, path, digits)
     elif not _sha256(path).startswith(digits):
         raise WeightsError(
-            f"{path} is damaged: its SHA-256 should begin with {digits}, as its name says. "
-            "Delete it, and it will be downloaded again."
+            f"{path} is damaged: its SHA-256 should begin with {digits}, as in its name. "
+            "Delete the file; it is downloaded again."
         )
     return path
 
@@ -79,25 +76,25 @@ def _download(name: str, url: str, path: Path, digits: str) -> None:
         raise WeightsUnavailableError(
             f"The ImageNet weights of {name} are not in the cache and could not be downloaded "
             f"({error or type(error).__name__}).\n"
-            f"  sought: {path}\n"
-            f"  from:   {url}\n"
-            "Connect to the network; or download that file on another machine and put it there by "
-            "hand; or choose model.weights=auto (random weights where none are found), "
-            "model.weights=random, or model.weights=<file> (.safetensors, .pth)."
+            f"  file: {path}\n"
+            f"  URL:  {url}\n"
+            "Connect to the network; or copy the file to that path from another machine; or choose "
+            "model.weights=auto (random weights if none are found), model.weights=random, or "
+            "model.weights=<file> (.safetensors, .pth)."
         ) from error
 
 
 def _reach(url: str) -> None:
-    """Fail within seconds where there is no network.
+    """Fail within seconds without a network.
 
-    A connection is tried to each address of the host in turn, each for the whole timeout, so the
-    one that suits a slow download would hold up an offline run for minutes.
+    Every address of the host is tried for the whole timeout, so the long timeout of a slow download
+    would delay an offline run by minutes.
     """
     try:
         with urlopen(Request(url, method="HEAD"), timeout=_REACH_SECONDS):
             pass
     except HTTPError as error:
-        # The host is there; what it thinks of the file, the download will tell.
+        # The host is reachable; the download reports problems with the file.
         error.close()
 
 

@@ -1,75 +1,128 @@
-"""torchmetrics collections, the same for training, testing and every later report."""
+"""Metrics of the learning curves, computed by torchmetrics.
 
-from torch import Tensor
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    BinaryAccuracy,
-    BinaryAUROC,
-    BinaryAveragePrecision,
-    BinaryF1Score,
-    BinaryPrecision,
-    BinaryRecall,
-    BinarySpecificity,
-    MulticlassAccuracy,
-    MulticlassAUROC,
-    MulticlassAveragePrecision,
-    MulticlassF1Score,
-    MulticlassPrecision,
-    MulticlassRecall,
-    MulticlassSpecificity,
-)
+The results of a finished run are computed by `xray.stats.scores`, with confidence intervals.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+from torchmetrics import Metric, MetricCollection
+from torchmetrics import classification as tm
 
 BINARY = 2
 
-ABSENT = r"Average precision score for one or more classes was|No (positive|negative) samples"
-"""Begins what torchmetrics warns of where a class has no image."""
+_ABSENT = r"Average precision score for one or more classes was|No (positive|negative) samples"
+"""Beginnings of torchmetrics' warnings about classes without images."""
 
 
-def build_metrics(num_classes: int) -> MetricCollection:
-    """Accuracy, precision, recall, F1, specificity, AUROC and AUPRC.
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A metric of the learning curves.
 
-    With two classes the second is the positive one and the threshold is 0.5. With more, accuracy
-    counts images, and the others are the unweighted mean over the classes, each against the rest.
+    Attributes:
+        binary: Creates the metric for two classes; the second class is the positive one, and the
+            threshold is 0.5.
+        multiclass: Creates the metric for a number of classes.
+        needs_all_classes: Whether the metric is undefined (NaN) if a class has no image.
+    """
+
+    binary: Callable[[], Metric]
+    multiclass: Callable[[int], Metric]
+    needs_all_classes: bool = False
+
+
+# With more than two classes, accuracy counts images; the other metrics are the unweighted mean over
+# the classes, each against the rest.
+METRICS: dict[str, MetricRow] = {
+    "accuracy": MetricRow(
+        tm.BinaryAccuracy, lambda classes: tm.MulticlassAccuracy(classes, average="micro")
+    ),
+    "precision": MetricRow(tm.BinaryPrecision, tm.MulticlassPrecision),
+    "recall": MetricRow(tm.BinaryRecall, tm.MulticlassRecall, needs_all_classes=True),
+    "f1": MetricRow(tm.BinaryF1Score, tm.MulticlassF1Score),
+    "specificity": MetricRow(
+        tm.BinarySpecificity, tm.MulticlassSpecificity, needs_all_classes=True
+    ),
+    "auroc": MetricRow(tm.BinaryAUROC, tm.MulticlassAUROC, needs_all_classes=True),
+    "auprc": MetricRow(
+        tm.BinaryAveragePrecision, tm.MulticlassAveragePrecision, needs_all_classes=True
+    ),
+}
+"""Metrics by name; every row is logged as `<split>/<name>` and can be monitored."""
+
+
+class SplitMetrics(nn.Module):
+    """The metrics of one split, accumulated over the batches of an epoch.
 
     Args:
-        num_classes: How many classes there are, at least 2.
+        num_classes: Number of classes, at least 2.
 
-    Returns:
-        A collection to be updated with what `metric_inputs` returns.
+    Examples:
+        >>> metrics = SplitMetrics(2)
+        >>> metrics.update(torch.tensor([[0.9, 0.1], [0.2, 0.8]]), torch.tensor([0, 1]))
+        >>> float(metrics.compute()["auroc"])
+        1.0
     """
-    if num_classes == BINARY:
-        return MetricCollection(
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        rows = METRICS.items()
+        self.values = MetricCollection(
             {
-                "accuracy": BinaryAccuracy(),
-                "precision": BinaryPrecision(),
-                "recall": BinaryRecall(),
-                "f1": BinaryF1Score(),
-                "specificity": BinarySpecificity(),
-                "auroc": BinaryAUROC(),
-                "auprc": BinaryAveragePrecision(),
+                name: row.binary() if num_classes == BINARY else row.multiclass(num_classes)
+                for name, row in rows
             }
         )
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
-            "precision": MulticlassPrecision(num_classes),
-            "recall": MulticlassRecall(num_classes),
-            "f1": MulticlassF1Score(num_classes),
-            "specificity": MulticlassSpecificity(num_classes),
-            "auroc": MulticlassAUROC(num_classes),
-            "auprc": MulticlassAveragePrecision(num_classes),
+        self.counts = ClassCounts(num_classes)
+
+    def update(self, probabilities: Tensor, target: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            probabilities: (B, K) float in [0, 1], rows summing to 1.
+            target: (B,) int64, class indices.
+        """
+        scores = probabilities[:, 1] if probabilities.shape[1] == BINARY else probabilities
+        self.values.update(scores, target)
+        self.counts.update(target)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the value of each metric; NaN where a class without images leaves it undefined."""
+        absent = bool((self.counts.compute() == 0).any())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", _ABSENT, UserWarning)
+            values: dict[str, Tensor] = self.values.compute()
+        undefined = {name for name in values if absent and METRICS[name].needs_all_classes}
+        return {
+            name: torch.full_like(value, torch.nan) if name in undefined else value
+            for name, value in values.items()
         }
-    )
+
+    def reset(self) -> None:
+        """Start a new epoch."""
+        self.values.reset()
+        self.counts.reset()
 
 
-def metric_inputs(probabilities: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Shape class probabilities as the collection of `build_metrics` expects them.
+class ClassCounts(Metric):
+    """Number of images of each class: (K,) int64."""
 
-    Args:
-        probabilities: (N, K) float in [0, 1], rows summing to 1.
-        target: (N,) int64.
+    full_state_update = False
 
-    Returns:
-        With two classes the (N,) probability of the second, else `probabilities`; and `target`.
-    """
-    return (probabilities[:, 1] if probabilities.shape[1] == BINARY else probabilities), target
+    counts: Tensor
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.add_state("counts", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, target: Tensor) -> None:
+        """Count a batch of class indices, (B,) int64."""
+        self.counts = self.counts + one_hot(target, len(self.counts)).sum(dim=0)
+
+    def compute(self) -> Tensor:
+        """Return the counts, (K,) int64."""
+        return self.counts

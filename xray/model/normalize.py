@@ -1,23 +1,28 @@
-"""The first layer: a grey channel becomes the three that pretrained weights expect."""
+"""First layer of a classifier: a grayscale image becomes three normalized channels."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from xray.errors import DataError
 
-class GreyToRGB(nn.Module):
-    """Scales grey images to [0, 1], repeats them to three channels and normalises each.
+_NDIM = 4
+_TOLERANCE = 1e-4
 
-    It is part of the network, so that images travel as one byte a pixel, the arithmetic runs on
-    the device, and a checkpoint carries the normalisation of the weights it began from.
+
+class GrayToRGB(nn.Module):
+    """Scale grayscale images to [0, 1], repeat them to three channels and normalize each channel.
+
+    The layer is part of the network, so images are transferred as one byte per pixel, and a
+    checkpoint contains the normalization that its weights expect.
 
     Args:
-        mean: Of each channel, on a scale of [0, 1].
-        std: Of each channel, on a scale of [0, 1].
+        mean: Mean of each of the three channels, on a scale of [0, 1].
+        std: Standard deviation of each channel, on a scale of [0, 1].
 
     Attributes:
-        memory_format: How the output lies in memory.
+        memory_format: Memory format of the output.
     """
 
     mean: Tensor
@@ -30,14 +35,48 @@ class GreyToRGB(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalise a batch.
+        """Normalize a batch.
 
         Args:
             image: (B, 1, H, W), uint8 in [0, 255] or float in [0, 1].
 
         Returns:
             (B, 3, H, W) float32.
+
+        Raises:
+            DataError: The shape, the dtype or the range is different.
         """
-        grey = image.float() / 255 if image.dtype == torch.uint8 else image
-        # The subtraction broadcasts the one channel to three.
-        return ((grey - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+        _check(image)
+        gray = image.float() / 255 if image.dtype == torch.uint8 else image
+        # Broadcasting the subtraction repeats the channel.
+        return ((gray - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+
+
+def _check(image: Tensor) -> None:
+    """Reject images that would be misinterpreted.
+
+    Shape and dtype are compared without reading the values. The range of float images is read,
+    which waits for a GPU; training and evaluation use uint8.
+    """
+    shape = tuple(image.shape)
+    if image.ndim != _NDIM or shape[1] != 1:
+        advice = "Add the missing dimensions with image[None]."
+        if image.ndim == _NDIM:
+            advice = "Convert color images to one gray channel; the network repeats it."
+        raise DataError(f"The images have shape {shape}; expected (B, 1, H, W). {advice}")
+    if image.dtype == torch.uint8:
+        return
+    if not image.is_floating_point():
+        raise DataError(
+            f"The images have dtype {image.dtype}; expected uint8 in [0, 255] or float in [0, 1]. "
+            "Convert 8-bit values with image.to(torch.uint8); divide others by their maximum."
+        )
+    # `torch.compile` and `torch.export` cannot branch on values.
+    if torch.compiler.is_compiling() or not image.numel():
+        return
+    low, high = (value.item() for value in torch.aminmax(image.detach()))
+    if not -_TOLERANCE <= low <= high <= 1 + _TOLERANCE:
+        raise DataError(
+            f"The float images have values from {low:g} to {high:g}; expected [0, 1]. Divide 8-bit "
+            "values by 255, or pass them as uint8. Do not normalize them: the network does."
+        )

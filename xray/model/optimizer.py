@@ -1,4 +1,4 @@
-"""The optimiser, its parameter groups and its schedule."""
+"""Optimizer, parameter groups and learning rate schedule."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,27 +6,40 @@ from typing import Any
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from xray.errors import ConfigError
+from xray.model.targets import build
+
+DEFAULTS: dict[str, Any] = {
+    "name": "adamw",
+    "lr": 1e-3,
+    "backbone_lr": 1e-4,
+    "momentum": 0.9,
+    "weight_decay": 1e-4,
+    "schedule": "constant",
+    "warmup_epochs": 0,
+}
+"""The settings of conf/optim/adamw.yaml, used for keys that are missing."""
 
 
 def build_optimizer(
     head: nn.Module, blocks: Iterable[nn.Module], settings: Mapping[str, Any]
 ) -> Optimizer:
-    """Build an optimiser with one group for the head and one for the backbone's blocks.
+    """Build an optimizer with one parameter group for the head and one for the backbone's blocks.
 
-    Blocks that are unfrozen later belong to it from the start, so that its state has one shape all
-    through a run and fits after a resume; a parameter that is still frozen has no gradient and is
-    passed over.
+    Blocks that are unfrozen during training belong to the group from the start, so the optimizer's
+    state fits after a resume. Frozen parameters have no gradient and are not updated.
 
     Args:
-        head: Trained at `lr`.
-        blocks: Trained, now or later, at `backbone_lr`.
+        head: Trained at the learning rate `lr`.
+        blocks: Blocks that are trained from some epoch on, at `backbone_lr`.
         settings: `name` (adamw | sgd), `lr`, `backbone_lr`, `weight_decay`, `momentum` (sgd).
+            `optimizer`, {"_target_": dotted path, ...}, replaces `name`, `weight_decay` and
+            `momentum`.
 
     Raises:
-        ConfigError: When `name` is unknown.
+        ConfigError: The optimizer is unknown or does not accept its arguments.
     """
     backbone = [parameter for block in blocks for parameter in block.parameters()]
     groups: list[dict[str, Any]] = [
@@ -34,26 +47,46 @@ def build_optimizer(
     ]
     if backbone:
         groups.append({"name": "backbone", "params": backbone, "lr": settings["backbone_lr"]})
+    if custom := settings.get("optimizer"):
+        optimizer: Optimizer = build(custom, "optim.optimizer", groups, lr=settings["lr"])
+        return optimizer
     match settings["name"]:
         case "adamw":
             return AdamW(groups, weight_decay=settings["weight_decay"])
         case "sgd":
             return SGD(groups, momentum=settings["momentum"], weight_decay=settings["weight_decay"])
         case name:
-            raise ConfigError(f"optim.name is '{name}'; expected adamw or sgd.")
+            raise ConfigError(
+                f"optim.name is '{name}'; expected adamw or sgd. Name another optimizer by "
+                "optim.optimizer._target_."
+            )
 
 
-def build_schedule(optimizer: Optimizer, settings: Mapping[str, Any], max_epochs: int) -> LambdaLR:
-    """Build the learning rate's course over epochs, see `lr_factor`."""
+def build_schedule(
+    optimizer: Optimizer, settings: Mapping[str, Any], max_epochs: int
+) -> LRScheduler:
+    """Build the learning rate schedule, stepped once per epoch.
+
+    Args:
+        optimizer: The optimizer.
+        settings: `schedule` ("constant" | "cosine") and `warmup_epochs`, see `lr_factor`; or
+            `schedule` as {"_target_": dotted path of an `LRScheduler`, ...}.
+        max_epochs: Number of epochs.
+
+    Raises:
+        ConfigError: The schedule cannot be imported or does not accept its arguments.
+    """
+    if isinstance(settings["schedule"], Mapping):
+        schedule: LRScheduler = build(settings["schedule"], "optim.schedule", optimizer)
+        return schedule
     return LambdaLR(optimizer, lambda epoch: lr_factor(epoch, settings, max_epochs))
 
 
 def lr_factor(epoch: int, settings: Mapping[str, Any], max_epochs: int) -> float:
-    """Give the factor on the learning rate in `epoch`, in (0, 1].
+    """Compute the factor on the learning rate in an epoch, in (0, 1].
 
-    A linear warm-up, (e + 1) / (w + 1) for e < w, then 1 (constant) or a cosine that would reach 0
-    at `max_epochs` (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, without
-    restarts).
+    A linear warm-up, (e + 1) / (w + 1) for e < w, is followed by 1 (constant) or by a cosine that
+    would reach 0 at `max_epochs` (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
     """
     warmup = settings["warmup_epochs"]
     if epoch < warmup:

@@ -1,32 +1,53 @@
-"""The same network with other weights: what its maps show, no training has taught."""
+"""Copies of a classifier with random weights, a baseline for its heatmaps."""
 
 from copy import deepcopy
+from typing import TypeVar
 
-import torch
+import pytorch_lightning as pl
 from torch import nn
 
-from xray.model.classifier import XrayClassifier
+from xray.model.network import Network
+from xray.model.seeding import seeded
+
+Model = TypeVar("Model", bound=pl.LightningModule)
 
 
-def randomised(model: XrayClassifier, seed: int) -> XrayClassifier:
-    """Copy a classifier and draw anew what was trained: the head, and the blocks behind the cut.
+def randomized(model: Model, seed: int) -> Model:
+    """Copy a classifier and initialize its trained layers at random.
 
-    A map that stays the same shows nothing of what was learnt (Adebayo et al. 2018).
+    The trained layers of an `XrayClassifier` are the head and the blocks after the cut; of other
+    models, those with a trainable parameter, or all layers if there is none. A heatmap that stays
+    the same does not depend on training (Adebayo et al. 2018, arXiv:1810.03292).
 
     Args:
-        model: Stays as it is.
-        seed: Of the weights, which are the same on every device.
+        model: The classifier; it is not changed.
+        seed: Seed of the weights, which are the same on every device.
+
+    Returns:
+        The copy, on the device of `model`.
     """
     copy = deepcopy(model).cpu()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        for part in (copy.backbone.suffix(copy.cut), copy.head):
-            for module in part.modules():
-                _reset(module)
+    with seeded(seed):
+        for layer in _trained_layers(copy):
+            layer.reset_parameters()  # type: ignore[operator]
     return copy.to(model.device)
 
 
-def _reset(module: nn.Module) -> None:
-    reset = getattr(module, "reset_parameters", None)
-    if callable(reset):
-        reset()
+def _trained_layers(model: pl.LightningModule) -> list[nn.Module]:
+    parts = (
+        [model.backbone.suffix(model.cut), model.head] if isinstance(model, Network) else [model]
+    )
+    layers = [
+        layer
+        for part in parts
+        for layer in part.modules()
+        if callable(getattr(layer, "reset_parameters", None))
+    ]
+    if isinstance(model, Network):
+        return layers
+    trained = [
+        layer
+        for layer in layers
+        if any(parameter.requires_grad for parameter in layer.parameters(recurse=False))
+    ]
+    return trained or layers

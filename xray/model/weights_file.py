@@ -1,4 +1,4 @@
-"""Reading a file of weights, and checking that it is a given network without its top."""
+"""Reading a file of weights, and comparing it with a backbone."""
 
 import logging
 import re
@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from xray.errors import WeightsError
-from xray.model.backbone import BACKBONES, build_backbone, torchvision_names
+from xray.model.backbone import build_backbone, torchvision_names
+from xray.model.zoo import BACKBONES
 
-# torchvision's name -> our name and the shape.
+# torchvision's name -> the backbone's name and shape.
 Layout = Mapping[str, tuple[str, torch.Size]]
 
 _SUFFIXES = (".safetensors", ".pth", ".pt")
@@ -22,7 +23,7 @@ _WRAPPERS = ("state_dict", "model")
 _PREFIXES = ("module.", "model.", "backbone.")
 _TOPS = ("classifier.", "fc.")
 _COUNTER = "num_batches_tracked"
-# torchvision's own DenseNet files still hold the names that its layers had in 2017.
+# torchvision's DenseNet files contain the layer names of 2017.
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
 _SHOWN = 5
 
@@ -30,62 +31,62 @@ _logger = logging.getLogger(__name__)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a file, without running any code that it may carry.
+    """Read the tensors of a file without executing code in it.
 
     A state dict wrapped as {"state_dict": ...} or {"model": ...} is unwrapped, and a prefix
-    ("module.", "model.", "backbone.") that all names have is removed.
+    ("module.", "model.", "backbone.") shared by all names is removed.
 
     Args:
         path: A `.safetensors`, `.pth` or `.pt` file.
 
     Returns:
-        Name to tensor, on the CPU, in the file's dtypes; maybe mapped from the file.
+        Tensors by name, on the CPU, in the file's dtypes; possibly memory-mapped.
 
     Raises:
-        WeightsError: It is no file of these kinds, is damaged, or holds other things than tensors.
+        WeightsError: The file has another format, is damaged, or contains other objects.
     """
     if path.suffix not in _SUFFIXES:
-        raise WeightsError(f"{path}: weights are read from {', '.join(_SUFFIXES)} files only.")
+        raise WeightsError(f"{path}: weights are only read from {', '.join(_SUFFIXES)} files.")
     loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     for wrapper in _WRAPPERS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]
     if not isinstance(loaded, Mapping) or not loaded:
-        raise WeightsError(f"{path} holds no named tensors. Save `model.state_dict()`.")
+        raise WeightsError(f"{path} contains no named tensors. Save `model.state_dict()`.")
     others = [str(key) for key, value in loaded.items() if not isinstance(value, Tensor)]
     if others:
         raise WeightsError(
-            f"{path} holds other things than tensors: {_listed(others)}. "
-            "Save `model.state_dict()` alone."
+            f"{path} contains objects other than tensors: {_listed(others)}. "
+            "Save only `model.state_dict()`."
         )
     return _without_prefixes({str(key): value for key, value in loaded.items()})
 
 
 def fit_weights(state: Mapping[str, Tensor], name: str, path: Path) -> dict[str, Tensor]:
-    """Check tensors name by name and shape by shape against a network, and rename them to suit it.
+    """Compare names and shapes of tensors with a backbone, and rename them.
 
-    The top's tensors are left out; the counters of batches that old files lack become 0.
+    Tensors of the classifier are left out. Batch counters that old files lack are set to 0.
 
     Args:
         state: Tensors by torchvision's names, of any floating dtype.
-        name: One of `xray.model.backbone.BACKBONES`.
-        path: Where they come from, for the messages.
+        name: A key of `xray.model.zoo.BACKBONES`.
+        path: The file of the tensors, for messages.
 
     Returns:
-        A state dict for `build_backbone(name)`: float32, in memory of its own.
+        A state dict for `build_backbone(name)`: float32, copied.
 
     Raises:
-        WeightsError: Tensors are missing, unknown, of another shape or dtype, or not finite.
+        WeightsError: Tensors are missing, unknown, not finite, or have another shape or dtype.
     """
     state = {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
     layout = _layout(name)
-    _refuse_one_channel(state, layout, name, path)
-    problems = _misfits(state, layout) or _unusable(state, layout)
+    _reject_one_channel(state, layout, name, path)
+    problems = _mismatches(state, layout) or _unusable(state, layout)
     if problems:
         raise _does_not_fit(state, name, path, problems)
     top = [key for key in state if key not in layout]
     if top:
-        _logger.info("%s: left out the top (%s).", path, _listed(top))
+        _logger.info("%s: the classifier is not used (%s).", path, _listed(top))
     fitted = {}
     for key, (ours, _) in layout.items():
         if key.endswith(_COUNTER):
@@ -96,7 +97,7 @@ def fit_weights(state: Mapping[str, Tensor], name: str, path: Path) -> dict[str,
 
 
 def _layout(name: str) -> Layout:
-    """Map torchvision's names to ours and the shapes, for a network without its top."""
+    """Map torchvision's names to the backbone's names and shapes."""
     with torch.device("meta"):
         backbone = build_backbone(name)
     tensors = backbone.state_dict()
@@ -110,22 +111,22 @@ def _read_safetensors(path: Path) -> object:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{path} is no readable safetensors file ({error}). Fetch or save it again."
+            f"{path} is not a readable safetensors file ({error}). Download or save it again."
         ) from error
 
 
 def _read_torch(path: Path) -> object:
     try:
-        # Files older than torch 1.6 are no zip archives, and cannot be mapped.
+        # Files written before torch 1.6 are not zip archives and cannot be memory-mapped.
         mapped = zipfile.is_zipfile(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:
-        # A damaged pickle can raise nearly anything.
+        # A damaged pickle can raise almost any exception.
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(
-            f"{path} cannot be read ({reason}). It is damaged, or holds objects other than "
-            "tensors, which are not loaded since they can run code. Fetch it again, or save "
-            "`model.state_dict()` alone."
+            f"{path} cannot be read ({reason}). It is damaged, or contains objects other than "
+            "tensors, which are not loaded because they can execute code. Download it again, or "
+            "save only `model.state_dict()`."
         ) from error
 
 
@@ -136,22 +137,22 @@ def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _refuse_one_channel(state: Mapping[str, Tensor], layout: Layout, name: str, path: Path) -> None:
+def _reject_one_channel(state: Mapping[str, Tensor], layout: Layout, name: str, path: Path) -> None:
     first, (_, (filters, channels, *kernel)) = next(iter(layout.items()))
     if first in state and state[first].shape == (filters, 1, *kernel):
         raise WeightsError(
-            f"{path} is a {name} for one-channel images: {first} has one input channel, and "
-            f"{channels} are expected. Repeat that tensor {channels} times over its second axis, "
-            f"divide it by {channels}, and save the file again."
+            f"{path} is a {name} for one-channel images: {first} has one input channel; expected "
+            f"{channels}. Repeat that tensor {channels} times along its second axis, divide it by "
+            f"{channels}, and save the file again."
         )
 
 
-def _misfits(state: Mapping[str, Tensor], layout: Layout) -> dict[str, list[str]]:
-    """Compare names and shapes; return the tensors of each kind of misfit."""
+def _mismatches(state: Mapping[str, Tensor], layout: Layout) -> dict[str, list[str]]:
+    """Compare names and shapes; return the tensors of each kind of mismatch."""
     kinds = {
         "missing": [key for key in layout if key not in state and not key.endswith(_COUNTER)],
         "unexpected": [key for key in state if key not in layout and not key.startswith(_TOPS)],
-        "of another shape": [
+        "with another shape": [
             f"{key} {tuple(state[key].shape)}, not {tuple(shape)}"
             for key, (_, shape) in layout.items()
             if key in state and state[key].shape != shape
@@ -161,10 +162,10 @@ def _misfits(state: Mapping[str, Tensor], layout: Layout) -> dict[str, list[str]
 
 
 def _unusable(state: Mapping[str, Tensor], layout: Layout) -> dict[str, list[str]]:
-    """Look at dtypes and values; return the tensors of each kind of fault."""
+    """Check dtypes and values; return the tensors of each kind of problem."""
     used = {key: state[key] for key in layout if not key.endswith(_COUNTER)}
     kinds = {
-        "of no floating dtype": [
+        "without a floating dtype": [
             f"{key} {value.dtype}" for key, value in used.items() if not value.is_floating_point()
         ],
         "not finite": [key for key, value in used.items() if not value.float().isfinite().all()],
@@ -177,12 +178,12 @@ def _does_not_fit(
 ) -> WeightsError:
     lines = "\n".join(f"  {kind} ({len(keys)}): {_listed(keys)}" for kind, keys in problems.items())
     fitting = [
-        other for other in BACKBONES if other != name and not _misfits(state, _layout(other))
+        other for other in BACKBONES if other != name and not _mismatches(state, _layout(other))
     ]
     advice = (
         f"The file fits {fitting[0]}: choose model={fitting[0]}, or another file."
         if fitting
-        else f"Give a file in the layout of torchvision's {name}, or choose another model."
+        else f"Use a file with the names of torchvision's {name}, or choose another model."
     )
     return WeightsError(f"{path} does not fit {name}. Tensors\n{lines}\n{advice}")
 

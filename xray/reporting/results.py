@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 
 from xray.evaluation.summary import summarize
-from xray.evaluation.testing import fitted_points, reported_rules
+from xray.evaluation.testing import fitted_operating_point, fitted_points, reported_rules
 from xray.evaluation.thresholds import calibration, decide, operating_points, temperature
 from xray.files import write_json
+from xray.model.checkpoint import store_operating_point
 from xray.reporting.terminal import metrics_table, operating_table, source_table
 from xray.runs import layout
 from xray.runs.predictions import Predictions, calibrate
@@ -57,6 +58,9 @@ def write_results(
     write_json(run / layout.METRICS, {**RunFiles(run).metrics, **metrics})
     if val is None and "val" in predictions and (run / layout.CHECKPOINTS).is_dir():
         write_json(run / layout.OPERATING_POINTS, fitted_points(predictions["val"], rule))
+        if (run / layout.BEST).is_file():
+            point = fitted_operating_point(predictions["val"], rule)
+            store_operating_point(run / layout.BEST, point)
     _show(run, metrics, metrics | dict(beside or {}), console)
 
 

@@ -13,7 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from xray.errors import ConfigError
 from xray.files import save_rows
-from xray.model.randomize import randomised
+from xray.model.randomize import randomized
 from xray.saliency.gallery import Explanation, explain_samples, lesion_mask, write_gallery
 from xray.saliency.gradcam import Explainable, check_method
 from xray.saliency.scorecard import FaithfulnessPlan, pick, score_maps, scorecard_title
@@ -125,7 +125,7 @@ class GradCAMCallback(pl.Callback):
         log.info("scoring the saliency maps of %d test images", len(chosen))
         card = score_maps(
             cast(Explainable, pl_module),
-            randomised(cast(Any, pl_module), self.seed),
+            randomized(cast(Any, pl_module), self.seed),
             dataset,
             chosen,
             method=self.method,

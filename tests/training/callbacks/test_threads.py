@@ -19,7 +19,13 @@ def two_threads():
 
 def classifier(trainable, **options):
     return XrayClassifier(
-        backbone="vgg16", classes=["a", "b"], head=HEAD, optim={}, trainable=trainable, **options
+        backbone="vgg16",
+        classes=["a", "b"],
+        head=HEAD,
+        optim={},
+        weights=None,
+        trainable=trainable,
+        **options,
     )
 
 

@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
-import torch
+
+from xray.model.seeding import seed_step
 
 
 class StepSeed(pl.Callback):
-    """Seeds torch before every training step.
+    """Seed torch before every training step; see `xray.model.seeding.seed_step`.
 
-    Checkpoints hold no random state, and a loader draws from the same generator when it begins.
-    With this, the dropout of a resumed run is that of the run that was never stopped.
+    An `XrayClassifier` does this itself; the callback does it for other models.
 
     Args:
-        seed: Of the run.
+        seed: Seed of the run.
     """
 
     def __init__(self, seed: int) -> None:
@@ -23,6 +22,5 @@ class StepSeed(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Seed; each process of a distributed run draws numbers of its own."""
-        place = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
-        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
+        """Seed torch for the step."""
+        seed_step(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
