@@ -272,9 +272,9 @@ class XrayClassifier(Network):
         metrics = self._metrics(split)
         for name, value in metrics.compute().items():
             # An undefined value is visible to callbacks, which ignore it, but not in the curves.
-            shown = bool(torch.isfinite(value))
+            logger = None if torch.isfinite(value) else False
             headline = (split, name) == ("val", "auroc")
-            self.log(f"{split}/{name}", value, prog_bar=headline, logger=shown)
+            self.log(f"{split}/{name}", value, prog_bar=headline, logger=logger)
         metrics.reset()
 
     def on_train_epoch_end(self) -> None:

@@ -1,11 +1,13 @@
 """The keys of `model`, `optim` and `cache`."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from xray.model.zoo import BACKBONES, WEIGHTS, trainable_options
 from xray.schema.fields import (
     Count,
     Natural,
@@ -17,15 +19,30 @@ from xray.schema.fields import (
     Text,
     wants,
 )
-from xray.schema.targets import by_target
+from xray.schema.targets import Foreign, by_target
 from xray.suggest import did_you_mean, nearest
 
-Backbone = Literal[
-    "vgg16", "vgg16_bn", "resnet50", "densenet121", "efficientnet_b0", "convnext_tiny"
-]
-Trainable = Literal["head", "block5", "block4", "block3", "block2", "block1", "all"]
-DEPTH = ("head", "block5", "block4", "block3", "block2", "block1", "all")
-WEIGHTS = ("auto", "imagenet", "random")
+
+def _one_of(options: Iterable[str]) -> Callable[[str], str]:
+    """Return a validator that accepts the options, read from the table when it is called."""
+
+    def check(value: str) -> str:
+        if value in options:
+            return value
+        raise PydanticCustomError(
+            "problem",
+            "'{value}' is not an option.{hint} Options: {options}",
+            {
+                "value": value,
+                "hint": did_you_mean(nearest(value, options)),
+                "options": ", ".join(options),
+            },
+        )
+
+    return check
+
+
+Backbone = Annotated[str, AfterValidator(_one_of(BACKBONES))]
 
 
 def _named_or_a_file(weights: str, info: ValidationInfo) -> str:
@@ -63,7 +80,7 @@ class Unfreeze(Strict):
     """Staged unfreezing."""
 
     epoch: Count
-    trainable: Trainable
+    trainable: str
 
 
 class Classifier(Strict):
@@ -76,8 +93,10 @@ class Classifier(Strict):
         Literal["auto", "imagenet", "none"] | Normalization,
         wants("auto, imagenet, none, or {mean: [r, g, b], std: [r, g, b]} with std greater than 0"),
     ]
-    trainable: Trainable
+    trainable: str
     head: Head
+    # Older runs have no custom loss.
+    loss: Foreign | None = None
     unfreeze: Annotated[
         Unfreeze | None,
         wants(
@@ -87,29 +106,56 @@ class Classifier(Strict):
 
     @model_validator(mode="after")
     def _unfreezes_deeper(self) -> Self:
-        later = self.unfreeze and self.unfreeze.trainable
-        if later and DEPTH.index(later) <= DEPTH.index(self.trainable):
+        depth = trainable_options(len(BACKBONES[self.backbone].blocks))
+        later = self.unfreeze.trainable if self.unfreeze else None
+        chosen = {"trainable": self.trainable, "unfreeze.trainable": later or self.trainable}
+        for key, value in chosen.items():
+            if value not in depth:
+                raise PydanticCustomError(
+                    "problem",
+                    "model.{key} is '{value}', which is not an option of {backbone}.{hint} "
+                    "Options: {options}",
+                    {
+                        "key": key,
+                        "value": value,
+                        "backbone": self.backbone,
+                        "hint": did_you_mean(nearest(value, depth)),
+                        "options": ", ".join(depth),
+                    },
+                )
+        if later and depth.index(later) <= depth.index(self.trainable):
             raise PydanticCustomError(
                 "problem",
                 "model.unfreeze.trainable is '{later}', which does not go deeper than "
                 "model.trainable, '{now}'; from shallow to deep: {order}",
-                {"later": later, "now": self.trainable, "order": ", ".join(DEPTH)},
+                {"later": later, "now": self.trainable, "order": ", ".join(depth)},
             )
         return self
 
 
-Model: Any = by_target({"xray.model.classifier.XrayClassifier.create": Classifier})
+Model: Any = by_target(
+    {
+        "xray.model.classifier.XrayClassifier": Classifier,
+        # The name in configurations of version 0.1.0.
+        "xray.model.classifier.XrayClassifier.create": Classifier,
+    }
+)
 
 
 class Optim(Strict):
     """The optimiser and its schedule (conf/optim)."""
 
     name: Literal["adamw", "sgd"]
+    # Replaces name, momentum and weight_decay.
+    optimizer: Foreign | None = None
     lr: Positive
     backbone_lr: Positive
     momentum: Rate
     weight_decay: NonNegative
-    schedule: Literal["constant", "cosine"]
+    schedule: Annotated[
+        Literal["constant", "cosine"] | Foreign,
+        wants("constant, cosine, or {_target_: <class>, _partial_: true, ...}"),
+    ]
     warmup_epochs: Natural
 
 

@@ -21,7 +21,7 @@ from xray.schema.fields import (
     wants,
 )
 from xray.schema.messages import sentences
-from xray.schema.model import Cache, Model, Optim
+from xray.schema.model import Cache, Classifier, Model, Optim
 from xray.schema.source import PrepareKeys
 from xray.schema.targets import Foreign
 from xray.schema.training import KNOWN, ModelCheckpoint, Monitor, Part, Trainer, TrainerPart
@@ -70,7 +70,8 @@ class Train(Strict):
             raise PydanticCustomError(
                 "problem", "no callback keeps the best checkpoint: keep callbacks.checkpoint"
             )
-        if self.data.batch_size == 1 and self.model.head.norm == "batch":
+        norm = self.model.head.norm if isinstance(self.model, Classifier) else None
+        if getattr(self.data, "batch_size", None) == 1 and norm == "batch":
             raise PydanticCustomError(
                 "problem",
                 "data.batch_size is 1, but model.head.norm=batch needs two images or more; "
