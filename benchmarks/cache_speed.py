@@ -24,7 +24,7 @@ def fill_speed(setting: Setting) -> float:
         data = build_data(cfg)
         images = len(data.dataset("train"))
         model = build_model(cfg, data)
-        compute = build_compute(cfg, cfg.trainer.gpus, run=Path(folder), memory=Path(folder))
+        compute = build_compute(cfg, cfg.trainer.gpus, run=Path(folder))
         compute.apply(model)
         cache = build_cache(cfg, build_trainer(cfg, compute)[0])
         begin = time.perf_counter()

@@ -13,7 +13,7 @@ from benchmarks.cache_speed import fill_speed, read_speed
 from benchmarks.flops import forward_flops
 from benchmarks.setting import BATCH, Setting
 from xray.model.backbone import build_backbone
-from xray.training.measure import fastest, measure
+from xray.training.compute import has_bfloat16
 
 Row = dict[str, Any]
 COPIED = 64 * 2**20
@@ -91,9 +91,8 @@ def _device() -> torch.device:
 
 @cache
 def _dtype(device: torch.device) -> torch.dtype:
-    """What the framework computes the frozen part in, here."""
-    mixed = fastest(measure(device)).precision == "bf16-mixed"
-    return torch.bfloat16 if mixed else torch.float32
+    """Return the dtype of the frozen part on this machine."""
+    return torch.bfloat16 if has_bfloat16(device) else torch.float32
 
 
 def _row(name: str, value: float, unit: str) -> Row:

@@ -1,25 +1,14 @@
 """Tiny images made on the spot; nothing here needs a download."""
 
-import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import albumentations as A
 import pytest
 from made_images import write_image
 
-from xray.training import compute
-
 Tree = Mapping[str, int]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def measured_once() -> Iterator[None]:
-    """Measure the machine at most once, not once for every folder that a test trains into."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compute, "measure", functools.cache(compute.measure))
-        yield
 
 
 @pytest.fixture

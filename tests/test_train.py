@@ -15,8 +15,7 @@ from made_images import write_image
 
 from xray import evaluate, gradcam, report, train
 from xray.model.classifier import XrayClassifier
-from xray.training import compute
-from xray.training.measure import machine_name
+from xray.training.compute import machine_name
 
 TREE = {
     "train/Normal": 12,
@@ -395,10 +394,13 @@ def test_a_run_records_how_it_was_computed(run_verb, root):
 def test_a_finished_run_is_evaluated_as_it_was_computed(run, run_verb, monkeypatch):
     recorded = json.loads((run / "environment.json").read_text())["compute"]
     assert "auto" not in recorded.values()
-    (run.parents[1] / "cache" / "machine.json").unlink()
-    monkeypatch.setattr(compute, "measure", lambda device: pytest.fail("measured again"))
+    # Another machine chooses another precision.
+    opposite = {"32-true": True, "bf16-mixed": False}[recorded["precision"]]
+    monkeypatch.setattr("xray.training.compute.has_bfloat16", lambda device: opposite)
+    before = (run / "metrics.json").read_bytes()
     run_verb(evaluate, f"run={run}", "gpus=0")
     assert recorded["precision"] in (run / "train.log").read_text()
+    assert (run / "metrics.json").read_bytes() == before
 
 
 def test_evaluation_with_a_threshold_chosen_on_validation(run, run_verb):

@@ -2,7 +2,6 @@
 
 import logging
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -24,12 +23,12 @@ from xray.model.classifier import XrayClassifier
 from xray.model.seeding import seeded
 from xray.runs.run import RunFiles
 from xray.training.callbacks.checkpoint_entry import CheckpointEntry
+from xray.training.callbacks.early_stopping import RunEarlyStopping
 from xray.training.callbacks.first_step import FirstStep
 from xray.training.callbacks.step_seed import StepSeed
 from xray.training.callbacks.threads import SmallStepThreads
 from xray.training.compute import Compute, choose_compute
 from xray.training.trainer import choose_device
-from xray.training.workers import choose_workers
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +37,8 @@ COMPUTE = ("precision", "channels_last", "threads", "compile")
 
 GRADCAM = "xray.saliency.callback.GradCAMCallback"
 
-MEMORY = Path("machine.json")
-"""What was measured on this machine, below `paths.cache`."""
+_LIGHTNINGS_EARLY_STOPPING = "pytorch_lightning.callbacks.EarlyStopping"
+"""Used by older runs; replaced by ours, so that a resumed run follows its new patience."""
 
 
 def build_data(cfg: DictConfig) -> XrayDataModule:
@@ -92,21 +91,18 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
     return model
 
 
-def build_compute(
-    cfg: DictConfig, gpus: int | Literal["auto"], *, run: Path, memory: Path
-) -> Compute:
-    """Settle precision, layout and threads, and say them.
+def build_compute(cfg: DictConfig, gpus: int | Literal["auto"], *, run: Path) -> Compute:
+    """Choose precision, memory format and threads, and log them.
 
     Args:
         cfg: The run's configuration.
-        gpus: As for the Trainer that will be built.
-        run: The run directory, whose record comes first.
-        memory: The folder that keeps what was measured on this machine.
+        gpus: Number of GPUs of the trainer.
+        run: The run directory; the settings it records come first.
     """
-    # Runs of before there was a choice name none of the others.
-    asked = {key: cfg.trainer[key] for key in COMPUTE if key in cfg.trainer}
+    # Older runs have none of the other keys.
+    configured = {key: cfg.trainer[key] for key in COMPUTE if key in cfg.trainer}
     device = choose_device(_gpus(gpus))
-    return choose_compute(Compute(**asked), device, memory / MEMORY, RunFiles(run).compute)
+    return choose_compute(Compute(**configured), device, RunFiles(run).compute)
 
 
 def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, PredictionCollector]:
@@ -129,21 +125,13 @@ def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, Predic
 
 
 def _build_callback(cfg: DictConfig) -> pl.Callback:
-    """Build a configured callback; Grad-CAM is told whether the run is a job of a sweep."""
+    """Build a configured callback; Grad-CAM receives whether the run is a job of a sweep."""
+    if cfg["_target_"] == _LIGHTNINGS_EARLY_STOPPING:
+        options = {str(key): value for key, value in cfg.items() if key != "_target_"}
+        return RunEarlyStopping(**options)
     sweep = {"sweep": _multirun()} if cfg["_target_"] == GRADCAM else {}
     callback: pl.Callback = instantiate(cfg, **sweep, _convert_="all")
     return callback
-
-
-def pace_workers(data: XrayDataModule, model: XrayClassifier, trainer: pl.Trainer) -> None:
-    """Let `data` read as fast as `trainer` computes, where data.workers is "auto"."""
-    data.choose_workers = partial(
-        choose_workers,
-        model=model,
-        device=trainer.strategy.root_device,
-        context=trainer.precision_plugin.forward_context,
-        processes=trainer.world_size,
-    )
 
 
 def _own_callbacks(cfg: DictConfig) -> list[pl.Callback]:

@@ -13,6 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CPU_INFO = Path("/proc/cpuinfo")
+_MOST_WORKERS = 16
 
 
 def cpu_model() -> str | None:
@@ -31,11 +32,19 @@ def core_count() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def busy() -> bool:
-    """Tell whether others have had more than half of the cores in the last minute."""
-    # Windows has no such figure.
-    load = getattr(os, "getloadavg", None)
-    return load is not None and load()[0] > core_count() / 2
+def loader_workers(*, gpu: bool, processes: int = 1) -> int:
+    """Return the number of processes that read images for a network.
+
+    With a GPU, one per core, shared by the processes that train. On the CPU, which the network
+    needs, one per four cores, between 1 and 4.
+
+    Args:
+        gpu: Whether the network runs on a GPU.
+        processes: Number of processes that train together on this machine.
+    """
+    if gpu:
+        return max(1, min(_MOST_WORKERS, core_count() // processes))
+    return max(1, min(4, core_count() // 4))
 
 
 def in_threads(

@@ -38,7 +38,7 @@ def train(cfg: "DictConfig") -> float:
     data = build.build_data(cfg)
     data.prepare_data()
     description = data.describe()
-    compute = build.build_compute(cfg, cfg.trainer.gpus, run=run, memory=Path(cfg.paths.cache))
+    compute = build.build_compute(cfg, cfg.trainer.gpus, run=run)
     trainer, collector = build.build_trainer(cfg, compute)
     # The further processes of a distributed run write nothing.
     first = trainer.is_global_zero
@@ -52,13 +52,12 @@ def train(cfg: "DictConfig") -> float:
     compute.apply(model)
     if first:
         store.record_facts(run, weights=model.hparams["weights_source"], compute=compute.record())
-    build.pace_workers(data, model, trainer)
     if first:
         console.print(data_table(description), model_table(model, cfg.data.size))
     splits = SPLITS if cfg.test else SPLITS[:2]
     build.build_cache(cfg, trainer).attach(model, data, splits)
     build.build_pixels(cfg).attach(data, splits)
-    best, score = fit(trainer, model, data, run, last)
+    best, score, ended = fit(trainer, model, data, run, last)
     if cfg.test:
         # Runs of before there was a choice go on with 0.5.
         rule = parse_rule(str(cfg.get("threshold", 0.5)))
@@ -66,6 +65,7 @@ def train(cfg: "DictConfig") -> float:
         if first:
             write_results(run, predictions, console, rule=rule)
     if first:
+        console.print(f"training ended: {ended}", soft_wrap=True, markup=False)
         tell(cfg, data, model, console)
     return score
 

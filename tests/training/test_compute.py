@@ -1,8 +1,7 @@
-import json
 import logging
-import threading
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -10,151 +9,124 @@ from xray.errors import ConfigError
 from xray.model.classifier import XrayClassifier
 from xray.saliency.gradcam import saliency_maps
 from xray.training import compute
-from xray.training.compute import Compute, choose_compute, recall
-from xray.training.measure import Timing, machine_name
+from xray.training.compute import (
+    AVAILABLE,
+    Compute,
+    choose_compute,
+    has_bfloat16,
+    machine_name,
+)
 
-CPU = torch.device("cpu")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 HEAD = {"pooling": "avg", "norm": "layer", "hidden": [], "dropout": 0.0}
-ROWS = [
-    Timing("32-true", False, 2, 30.0),
-    Timing("32-true", True, 2, 20.0),
-    Timing("bf16-mixed", False, 2, 12.0),
-    Timing("bf16-mixed", True, 2, 10.0),
-    Timing("bf16-mixed", True, 1, 5.0),
-]
 
 
 @pytest.fixture
-def measured(monkeypatch):
-    """Count the measurements, which are made up."""
-    calls = []
-    monkeypatch.setattr(compute, "measure", lambda device: calls.append(device) or list(ROWS))
-    return calls
+def cpu(monkeypatch):
+    """Let PyTorch report the instructions of another processor."""
+
+    def report(*, mkldnn, avx512=False, amx=False, machine="x86_64"):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: mkldnn)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+        monkeypatch.setattr(compute.platform, "machine", lambda: machine)
+
+    return report
 
 
 @pytest.fixture
-def memory(tmp_path):
-    return tmp_path / "cache" / "machine.json"
+def gpu(monkeypatch):
+    def report(*, bfloat16):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "H100")
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bfloat16)
+
+    return report
 
 
 def classifier() -> XrayClassifier:
     torch.manual_seed(0)
-    return XrayClassifier(
-        backbone="vgg16", classes=["a", "b"], head=HEAD, optim={}, weights=None
-    ).eval()
-
-
-def test_the_choice_is_measured_once_kept_and_said(measured, memory, caplog):
-    caplog.set_level(logging.INFO)
-    for _ in range(2):
-        chosen = choose_compute(Compute(), CPU, memory)
-        assert chosen == Compute("bf16-mixed", True, 1, False, machine_name(CPU))
-    assert measured == [CPU]
-    assert caplog.messages == 2 * [
-        "machine: bf16-mixed, channels_last, 1 thread (6.0x plain float32), measured once, kept "
-        f"in {memory}; trainer.precision=32-true overrides"
-    ]
-
-
-def test_what_is_asked_for_is_taken_and_the_rest_measured_beside_it(measured, memory):
-    chosen = choose_compute(Compute(precision="32-true"), CPU, memory)
-    assert (chosen.precision, chosen.channels_last, chosen.threads) == ("32-true", True, 2)
-    chosen = choose_compute(Compute(threads=7, channels_last=False), CPU, memory)
-    assert (chosen.precision, chosen.channels_last, chosen.threads) == ("bf16-mixed", False, 7)
-
-
-def test_nothing_is_measured_where_all_is_asked_for(measured, memory, caplog):
-    caplog.set_level(logging.INFO)
-    asked = Compute("32-true", False, 3, compile=True)
-    assert choose_compute(asked, CPU, memory).machine == machine_name(CPU)
-    assert not memory.exists()
-    assert measured == []
-    assert caplog.messages == ["machine: 32-true, contiguous, 3 threads, compiled, as asked for"]
-
-
-def test_a_gpu_leaves_the_threads_alone(measured, memory, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "H100")
-    chosen = choose_compute(Compute("32-true", True), torch.device("cuda"), memory)
-    assert chosen.threads is None
-    assert str(chosen) == "32-true, channels_last"
-
-
-def test_a_runs_record_comes_before_a_measurement(measured, memory, caplog):
-    caplog.set_level(logging.INFO)
-    began = Compute("32-true", False, 1, machine=machine_name(CPU))
-    assert choose_compute(Compute(), CPU, memory, began.record()) == began
-    assert measured == []
-    assert caplog.messages == ["machine: 32-true, contiguous, 1 thread, as the run began"]
-    assert choose_compute(Compute("bf16-mixed"), CPU, memory, began.record()).precision == (
-        "bf16-mixed"
-    )
-
-
-def test_on_another_machine_only_the_precision_of_the_record_holds(measured, memory):
-    began = Compute("32-true", False, 64, machine="another")
-    chosen = choose_compute(Compute(), CPU, memory, began.record())
-    assert chosen == Compute("32-true", True, 2, False, machine_name(CPU))
+    options = {"head": HEAD, "weights": None}
+    return XrayClassifier("vgg16", classes=["a", "b"], **options).eval()
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("instructions", "expected"),
     [
-        "",
-        "half",
-        "[]",
-        '{"a": []}',
-        '{"a": [{"precision": "8-true", "channels_last": true, "threads": 1, "ms": 1}]}',
-        '{"a": [{"precision": "32-true", "channels_last": true, "threads": 1, "ms": 0}]}',
+        ({"mkldnn": True, "avx512": True}, True),
+        ({"mkldnn": True, "amx": True}, True),
+        # oneDNN accepts AVX-512 without bfloat16 instructions, and emulates them.
+        ({"mkldnn": True}, False),
+        ({"mkldnn": False}, False),
+        ({"mkldnn": True, "machine": "aarch64"}, True),
+        ({"mkldnn": False, "machine": "arm64"}, False),
     ],
 )
-def test_a_file_that_cannot_be_read_is_written_anew(measured, memory, text):
-    memory.parent.mkdir()
-    memory.write_text(text)
-    assert recall(CPU, memory) == ROWS
-    assert recall(CPU, memory) == ROWS
-    assert measured == [CPU]
-    assert list(json.loads(memory.read_text())) == [machine_name(CPU)]
+def test_precision_follows_the_instructions_of_the_cpu(cpu, instructions, expected):
+    cpu(**instructions)
+    assert has_bfloat16(CPU) == expected
+    precision = choose_compute(Compute(), CPU).precision
+    assert precision == ("bf16-mixed" if expected else "32-true")
 
 
-def test_another_machines_timings_stay(measured, memory, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(compute, "machine_name", lambda device: "another")
-        recall(CPU, memory)
-    recall(CPU, memory)
-    assert len(measured) == 2
-    assert list(json.loads(memory.read_text())) == ["another", machine_name(CPU)]
+@pytest.mark.parametrize(("bfloat16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_gpu_keeps_the_threads(gpu, bfloat16, precision):
+    gpu(bfloat16=bfloat16)
+    chosen = choose_compute(Compute(), CUDA)
+    assert str(chosen) == f"{precision}, channels_last"
+    assert chosen.threads is None
+    assert chosen.machine == machine_name(CUDA) == f"H100, torch {torch.__version__}"
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(measured, tmp_path, caplog):
+def test_choice_is_logged_with_its_reason(cpu, caplog):
     caplog.set_level(logging.INFO)
-    (tmp_path / "file").touch()
-    memory = tmp_path / "file" / "machine.json"
-    for _ in range(2):
-        assert choose_compute(Compute(), CPU, memory).precision == "bf16-mixed"
-        assert f"measured for now: {memory} cannot be written; " in caplog.messages[-1]
-    assert len(measured) == 2
+    cpu(mkldnn=False)
+    assert choose_compute(Compute(), CPU) == Compute(
+        "32-true", True, AVAILABLE, False, machine_name(CPU)
+    )
+    assert "32-true, channels_last" in caplog.text
+    assert "CPU without bfloat16 instructions" in caplog.text
+    assert "trainer.precision=" in caplog.text
 
 
-def test_of_two_that_come_at_once_one_measures(measured, memory, monkeypatch):
-    both, waited, read = threading.Barrier(2), set(), compute._read
+def test_configured_settings_are_used(cpu, caplog):
+    caplog.set_level(logging.INFO)
+    cpu(mkldnn=True, avx512=True)
+    chosen = choose_compute(Compute(threads=7, channels_last=False), CPU)
+    assert (chosen.precision, chosen.channels_last, chosen.threads) == ("bf16-mixed", False, 7)
+    choose_compute(Compute("32-true", False, 3, compile=True), CPU)
+    assert "32-true, contiguous, 3 threads, compiled (as configured)" in caplog.text
 
-    def read_together(path):
-        kept = read(path)
-        if threading.get_ident() not in waited:
-            # Neither takes the lock before the other has found nothing.
-            waited.add(threading.get_ident())
-            both.wait(timeout=60)
-        return kept
 
-    monkeypatch.setattr(compute, "_read", read_together)
-    found = []
-    workers = [threading.Thread(target=lambda: found.append(recall(CPU, memory))) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert found == [ROWS, ROWS]
-    assert len(measured) == 1
+def test_record_of_the_run_comes_before_the_rule(cpu, caplog):
+    caplog.set_level(logging.INFO)
+    cpu(mkldnn=False)
+    began = Compute("bf16-mixed", False, 1, machine=machine_name(CPU))
+    assert choose_compute(Compute(), CPU, began.record()) == began
+    assert "as in the first part of the run" in caplog.text
+    assert choose_compute(Compute("32-true"), CPU, began.record()).precision == "32-true"
+
+
+def test_only_the_recorded_precision_is_used_on_another_machine(cpu):
+    cpu(mkldnn=False)
+    began = Compute("bf16-mixed", False, 64, machine="another")
+    assert choose_compute(Compute(), CPU, began.record()) == Compute(
+        "bf16-mixed", True, AVAILABLE, False, machine_name(CPU)
+    )
+
+
+def test_machine_name_of_a_cpu(monkeypatch):
+    monkeypatch.setattr(compute, "cpu_model", lambda: "Fast One")
+    monkeypatch.setattr(compute, "AVAILABLE", 1)
+    monkeypatch.setattr(torch, "__version__", "2.99")
+    assert machine_name(CPU) == "Fast One, 1 thread, torch 2.99"
+    monkeypatch.setattr(compute, "cpu_model", lambda: None)
+    monkeypatch.setattr(compute, "AVAILABLE", 8)
+    assert machine_name(CPU) == "CPU, 8 threads, torch 2.99"
+
+
+def test_other_models_are_not_changed(threads):
+    Compute("32-true", True, 1, compile=True).apply(pl.LightningModule())
+    assert torch.get_num_threads() == 1
 
 
 @pytest.fixture
@@ -165,7 +137,7 @@ def threads():
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_a_network_is_laid_out_and_computes_the_same(threads, channels_last):
+def test_memory_format_keeps_the_results(threads, channels_last):
     model, image = classifier(), torch.full((2, 1, 32, 32), 128, dtype=torch.uint8)
     with torch.no_grad():
         expected = model(image)
@@ -179,13 +151,13 @@ def test_a_network_is_laid_out_and_computes_the_same(threads, channels_last):
     assert maps.shape == (2, 512, 1, 1)
 
 
-def test_threads_that_are_nobodys_business_stay(threads):
+def test_threads_stay_without_a_setting(threads):
     torch.set_num_threads(2)
     Compute("32-true", True, None).apply(classifier())
     assert torch.get_num_threads() == 2
 
 
-def test_a_compiled_network_keeps_its_names_and_can_be_explained(threads, monkeypatch):
+def test_compiled_network_keeps_its_names_and_can_be_explained(threads, monkeypatch):
     compiled = []
     plain = nn.Module.compile
 
@@ -210,10 +182,10 @@ def test_a_compiled_network_keeps_its_names_and_can_be_explained(threads, monkey
 @pytest.mark.parametrize(
     ("cxx", "named"), [(None, r"g\+\+ or clang\+\+"), ("no-such-compiler", "no-such-compiler")]
 )
-def test_compiling_without_a_compiler_is_an_error(threads, monkeypatch, tmp_path, cxx, named):
+def test_compilation_needs_a_compiler(threads, monkeypatch, tmp_path, cxx, named):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     if cxx:
         monkeypatch.setenv("CXX", cxx)
-    with pytest.raises(ConfigError, match=rf"trainer\.compile=true needs .* no {named} on"):
+    with pytest.raises(ConfigError, match=rf"trainer\.compile=true needs .* {named} is not on"):
         Compute("32-true", True, 1, compile=True).apply(classifier())

@@ -1,7 +1,7 @@
 """The LightningDataModule: a folder of chest X-rays, split, grouped and augmented."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -23,12 +23,8 @@ from xray.data.sampler import EpochSampler
 from xray.data.transforms import SeededTransform
 from xray.errors import DataError
 from xray.integrity.screening import screen, unscreened
-from xray.machine import core_count
+from xray.machine import loader_workers
 from xray.types import SPLITS, Batch, Sample, Split
-
-
-def _one_a_core(_: SplitDataset) -> int:
-    return min(4, core_count())
 
 
 class XrayDataModule(pl.LightningDataModule):
@@ -43,7 +39,8 @@ class XrayDataModule(pl.LightningDataModule):
         transforms: albumentations of training images ("train") and of all others ("eval").
         size: Side of the square that the transforms end at, pixels.
         batch_size: Images a batch.
-        workers: Loader processes; "auto" is what `choose_workers` says when they are first needed.
+        workers: Number of processes that read images; "auto": see
+            `xray.machine.loader_workers`.
         patient_pattern: See `xray.data.patients.PatientRule`.
         balance: How class imbalance is met: "loss" (weights, see `class_weights`), "sampler" or
             "none".
@@ -55,8 +52,6 @@ class XrayDataModule(pl.LightningDataModule):
 
     Attributes:
         classes: Class names, in the order of the network's outputs.
-        choose_workers: From the training images to a number of loader processes; by default one a
-            core, four at most.
         features: Datasets of cached activations that stand in for the pixels of a split.
     """
 
@@ -83,9 +78,7 @@ class XrayDataModule(pl.LightningDataModule):
         self.train = SeededTransform(transforms["train"], size, seed)
         self.evaluate = SeededTransform(transforms["eval"], size, seed)
         self.batch_size = batch_size
-        self.choose_workers: Callable[[SplitDataset], int] = _one_a_core
         self._workers = workers
-        self._chosen: dict[bool, int] = {}
         self.patient = compile_patient_pattern(patient_pattern)
         self.balance = balance
         self.audit = audit
@@ -97,16 +90,13 @@ class XrayDataModule(pl.LightningDataModule):
         self._certificate: Certificate | None = None
 
     def workers(self, dataset: SplitDataset) -> int:
-        """Give the number of processes that read a dataset, as it was given or chosen.
-
-        It is chosen once for datasets that are decoded, and once for those that are kept decoded.
-        """
+        """Return the number of processes that read a dataset."""
         if self._workers != "auto":
             return self._workers
-        kept = dataset.stored is not None
-        if kept not in self._chosen:
-            self._chosen[kept] = self.choose_workers(dataset)
-        return self._chosen[kept]
+        if self.trainer is None:
+            return loader_workers(gpu=torch.cuda.is_available())
+        gpu = self.trainer.strategy.root_device.type != "cpu"
+        return loader_workers(gpu=gpu, processes=self.trainer.world_size)
 
     def setup(self, stage: str | None = None) -> None:
         """Find the images, audit and split them, once.

@@ -180,7 +180,10 @@ KNOWN = {
         ("pytorch_lightning.loggers", TensorBoardLogger),
         ("xray.training.loggers", RunCSVLogger),
     )
-} | {"xray.training.callbacks.run_checkpoint.RunCheckpoint": ModelCheckpoint}
+} | {
+    "xray.training.callbacks.run_checkpoint.RunCheckpoint": ModelCheckpoint,
+    "xray.training.callbacks.early_stopping.RunEarlyStopping": EarlyStopping,
+}
 """Dotted path -> the keys of that class."""
 
 Part: Any = by_target(KNOWN)

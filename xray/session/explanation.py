@@ -8,7 +8,7 @@ from typing import Literal
 from rich.console import Console
 
 from xray.data.dataset import SplitDataset
-from xray.model.randomize import randomised
+from xray.model.randomize import randomized
 from xray.reporting.failure_gallery import explain_failures
 from xray.reporting.html import write_report
 from xray.reporting.terminal import write_rows
@@ -97,7 +97,7 @@ class Gallery:
         )
         card = score_maps(
             session.model,
-            randomised(session.model, self.seed),
+            randomized(session.model, self.seed),
             dataset,
             range(n),
             method=self.method,

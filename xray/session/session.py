@@ -27,7 +27,6 @@ class Session:
         images: The folder that contains the images of the run now; None: where they were.
         trust: Whether classes from outside xray may be imported.
         gpus: Number of GPUs, at most one; "auto" uses one if there is one.
-        cache: Folder of cached data; None: that of the run.
 
     Attributes:
         path: The run directory.
@@ -47,23 +46,20 @@ class Session:
         images: Path | None = None,
         trust: bool = False,
         gpus: int | Literal["auto"] = "auto",
-        cache: Path | None = None,
     ) -> None:
         self.path = path
         self.files = RunFiles(path)
-        config, data, model = restore.restore(path)
+        config, data, model = restore.restore(path, trust=trust)
         self.config: DictConfig = config
         self.data: XrayDataModule = data
         self.model: XrayClassifier = model
         self._gpus = gpus
-        self._cache = Path(config.paths.cache) if cache is None else cache
 
     @cached_property
     def _tester(self) -> tuple[Any, Any]:
-        compute = build.build_compute(self.config, self._gpus, run=self.path, memory=self._cache)
+        compute = build.build_compute(self.config, self._gpus, run=self.path)
         compute.apply(self.model)
         trainer, collector = restore.build_tester(self._gpus, compute)
-        build.pace_workers(self.data, self.model, trainer)
         return trainer, collector
 
     @property

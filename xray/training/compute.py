@@ -1,42 +1,41 @@
-"""Precision, layout and threads of a run: asked for, recorded, or chosen by a measurement."""
+"""Precision, memory format and threads of a run: configured, recorded, or chosen by a rule."""
 
 import logging
 import os
+import platform
 import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
+import pytorch_lightning as pl
 import torch
-from filelock import FileLock
-from pydantic import Field, TypeAdapter, ValidationError
 from pytorch_lightning.utilities import rank_zero_only
 
 from xray.errors import ConfigError
-from xray.files import replacing
-from xray.model.classifier import XrayClassifier
-from xray.training.measure import Timing, fastest, gain, machine_name, measure
+from xray.machine import cpu_model
+from xray.model.network import Network
 
 log = logging.getLogger(__name__)
 
-_KEPT: TypeAdapter[dict[str, list[Timing]]] = TypeAdapter(
-    dict[str, Annotated[list[Timing], Field(min_length=1)]]
-)
+AVAILABLE = torch.get_num_threads()
+"""Threads that PyTorch starts with: one per core, or the value of OMP_NUM_THREADS."""
+
 _COMPILERS = ("g++", "clang++", "c++", "cl")
+_X86 = {"x86_64", "AMD64", "i386", "i686"}
 
 
 @dataclass(frozen=True)
 class Compute:
-    """How a network is computed.
+    """Settings that determine how a network is computed.
 
     Attributes:
         precision: Lightning's name: "bf16-mixed", "32-true" ... or "auto".
-        channels_last: The layout of images and activations in memory; otherwise contiguous.
-        threads: Of the CPU; None leaves them as they are.
-        compile: Whether `torch.compile` rewrites the backbone.
-        machine: What it holds for; empty until it is chosen.
+        channels_last: Whether images and activations have the memory format channels_last; else
+            they are contiguous.
+        threads: Number of CPU threads; None leaves the number unchanged.
+        compile: Whether `torch.compile` is applied to the backbone.
+        machine: Description of the machine; empty until the settings are chosen.
     """
 
     precision: str = "auto"
@@ -46,17 +45,21 @@ class Compute:
     machine: str = ""
 
     def record(self) -> dict[str, Any]:
-        """Give plain values for the run's environment.json."""
+        """Return plain values for environment.json."""
         return asdict(self)
 
-    def apply(self, model: XrayClassifier) -> None:
-        """Let this process, and a network, compute so; the weights keep their names and values.
+    def apply(self, model: pl.LightningModule) -> None:
+        """Apply threads, memory format and compilation; weights keep their names and values.
+
+        Memory format and compilation need an `XrayClassifier`; other models are not changed.
 
         Raises:
-            ConfigError: The network is to be compiled, but there is no C++ compiler.
+            ConfigError: Compilation is requested, but there is no C++ compiler.
         """
         if isinstance(self.threads, int):
             torch.set_num_threads(self.threads)
+        if not isinstance(model, Network):
+            return
         model.lay_out(channels_last=bool(self.channels_last))
         if self.compile:
             _check_compiler()
@@ -71,85 +74,77 @@ class Compute:
 
 
 def choose_compute(
-    asked: Compute,
-    device: torch.device,
-    memory: Path,
-    recorded: Mapping[str, Any] | None = None,
+    configured: Compute, device: torch.device, recorded: Mapping[str, Any] | None = None
 ) -> Compute:
-    """Settle what is "auto", and say how.
+    """Replace the settings "auto", and log the result.
 
-    A run's own record comes first: its precision anywhere, for that changes the numbers; layout and
-    threads on the machine it is of. What is then still open goes by a measurement, which is made
-    once and kept.
+    The record of a run comes first: its precision on every machine, because it changes the results;
+    memory format and threads on the same machine. The remaining settings follow a rule, so
+    identical machines always choose the same: bf16-mixed if the hardware has bfloat16 instructions,
+    else 32-true; channels_last; and on the CPU all threads that PyTorch starts with.
 
     Args:
-        asked: What the configuration says.
-        device: Where the network will run.
-        memory: File of the measurements; one that is damaged is written anew, and one that cannot
-            be written is done without.
-        recorded: What `Compute.record` gave when the run began.
+        configured: The settings of the configuration.
+        device: The device of the network.
+        recorded: The result of `Compute.record` when the run began.
 
     Returns:
-        The same, with nothing open.
+        The settings without "auto".
     """
     machine = machine_name(device)
-    settled = _from_record(asked, recorded or {}, machine)
-    if device.type != "cpu" and settled.threads == "auto":
-        settled = replace(settled, threads=None)
-    fields = ("precision", "channels_last", "threads")
-    closed = {f: getattr(settled, f) for f in fields if getattr(settled, f) != "auto"}
+    settled = _from_record(configured, recorded or {}, machine)
+    reasons = "as in the first part of the run" if settled != configured else "as configured"
+    if settled.precision == "auto":
+        fast = has_bfloat16(device)
+        settled = replace(settled, precision="bf16-mixed" if fast else "32-true")
+        reasons = f"{_kind(device)} {'with' if fast else 'without'} bfloat16 instructions"
+    if settled.channels_last == "auto":
+        settled = replace(settled, channels_last=True)
+    if settled.threads == "auto":
+        settled = replace(settled, threads=AVAILABLE if device.type == "cpu" else None)
     chosen = replace(settled, machine=machine)
-    if len(closed) == len(fields):
-        _say(f"machine: {chosen}, as {'the run began' if settled != asked else 'asked for'}")
-        return chosen
-    timings = recall(device, memory)
-    best = fastest(timings, **closed)
-    chosen = replace(chosen, **{f: getattr(best, f) for f in fields if f not in closed})
-    kept = f"once, kept in {memory}" if memory.is_file() else f"for now: {memory} cannot be written"
-    _say(
-        f"machine: {chosen} ({gain(timings, best):.1f}x plain float32), measured {kept}; "
-        "trainer.precision=32-true overrides"
-    )
+    _log(f"compute: {chosen} ({reasons}); trainer.precision=<precision> overrides")
     return chosen
 
 
-def _from_record(asked: Compute, recorded: Mapping[str, Any], machine: str) -> Compute:
+def has_bfloat16(device: torch.device) -> bool:
+    """Check whether a device has bfloat16 instructions.
+
+    Without them PyTorch emulates bfloat16, which is several times slower than float32.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    # On x86, oneDNN also accepts AVX-512 without bfloat16 instructions.
+    return platform.machine() not in _X86 or bool(
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+
+
+def machine_name(device: torch.device) -> str:
+    """Return processor or GPU, number of threads and PyTorch's version."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    threads = f"{AVAILABLE} thread{'s' if AVAILABLE > 1 else ''}"
+    return f"{cpu_model() or 'CPU'}, {threads}, torch {torch.__version__}"
+
+
+def _kind(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{torch.backends.cpu.get_cpu_capability()} CPU"
+
+
+def _from_record(configured: Compute, recorded: Mapping[str, Any], machine: str) -> Compute:
     same = recorded.get("machine") == machine
     fields = ("precision", "channels_last", "threads") if same else ("precision",)
-    known = {f: recorded[f] for f in fields if getattr(asked, f) == "auto" and f in recorded}
-    return replace(asked, **known)
-
-
-def recall(device: torch.device, memory: Path) -> list[Timing]:
-    """Give the timings of this machine, and measure them where the file has none.
-
-    Of several processes that come at once one measures, and the others wait for it.
-    """
-    machine = machine_name(device)
-    if machine in (kept := _read(memory)):
-        return kept[machine]
-    with ExitStack() as stack:
-        # Where it cannot be written, each process measures for itself.
-        with suppress(OSError):
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(memory.with_suffix(".lock")))
-        kept = _read(memory)
-        if machine not in kept:
-            kept[machine] = measure(device)
-            with suppress(OSError), replacing(memory) as part:
-                part.write_bytes(_KEPT.dump_json(kept, indent=1))
-        return kept[machine]
-
-
-def _read(memory: Path) -> dict[str, list[Timing]]:
-    try:
-        return _KEPT.validate_json(memory.read_bytes())
-    except (OSError, ValidationError):
-        return {}
+    known = {f: recorded[f] for f in fields if getattr(configured, f) == "auto" and f in recorded}
+    return replace(configured, **known)
 
 
 @rank_zero_only
-def _say(message: str) -> None:
+def _log(message: str) -> None:
     log.info(message)
 
 
@@ -157,6 +152,6 @@ def _check_compiler() -> None:
     named = os.environ.get("CXX")
     if not any(shutil.which(name) for name in ([named] if named else _COMPILERS)):
         raise ConfigError(
-            f"trainer.compile=true needs a C++ compiler, but there is no "
-            f"{named or 'g++ or clang++'} on the PATH. Install one, or pass trainer.compile=false."
+            f"trainer.compile=true needs a C++ compiler, but {named or 'g++ or clang++'} is not on "
+            "the PATH. Install one, or pass trainer.compile=false."
         )

@@ -1,4 +1,4 @@
-"""Which epoch is kept, of sequences made by hand."""
+"""Best epochs of scripted sequences of scores."""
 
 import pytest
 import pytorch_lightning as pl
@@ -6,12 +6,14 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping
 from torch.utils.data import DataLoader, TensorDataset
 
+from xray.training.callbacks.early_stopping import RunEarlyStopping
 from xray.training.callbacks.run_checkpoint import RunCheckpoint
+from xray.training.fit import end_reason
 from xray.training.trainer import build_trainer
 
 
 class Scripted(pl.LightningModule):
-    """Logs what it is told to, (auroc, loss) an epoch; its weight counts the epochs."""
+    """Log one (auroc, loss) per epoch; the weight counts the epochs."""
 
     def __init__(self, script):
         super().__init__()
@@ -31,12 +33,12 @@ class Scripted(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1.0)
 
 
-def fit(folder, script, *, monitor="val/auroc", mode="max", epochs=None, resume=None):
-    """Run a script; returns the trainer and its callbacks."""
+def fit(folder, script, *, monitor="val/auroc", mode="max", epochs=None, resume=None, patience=3):
+    """Train with a script; returns the best checkpoint and the early stopping callback."""
     options = {"dirpath": str(folder), "enable_version_counter": False}
     best = RunCheckpoint(filename="best", monitor=monitor, mode=mode, save_top_k=1, **options)
     last = RunCheckpoint(filename="last", save_on_train_epoch_end=True, **options)
-    stopping = EarlyStopping(monitor=monitor, mode=mode, patience=3)
+    stopping = RunEarlyStopping(monitor=monitor, mode=mode, patience=patience)
     trainer = build_trainer(
         gpus=0,
         require_gpu=False,
@@ -47,6 +49,7 @@ def fit(folder, script, *, monitor="val/auroc", mode="max", epochs=None, resume=
     )
     loader = DataLoader(TensorDataset(torch.zeros(1)))
     trainer.fit(Scripted(script), loader, loader, ckpt_path=resume, weights_only=True)
+    stopping.ended = end_reason(trainer)
     return best, stopping
 
 
@@ -65,26 +68,28 @@ def kept(folder):
         pytest.param([(0.9, None), (0.9, None)], 0, id="without a loss the earlier"),
     ],
 )
-def test_the_epoch_that_is_kept(tmp_path, script, epoch):
+def test_best_epoch(tmp_path, script, epoch):
     best, _ = fit(tmp_path, script)
     assert kept(tmp_path) == epoch
     assert float(best.best_model_score) == pytest.approx(script[epoch][0])
 
 
-def test_a_monitored_loss_goes_by_itself(tmp_path):
+def test_monitored_loss_needs_no_tie_breaker(tmp_path):
     fit(tmp_path, [(0.5, 0.3), (0.5, 0.2), (0.9, 0.2)], monitor="val/loss", mode="min")
     assert kept(tmp_path) == 1
 
 
-def test_ties_are_no_improvement_for_early_stopping(tmp_path):
+def test_ties_are_not_an_improvement_for_early_stopping(tmp_path):
     losses = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
     _, stopping = fit(tmp_path, [(1.0, loss) for loss in losses])
     # Three epochs without a better AUROC after the first.
     assert stopping.stopped_epoch == 3
+    assert "val/auroc did not improve for 3 epochs" in stopping.ended
+    assert "patience=3" in stopping.ended
     assert kept(tmp_path) == 3
 
 
-def test_a_resumed_run_keeps_what_the_whole_one_keeps(tmp_path):
+def test_resumed_run_keeps_the_same_epoch(tmp_path):
     script = [(1.0, 0.9), (1.0, 0.3), (1.0, 0.5), (0.9, 0.1)]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     fit(whole, script)
@@ -94,7 +99,38 @@ def test_a_resumed_run_keeps_what_the_whole_one_keeps(tmp_path):
     assert kept(whole) == kept(moved) == 1
 
 
-def test_the_state_of_before_there_were_tie_breaks_is_taken(tmp_path):
+NAN = float("nan")
+
+
+def test_undefined_scores_neither_stop_nor_select(tmp_path, caplog):
+    script = [(NAN, 0.1), (0.6, 0.9), (NAN, 0.0), (NAN, 0.0), (0.5, 0.1), (0.7, 0.8)]
+    best, stopping = fit(tmp_path, script, patience=2)
+    assert kept(tmp_path) == best.best_epoch == 5
+    assert stopping.ended == "trainer.max_epochs=6 reached"
+    assert caplog.text.count("val/auroc is undefined") == 1
+
+
+def test_without_a_defined_score_there_is_no_best(tmp_path):
+    best, _ = fit(tmp_path, [(NAN, 0.1), (NAN, 0.2)])
+    assert best.best_model_score is None
+    assert not (tmp_path / "best.ckpt").exists()
+
+
+def test_resumed_run_follows_its_new_patience(tmp_path):
+    script = [(0.9, 0.5), (0.8, 0.5), (0.7, 0.5), (0.6, 0.5), (0.5, 0.5), (0.4, 0.5)]
+    _, stopping = fit(tmp_path, script, patience=1)
+    assert stopping.stopped_epoch == 1
+    _, stopping = fit(tmp_path, script, patience=3, resume=tmp_path / "last.ckpt")
+    assert stopping.stopped_epoch == 3
+    assert "patience=3" in stopping.ended
+
+
+def test_early_stopping_reads_the_state_of_lightnings_callback():
+    options = {"monitor": "val/auroc", "mode": "max"}
+    assert RunEarlyStopping(**options).state_key == EarlyStopping(**options).state_key
+
+
+def test_state_of_older_versions(tmp_path):
     best, _ = fit(tmp_path, [(1.0, 0.9)])
     state = best.state_dict()
     assert state.pop("loss") == pytest.approx(0.9)

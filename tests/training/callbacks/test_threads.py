@@ -18,22 +18,15 @@ def two_threads():
 
 
 def classifier(trainable, **options):
-    return XrayClassifier(
-        backbone="vgg16",
-        classes=["a", "b"],
-        head=HEAD,
-        optim={},
-        weights=None,
-        trainable=trainable,
-        **options,
-    )
+    settings = {"head": HEAD, "weights": None, "trainable": trainable}
+    return XrayClassifier("vgg16", classes=["a", "b"], **settings, **options)
 
 
 @pytest.mark.parametrize(
     ("trainable", "cached", "threads"),
     [("head", True, 1), ("head", False, 2), ("block5", True, 2)],
 )
-def test_one_thread_for_a_cached_head_alone(trainable, cached, threads):
+def test_one_thread_only_for_a_cached_head(trainable, cached, threads):
     features = {"train": object()} if cached else {}
     trainer = SimpleNamespace(datamodule=SimpleNamespace(features=features))
     rule, model = SmallStepThreads(), classifier(trainable)
@@ -43,14 +36,14 @@ def test_one_thread_for_a_cached_head_alone(trainable, cached, threads):
     assert torch.get_num_threads() == 2
 
 
-def test_a_block_that_is_unfrozen_later_runs_in_every_step_and_keeps_all_threads():
+def test_block_unfrozen_later_keeps_all_threads():
     trainer = SimpleNamespace(datamodule=SimpleNamespace(features={"train": object()}))
     later = classifier("head", unfreeze={"epoch": 2, "trainable": "block5"})
     SmallStepThreads().on_train_epoch_start(trainer, later)
     assert torch.get_num_threads() == 2
 
 
-def test_the_threads_come_back_after_an_exception():
+def test_threads_are_restored_after_an_exception():
     trainer = SimpleNamespace(datamodule=SimpleNamespace(features={"train": object()}))
     rule, model = SmallStepThreads(), classifier("head")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""How long a run took from the command to its first training step."""
+"""Time from the start of the command to the first training step."""
 
 import logging
 import time
@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class FirstStep(pl.Callback):
-    """Says, once, how long imports, data, weights and the cache took.
+    """Log once how long imports, data, weights and cache took.
 
     Args:
-        since: When the command began, by `time.perf_counter`, seconds.
+        since: Start of the command by `time.perf_counter`, seconds.
     """
 
     def __init__(self, since: float) -> None:
@@ -22,7 +22,7 @@ class FirstStep(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Say it before the first batch."""
+        """Log the time before the first batch."""
         if self.since is not None and trainer.is_global_zero:
             log.info("first step after %.1f s", time.perf_counter() - self.since)
         self.since = None

@@ -1,54 +1,67 @@
-"""Checkpoints of a run: the better of equals, wherever its directory stands now."""
+"""Checkpoint of the best epoch, with a tie-breaker and support for moved run directories."""
 
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 TIE_BREAKER = "val/loss"
 ROUNDING = 1e-6
-"""Scores that differ by less are equal: float32 sums of the same ranks differ by as much."""
+"""Scores that differ by less are equal; float32 sums in another order differ by as much."""
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Lightning's ModelCheckpoint, which breaks no ties, and forgets its best in a moved directory.
+    """Lightning's ModelCheckpoint with three differences.
 
-    A metric that saturates (an AUROC of 1 from the first epoch on) would keep the first epoch,
-    whose probabilities are the worst calibrated: of equals the one of lower `val/loss` is kept.
+    Among epochs with equal scores, the one with the lowest `val/loss` is kept: if an AUROC of 1 is
+    reached in the first epoch, its probabilities are the worst calibrated. Epochs with an undefined
+    metric (NaN) are never the best. And the state can be loaded from a moved run directory.
+
+    Args:
+        **options: Arguments of `pytorch_lightning.callbacks.ModelCheckpoint`.
+
+    Attributes:
+        best_epoch: Number of the best epoch, counted from 0; None if unknown.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.best_epoch: int | None = None
         self._loss: float | None = None
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
-        """Tell whether this epoch is to be kept; its loss is remembered where it is."""
+        """Decide whether the epoch is kept; record its number and its loss if it is."""
+        if current is not None and bool(torch.isnan(current).any()):
+            return False
         keep = bool(super().check_monitor_top_k(trainer, current))
         loss = trainer.callback_metrics.get(TIE_BREAKER)
-        if current is None or loss is None or self.save_top_k != 1:
+        if current is None or self.save_top_k != 1:
             return keep
         best = self.best_k_models.get(self.kth_best_model_path)
-        if best is not None and self._loss is not None and abs(current - best) <= ROUNDING:
+        tie = best is not None and abs(current - best) <= ROUNDING
+        if tie and loss is not None and self._loss is not None:
             # Sums of several processes may differ in their last digits.
             keep = trainer.strategy.reduce_boolean_decision(float(loss) < self._loss)
         if keep:
-            self._loss = float(loss)
+            self.best_epoch = trainer.current_epoch
+            self._loss = None if loss is None else float(loss)
         return keep
 
     def state_dict(self) -> dict[str, Any]:
-        """Give Lightning's state, and the loss of the epoch that is kept."""
-        return {**super().state_dict(), "loss": self._loss}
+        """Return Lightning's state, and number and loss of the best epoch."""
+        return {**super().state_dict(), "loss": self._loss, "epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state of a run whose checkpoints lay in another directory, file by file."""
+        """Load a state; the checkpoints are expected in this callback's directory."""
         folder = Path(str(self.dirpath))
         moved = {**state_dict, "dirpath": str(folder)}
         for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
             moved[key] = str(folder / Path(state_dict[key]).name) if state_dict[key] else ""
         best = state_dict["best_k_models"]
         moved["best_k_models"] = {str(folder / Path(p).name): score for p, score in best.items()}
-        # Runs of before ties were broken go on without breaking them until a better epoch.
-        self._loss = state_dict.get("loss")
+        # States of older versions have neither; ties are then not broken until a better epoch.
+        self._loss, self.best_epoch = state_dict.get("loss"), state_dict.get("epoch")
         super().load_state_dict(moved)

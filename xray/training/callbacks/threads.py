@@ -1,36 +1,34 @@
-"""One thread for steps that are too small to be shared."""
+"""One thread for training steps that are too short to be shared by several."""
 
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from xray.model.classifier import XrayClassifier
+from xray.model.network import Network
 
 
 class SmallStepThreads(pl.Callback):
-    """Trains a head on cached activations, on the CPU, with one compute thread.
+    """Train a head on cached activations with one CPU thread.
 
-    Such a step takes a millisecond. Threads wait for one another at each of its operations, and
-    where another process has one of the cores they wait for its time slice. The rule depends on the
-    configuration alone, so that the same seed gives the same numbers; a measurement might decide
-    otherwise on another day. Validation, testing and Grad-CAM keep all threads.
+    Such a step takes a millisecond, and several threads would spend more time waiting for one
+    another. The rule depends on the configuration alone, so equal seeds give equal results.
+    Validation, testing and Grad-CAM use all threads.
     """
 
     def __init__(self) -> None:
         self._before: int | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take one thread, where only the head is trained, from the cache."""
+        """Use one thread if only the head is trained, from the cache, on the CPU."""
         features: Any = getattr(getattr(trainer, "datamodule", None), "features", {})
-        assert isinstance(pl_module, XrayClassifier)
-        only_head = pl_module.cut == len(list(pl_module.backbone.children()))
+        only_head = isinstance(pl_module, Network) and pl_module.cut == pl_module.blocks
         if only_head and "train" in features and pl_module.device.type == "cpu":
             self._before = self._before or torch.get_num_threads()
             torch.set_num_threads(1)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the threads back."""
+        """Restore the number of threads."""
         if self._before is not None:
             torch.set_num_threads(self._before)
             self._before = None
@@ -41,5 +39,5 @@ class SmallStepThreads(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Give them back where a run is stopped, since the next job of a sweep is this process."""
+        """Restore the number of threads; the next job of a sweep runs in this process."""
         self.on_validation_start(trainer, pl_module)
