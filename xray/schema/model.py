@@ -1,6 +1,6 @@
 """The keys of `model`, `optim` and `cache`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,26 +23,26 @@ from xray.schema.targets import Foreign, by_target
 from xray.suggest import did_you_mean, nearest
 
 
-def _one_of(options: Iterable[str]) -> Callable[[str], str]:
-    """Return a validator that accepts the options, read from the table when it is called."""
-
-    def check(value: str) -> str:
-        if value in options:
-            return value
-        raise PydanticCustomError(
-            "problem",
-            "'{value}' is not an option.{hint} Options: {options}",
-            {
-                "value": value,
-                "hint": did_you_mean(nearest(value, options)),
-                "options": ", ".join(options),
-            },
-        )
-
-    return check
+def _not_an_option(key: str, value: str, options: Iterable[str]) -> PydanticCustomError:
+    return PydanticCustomError(
+        "problem",
+        "{key} is '{value}', but must be one of: {options}.{hint}",
+        {
+            "key": key,
+            "value": value,
+            "options": ", ".join(options),
+            "hint": did_you_mean(nearest(value, options)),
+        },
+    )
 
 
-Backbone = Annotated[str, AfterValidator(_one_of(BACKBONES))]
+def _known_backbone(value: str) -> str:
+    if value not in BACKBONES:
+        raise _not_an_option("model.backbone", value, BACKBONES)
+    return value
+
+
+Backbone = Annotated[str, AfterValidator(_known_backbone)]
 
 
 def _named_or_a_file(weights: str, info: ValidationInfo) -> str:
@@ -111,18 +111,7 @@ class Classifier(Strict):
         chosen = {"trainable": self.trainable, "unfreeze.trainable": later or self.trainable}
         for key, value in chosen.items():
             if value not in depth:
-                raise PydanticCustomError(
-                    "problem",
-                    "model.{key} is '{value}', which is not an option of {backbone}.{hint} "
-                    "Options: {options}",
-                    {
-                        "key": key,
-                        "value": value,
-                        "backbone": self.backbone,
-                        "hint": did_you_mean(nearest(value, depth)),
-                        "options": ", ".join(depth),
-                    },
-                )
+                raise _not_an_option(f"model.{key}", value, depth)
         if later and depth.index(later) <= depth.index(self.trainable):
             raise PydanticCustomError(
                 "problem",
