@@ -1,4 +1,4 @@
-"""The best checkpoint's results on validation and test data."""
+"""Predict with the best checkpoint, and fit its operating point on validation images."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def test_best(
         # The test below loads the operating point with the checkpoint.
         store_operating_point(best, fitted_operating_point(val, rule))
     trainer.strategy.barrier()
-    # The curves hold this validation already; the test is logged beside them.
+    # The learning curves already contain these validation metrics.
     trainer.loggers = loggers
     trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
     test = collector.predictions(data.dataset("test").samples, model.classes, verdict)
@@ -59,30 +59,30 @@ def test_best(
 
 
 def check_prior(rule: Rule) -> None:
-    """Make sure that a threshold goes with corrected probabilities.
+    """Check that a threshold rule can be combined with prior=em.
 
     Raises:
-        ConfigError: It is to be chosen on validation images, whose probabilities are not corrected.
+        ConfigError: If the threshold is chosen on validation images, which have another prior.
     """
     if rule.kind != "fixed":
         raise ConfigError(
-            f"threshold={rule.text} is chosen on validation images, but prior=em gives others "
-            "another prior: pass a number (threshold=0.5)."
+            f"threshold={rule.text} is chosen on validation images, whose class shares differ from "
+            "those that prior=em estimates. Pass a number, such as threshold=0.5."
         )
 
 
 def correct_prior(
     predictions: Predictions, val: Predictions | None, console: Console
 ) -> Predictions:
-    """Correct probabilities for class shares that differ from validation, and tell the shares.
+    """Correct probabilities for a prior shift, and print the estimated class shares.
 
     Args:
-        predictions: Of any images; their labels are not looked at.
-        val: Of the run's validation images.
-        console: Where the shares are told.
+        predictions: Predictions of any images; their labels are not used.
+        val: Predictions of the run's validation images.
+        console: Console for the class shares.
 
     Raises:
-        RunError: There are no validation predictions, or they lack a class.
+        RunError: If validation predictions are missing, or contain no image of a class.
     """
     if val is None:
         raise RunError(
@@ -90,31 +90,35 @@ def correct_prior(
             "`python -m xray.evaluate split=val`."
         )
     shares, corrected = correct_prior_shift(predictions, val)
-    told = ", ".join(f"{name} {share:.3f}" for name, share in zip(val.classes, shares, strict=True))
-    console.print(f"class shares, estimated without labels: {told}", soft_wrap=True)
+    listed = ", ".join(
+        f"{name} {share:.3f}" for name, share in zip(val.classes, shares, strict=True)
+    )
+    console.print(f"class shares, estimated without labels: {listed}", soft_wrap=True)
     return corrected
 
 
 def read_val(run: Path, rule: Rule) -> Predictions | None:
-    """Read what a run predicted of its validation images.
+    """Read a run's predictions of its validation images.
 
     Args:
         run: The run directory.
-        rule: How the threshold is to be chosen.
+        rule: Rule that chooses the threshold.
 
     Returns:
-        None where there is no such file and the rule needs none.
+        None if the file is missing and the rule does not need it.
 
     Raises:
-        RunError: The file is damaged, or missing where the rule needs it.
+        RunError: If the file is damaged, or missing although the rule needs it.
     """
     path = run / layout.predictions("val")
     if path.is_file():
         return Predictions.from_csv(path)
     if rule.kind == "fixed":
         return None
-    advice = f"Write it with `python -m xray.evaluate run={run} split=val`."
-    raise RunError(f"threshold={rule.text} is chosen on {path}, which is missing. {advice}")
+    raise RunError(
+        f"threshold={rule.text} is chosen on {path}, which is missing. Write it with "
+        f"`python -m xray.evaluate run={run} split=val`."
+    )
 
 
 def fitted_operating_point(val: Predictions, rule: Rule) -> OperatingPoint:
@@ -123,15 +127,16 @@ def fitted_operating_point(val: Predictions, rule: Rule) -> OperatingPoint:
 
 
 def fitted_points(val: Predictions, rule: Rule) -> dict[str, Any]:
-    """Tell what validation images teach: whoever uses the checkpoint needs it, and no image.
+    """Return the contents of operating_points.json.
 
     Args:
-        val: Of the validation split.
-        rule: How the threshold of the headline metrics was chosen with them.
+        val: Predictions of the validation split.
+        rule: Rule that chooses the threshold of the headline metrics.
 
     Returns:
-        "classes", "rule", "thresholds" (by rule; the second class is called above it; none with
-        more than two classes), "temperature" (logits are divided by it), "images", "patients".
+        "classes", "rule", "thresholds" by rule (the second class is predicted above the threshold;
+        empty with more than two classes), "temperature" (divisor of the logits), "images" and
+        "patients" (numbers of validation images and patients).
     """
     return {
         "classes": list(val.classes),
