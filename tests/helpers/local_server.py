@@ -1,4 +1,4 @@
-"""A server on this machine that does as it is told."""
+"""HTTP server on this machine with configurable errors."""
 
 import re
 import ssl
@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Server:
-    """What is served, and what goes wrong.
+    """Content and errors of the server.
 
     Attributes:
-        statuses: Answered instead, one after the other, before the file is.
-        cuts: After how many bytes of a body to hang up, one answer after the other.
-        asked: The headers of each request.
+        statuses: Status codes of the first answers, instead of the file; 0: the file.
+        cuts: Numbers of bytes after which the connection is closed, one per answer.
+        requests: Headers of each request.
     """
 
     url: str = ""
@@ -32,10 +32,10 @@ class Server:
     content_range: str | None = None
     statuses: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
-    asked: list[dict[str, str]] = field(default_factory=list)
+    requests: list[dict[str, str]] = field(default_factory=list)
 
     def rest(self, headers: dict[str, str]) -> int | None:
-        """Return where the asked range starts, None for the whole file."""
+        """Return the start of the requested range; None for the whole file."""
         match = re.fullmatch(r"bytes=(\d+)-", headers.get("Range", ""))
         if match is None or not self.ranges:
             return None
@@ -47,41 +47,42 @@ class Server:
 
 @contextmanager
 def serve(context: ssl.SSLContext | None = None) -> Iterator[Server]:
-    told = Server()
+    """Run a server in a thread, and stop it at the end."""
+    server = Server()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             self.close_connection = True
-            told.asked.append(dict(self.headers))
-            if told.statuses and (status := told.statuses.pop(0)):
-                self._end(status, {"Location": told.location} if told.location else {})
+            server.requests.append(dict(self.headers))
+            if server.statuses and (status := server.statuses.pop(0)):
+                self._end(status, {"Location": server.location} if server.location else {})
                 return
-            start = told.rest(told.asked[-1])
-            if start is not None and start >= len(told.body):
-                self._end(416, {"Content-Range": f"bytes */{len(told.body)}"})
+            start = server.rest(server.requests[-1])
+            if start is not None and start >= len(server.body):
+                self._end(416, {"Content-Range": f"bytes */{len(server.body)}"})
                 return
             self._send(start)
 
         def _send(self, start: int | None) -> None:
-            body = told.body[start or 0 :]
-            headers = {"Content-Type": told.media_type}
-            if told.chunked:
+            body = server.body[start or 0 :]
+            headers = {"Content-Type": server.media_type}
+            if server.chunked:
                 headers["Transfer-Encoding"] = "chunked"
                 body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-            elif told.length:
+            elif server.length:
                 headers["Content-Length"] = str(len(body))
             if start is not None:
-                last = len(told.body) - 1
-                span = told.content_range or f"bytes {start}-{last}/{len(told.body)}"
+                last = len(server.body) - 1
+                span = server.content_range or f"bytes {start}-{last}/{len(server.body)}"
                 headers["Content-Range"] = span
-            if told.etag:
-                headers["ETag"] = told.etag
-            if told.modified:
-                headers["Last-Modified"] = told.modified
+            if server.etag:
+                headers["ETag"] = server.etag
+            if server.modified:
+                headers["Last-Modified"] = server.modified
             self._end(200 if start is None else 206, headers)
-            self.wfile.write(body[: told.cuts.pop(0) if told.cuts else None])
+            self.wfile.write(body[: server.cuts.pop(0) if server.cuts else None])
 
         def _end(self, status: int, headers: dict[str, str]) -> None:
             self.send_response(status)
@@ -96,17 +97,17 @@ def serve(context: ssl.SSLContext | None = None) -> Iterator[Server]:
 
     class Quiet(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """A client that hangs up, or does not trust the certificate, is no news."""
+            """Ignore clients that close the connection or do not trust the certificate."""
 
     with Quiet(("127.0.0.1", 0), Handler) as http:
         if context:
-            # The handshake is left to the thread of the connection.
+            # The thread of the connection does the handshake.
             http.socket = context.wrap_socket(
                 http.socket, server_side=True, do_handshake_on_connect=False
             )
-        told.url = f"{'https' if context else 'http'}://127.0.0.1:{http.server_port}/set.zip"
+        server.url = f"{'https' if context else 'http'}://127.0.0.1:{http.server_port}/set.zip"
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield told
+        yield server
         http.shutdown()
         thread.join()

@@ -13,7 +13,7 @@ def screen(monkeypatch) -> Console:
 
 
 @pytest.mark.parametrize(("silent", "words"), [(60.0, ""), (-1.0, "5.1/10.2 kB")])
-def test_shown_only_when_it_takes_long(screen, monkeypatch, silent, words):
+def test_bar_is_shown_for_long_transfers_only(screen, monkeypatch, silent, words):
     monkeypatch.setattr(bar, "_SILENT_S", silent)
     with byte_bar("set.zip", 10240, 100) as show:
         show(5120)

@@ -23,7 +23,6 @@ _SILENT = 500
 ROW = np.dtype(
     [
         ("sha256", "U64"),
-        ("phash", np.uint64),
         ("format", "U8"),
         ("width", np.int32),
         ("height", np.int32),

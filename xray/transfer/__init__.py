@@ -1,1 +1,1 @@
-"""How files come from elsewhere: downloaded, checked, unpacked."""
+"""Download and unpack files from untrusted sources."""

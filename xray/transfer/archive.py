@@ -1,4 +1,4 @@
-"""Unpack an archive that nobody vouches for: whole and inside its folder, or not at all."""
+"""Unpack an untrusted archive: completely and inside its folder, or not at all."""
 
 import os
 import shutil
@@ -13,22 +13,22 @@ from rich.filesize import decimal
 from xray.errors import ArchiveError
 from xray.transfer.bar import byte_bar
 from xray.transfer.members import DamageError, Member, RefusedMemberError, read_members
-from xray.transfer.names import Names, is_litter
+from xray.transfer.names import Names, is_extraneous
 
-# A ratio says nothing of a few small files.
+# The compression ratio of a few small files is not a sign of an archive bomb.
 _RATIO_FROM_BYTES = 10_000_000
-_BY_HAND = "Unpack it by hand, look at what is in it, and pass path=<that folder> to prepare."
+_BY_HAND = "Unpack it by hand, check its content, and pass path=<that folder> to xray.prepare."
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is unpacked at most; counted as it is written, whatever the archive says of itself.
+    """Limits of an extraction, counted while it is written instead of read from the archive.
 
     Args:
-        size: Bytes.
-        members: Files and folders, also those folders that only a file's name tells of.
-        ratio: Bytes for each byte of the archive. Radiographs are compressed already, and tables
-            of text seldom shrink to less than a twentieth.
+        size: Maximum number of bytes.
+        members: Maximum number of files and folders, including parent folders of files.
+        ratio: Maximum number of bytes per byte of the archive. Radiographs are already compressed,
+            and text tables rarely shrink to less than a twentieth.
     """
 
     size: int = 200_000_000_000
@@ -40,31 +40,29 @@ LIMITS = Limits()
 
 
 def extract(archive: Path, folder: Path, *, limits: Limits = LIMITS) -> Path:
-    """Unpack a zip, tar, tar.gz, tar.bz2 or tar.xz into a new folder.
+    """Unpack a zip, tar, tar.gz, tar.bz2 or tar.xz archive into a new folder.
 
-    All is written to a sibling folder that is renamed when complete. Links, devices, names that
-    lead elsewhere or meet on some file system, encrypted members and bombs are refused, and the
-    archive with them; what macOS adds is left out; an archive in the archive stays a file.
-    Permissions, owners and times are not taken over.
+    The files are written to a temporary folder that is renamed at the end. An archive is refused if
+    it contains links, devices, encrypted members, names that lead out of the folder or are equal
+    on some file systems, or more than the limits. Metadata of macOS is left out, archives in the
+    archive are not unpacked, and permissions, owners and times are not restored.
 
     Args:
-        archive: The file. A folder is taken for one that is unpacked already.
-        folder: Where to; it must not be there, or be empty.
-        limits: What is unpacked at most.
+        archive: The archive, or a folder that is already unpacked.
+        folder: The folder to create; it must not exist, or be empty.
+        limits: Limits of the extraction.
 
     Returns:
-        `folder`, or `archive` where that is a folder.
+        `folder`, or `archive` if that is a folder.
 
     Raises:
-        ArchiveError: The archive is missing, damaged, of another kind, holds no file, or what is
-            refused; or `folder` cannot be written. There is no `folder` then.
+        ArchiveError: The archive is missing, damaged, of another kind, empty or refused, or
+            `folder` cannot be written. `folder` does not exist afterwards.
     """
     if archive.is_dir():
         return archive
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ArchiveError(
-            f"{folder} is there already. Delete it to have {archive.name} unpacked anew."
-        )
+        raise ArchiveError(f"{folder} already exists. Delete it to unpack {archive.name} again.")
     part = folder.parent / f".{folder.name}.{uuid4().hex[:8]}.part"
     try:
         with _opened(archive) as file:
@@ -72,7 +70,7 @@ def extract(archive: Path, folder: Path, *, limits: Limits = LIMITS) -> Path:
             _Extraction(archive, part, limits).run(file)
         part.replace(folder)
     except OSError as error:
-        advice = "Make room there, or name a folder that you may write."
+        advice = "Free some space, or choose a writable folder."
         raise ArchiveError(f"{folder} cannot be written ({error}). {advice}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -84,13 +82,12 @@ def _opened(archive: Path) -> BinaryIO:
         return archive.open("rb")
     except OSError as error:
         raise ArchiveError(
-            f"{archive} cannot be opened ({error.strerror}). Check the path, and that you may "
-            "read it."
+            f"{archive} cannot be opened ({error.strerror}). Check the path and its permissions."
         ) from error
 
 
 class _Extraction:
-    """The state of one: what is taken, and how much of the limits is spent."""
+    """State of one extraction: names in use, and amounts that count toward the limits."""
 
     def __init__(self, archive: Path, part: Path, limits: Limits) -> None:
         self._archive = archive
@@ -111,15 +108,15 @@ class _Extraction:
                     self._unpack(member, lambda: show(file.tell()))
         except DamageError as error:
             raise ArchiveError(
-                f"{self._archive} is damaged, incomplete or no zip or tar archive, at {name!r}: "
+                f"{self._archive} is damaged, incomplete or not a zip or tar archive, at {name!r}: "
                 f"{error}. Download it again. If you trust it: {_BY_HAND}"
             ) from error
         except RefusedMemberError as error:
             raise ArchiveError(
-                f"{self._archive} is not unpacked: {name!r} {error}. {_BY_HAND}"
+                f"{self._archive} is refused: {name!r} {error}. {_BY_HAND}"
             ) from error
         if not self._files:
-            raise ArchiveError(f"{self._archive} holds no file. Download it again.")
+            raise ArchiveError(f"{self._archive} contains no file. Download it again.")
 
     def _unpack(self, member: Member, show: Callable[[], None]) -> None:
         if member.refusal:
@@ -128,13 +125,13 @@ class _Extraction:
         self._members += 1
         if max(self._members, len(self._names)) > self._limits.members:
             raise RefusedMemberError(
-                f"makes it more than {self._limits.members:,} files or folders"
+                f"exceeds the limit of {self._limits.members:,} files and folders"
             )
         if member.is_folder:
-            if not is_litter(place):
+            if not is_extraneous(place):
                 (self._part / place).mkdir(parents=True, exist_ok=True)
-        elif is_litter(place):
-            # Read all the same: what is passed over counts as well.
+        elif is_extraneous(place):
+            # It is read as well, because it counts toward the limits.
             self._write(member, Path(os.devnull), show)
         else:
             (self._part / place).parent.mkdir(parents=True, exist_ok=True)
@@ -151,9 +148,9 @@ class _Extraction:
     def _spend(self, count: int) -> None:
         self._size += count
         if self._size > self._limits.size:
-            raise RefusedMemberError(f"brings it to more than {decimal(self._limits.size)}")
+            raise RefusedMemberError(f"exceeds the limit of {decimal(self._limits.size)}")
         if self._size > max(_RATIO_FROM_BYTES, self._limits.ratio * self._packed):
             raise RefusedMemberError(
-                f"unpacks to more than {self._limits.ratio:g} times the archive's size, as a bomb "
-                "would"
+                f"unpacks to more than {self._limits.ratio:g} times the size of the archive, like "
+                "an archive bomb"
             )

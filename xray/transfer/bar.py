@@ -1,4 +1,4 @@
-"""A progress bar of bytes, for what takes longer than one would wait in silence."""
+"""Progress bar of bytes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ _SILENT_S = 2.0
 
 @contextmanager
 def byte_bar(label: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show how far it is, how fast it goes and how long it will take, from the third second on.
+    """Show progress, speed and remaining time, if the transfer takes longer than two seconds.
 
     Args:
-        label: What is moved.
-        total: Bytes in all; None where that is not known.
-        done: Bytes that were there before; they do not count as speed.
+        label: Name of the file.
+        total: Total number of bytes; None if unknown.
+        done: Number of bytes of an earlier attempt, which do not count as speed.
 
     Yields:
-        What is called with the bytes done so far.
+        A function that is called with the number of bytes done so far.
     """
     progress = Progress(
         TextColumn("{task.description}"),

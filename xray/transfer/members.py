@@ -1,4 +1,9 @@
-"""What is in a zip or tar archive, one member after the other, in one form."""
+"""Read the members of zip and tar archives through one interface.
+
+The filters of `tarfile` are not sufficient here: `tarfile.data_filter` accepts links inside the
+folder, removes the leading slash of an absolute path instead of refusing it, and does not apply to
+zip archives; `tarfile` also ends silently at a damaged header.
+"""
 
 import lzma
 import stat
@@ -13,7 +18,7 @@ from functools import partial
 from typing import IO, BinaryIO, Self
 
 _CHUNK = 1 << 20
-# No name or attribute takes more, and tarfile holds all of it in memory.
+# Names and attributes are shorter, and tarfile reads them into memory.
 _MAX_HEADER_BYTES = 1 << 20
 _HEADERS = frozenset(
     {
@@ -25,12 +30,12 @@ _HEADERS = frozenset(
     }
 )
 _ENCRYPTED = 0x1
-# Those that zipfile unpacks a bounded piece at a time.
+# Methods that zipfile unpacks in pieces of bounded size.
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ZIP = b"PK"
 _OTHER = {b"7z\xbc\xaf": "a 7z archive", b"Rar!": "a RAR archive", b"\x28\xb5\x2f\xfd": "Zstandard"}
 
-# What the standard library raises on damaged data; OSError from bz2 and gzip.
+# Errors of the standard library for damaged data; bz2 and gzip raise OSError.
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -47,11 +52,11 @@ _DAMAGE = (
 
 
 class DamageError(Exception):
-    """The archive cannot be read (on)."""
+    """The archive, or the rest of it, cannot be read."""
 
 
 class RefusedMemberError(Exception):
-    """A member is not unpacked; the message, a clause, says why."""
+    """A member is refused; the message is the reason, as a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,10 @@ class Member:
     """A file or folder in an archive.
 
     Attributes:
-        name: As the archive has it.
-        is_folder: Whether it is a folder.
-        refusal: Why it is not unpacked, as a clause; None where nothing speaks against it.
-        open: Opens its content.
+        name: Name in the archive.
+        is_folder: Whether the member is a folder.
+        refusal: Reason to refuse the member, as a clause; None if there is none.
+        open: Function that opens the content.
     """
 
     name: str
@@ -71,10 +76,10 @@ class Member:
     open: Callable[[], IO[bytes]]
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield its content, 1 MiB at a time.
+        """Yield the content in chunks of 1 MiB.
 
         Raises:
-            DamageError: It is damaged.
+            DamageError: The content is damaged.
         """
         with _damage(), self.open() as stream:
             while chunk := stream.read(_CHUNK):
@@ -82,21 +87,22 @@ class Member:
 
 
 def read_members(file: BinaryIO) -> Iterator[Member]:
-    """Yield the members of a zip, tar, tar.gz, tar.bz2 or tar.xz, by content, not by suffix.
+    """Yield the members of a zip, tar, tar.gz, tar.bz2 or tar.xz archive.
 
-    A tar's must be read as they come; an archive is read to its end, which is where damage shows.
+    The format is determined by the content, not the suffix. Members of a tar archive must be read
+    in order. The archive is read to its end, where damage may show.
 
     Args:
         file: The archive, at its start.
 
     Raises:
-        DamageError: It is damaged, incomplete, or of another kind.
+        DamageError: The archive is damaged, incomplete, or of another kind.
     """
     with _damage():
         head = file.read(4)
         file.seek(0)
         if head in _OTHER:
-            raise tarfile.ReadError(f"{_OTHER[head]} is not read here")
+            raise tarfile.ReadError(f"{_OTHER[head]} is not supported")
         yield from _zip(file) if head.startswith(_ZIP) else _tar(file)
 
 
@@ -111,7 +117,7 @@ def _damage() -> Iterator[None]:
 def _zip(file: BinaryIO) -> Iterator[Member]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            # Not `filename`, which ends where `orig_filename` has a null byte.
+            # `filename` ends at a null byte of `orig_filename`.
             name = info.orig_filename
             yield Member(name, name.endswith("/"), _zip_refusal(info), partial(archive.open, info))
 
@@ -125,7 +131,7 @@ def _zip_refusal(info: zipfile.ZipInfo) -> str | None:
     if info.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if info.compress_type not in _METHODS:
-        return "is compressed in a way that is not read here"
+        return "has an unsupported compression method"
     return None
 
 
@@ -135,10 +141,10 @@ def _tar(file: BinaryIO) -> Iterator[Member]:
             yield Member(
                 info.name, info.isdir(), _tar_refusal(info), partial(_content, archive, info)
             )
-        # The checksum of a compressed archive is compared when its end is read.
+        # The checksum of a compressed archive is verified when its end is read.
         assert archive.fileobj is not None
         if len(archive.fileobj.read(_CHUNK)) == _CHUNK:
-            raise tarfile.ReadError("it goes on after its end")
+            raise tarfile.ReadError("it continues after its end")
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -156,7 +162,7 @@ def _tar_refusal(info: tarfile.TarInfo) -> str | None:
 
 
 class _TarInfo(tarfile.TarInfo):
-    """Damage is an error everywhere: tarfile itself takes a damaged header for the end."""
+    """Member header whose damage is an error; tarfile treats a damaged header as the end."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:

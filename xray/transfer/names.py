@@ -1,4 +1,4 @@
-"""Which names of an archive may become files, and that no two become one."""
+"""Check that names in an archive are valid and unique on every file system."""
 
 import re
 import unicodedata
@@ -10,33 +10,33 @@ from xray.transfer.members import RefusedMemberError
 _MAX_PART_BYTES = 255
 _MAX_NAME_BYTES = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_LITTER = ("__MACOSX", "._*", ".DS_Store")
+_EXTRANEOUS = ("__MACOSX", "._*", ".DS_Store")
 
 
 class Names:
-    """The places taken in one folder, as file systems see them that ignore case.
+    """Paths in use below one folder, compared as by file systems that ignore case.
 
-    On these, and on those that normalise accents or drop a dot or blank at the end, names that
-    differ would overwrite each other.
+    Such file systems, and those that normalize accents or drop a dot or space at the end, would
+    overwrite one of two different names.
     """
 
     def __init__(self) -> None:
         self._taken = {"/": (PurePosixPath(), True)}
 
     def __len__(self) -> int:
-        """How many places are taken, with the folders that names imply."""
+        """Return the number of paths in use, including parent folders."""
         return len(self._taken) - 1
 
     def claim(self, name: str, *, folder: bool) -> PurePosixPath:
-        """Return where a member goes, below the folder.
+        """Return the path of a member below the folder, and mark it as used.
 
         Args:
-            name: As the archive has it.
-            folder: Whether it is a folder, which may come more than once.
+            name: Name in the archive.
+            folder: Whether the member is a folder, which may occur more than once.
 
         Raises:
-            RefusedMemberError: It would leave the folder, or meet another member's place, or
-                cannot be written on every file system.
+            RefusedMemberError: The path leads out of the folder, is in use, or is not valid on
+                every file system.
         """
         path = _relative(name)
         key = ""
@@ -52,21 +52,21 @@ class Names:
             return
         other, is_folder = self._taken[key]
         if other != place:
-            raise RefusedMemberError(f"would overwrite {other} where case is ignored")
+            raise RefusedMemberError(f"would overwrite {other} on file systems that ignore case")
         if not (folder and is_folder):
-            raise RefusedMemberError("takes the place of another member")
+            raise RefusedMemberError("has the same path as another member")
 
 
-def is_litter(path: PurePosixPath) -> bool:
-    """Whether a member is what macOS adds to archives and folders."""
-    return any(fnmatchcase(part, pattern) for part in path.parts for pattern in _LITTER)
+def is_extraneous(path: PurePosixPath) -> bool:
+    """Return whether a member is metadata that macOS adds."""
+    return any(fnmatchcase(part, pattern) for part in path.parts for pattern in _EXTRANEOUS)
 
 
 def _relative(name: str) -> PurePosixPath:
     if _CONTROL.search(name):
         raise RefusedMemberError("has control characters in its name")
     if "\\" in name or ":" in name:
-        raise RefusedMemberError("has a name that Windows takes for another place")
+        raise RefusedMemberError("has a name that is another path on Windows")
     path = PurePosixPath(name)
     if path.is_absolute():
         raise RefusedMemberError("has an absolute path")

@@ -1,4 +1,4 @@
-"""One HTTP request for a file, or for the rest of one."""
+"""HTTP request for a file, or for the rest of one."""
 
 import re
 import ssl
@@ -14,9 +14,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-# Trouble that may be over at the next attempt. A refused connection, an unknown host or a wrong
-# certificate is not.
-_PASSING = (
+# Errors that another attempt may not have, unlike a refused connection, an unknown host or an
+# invalid certificate.
+_TEMPORARY = (
     ConnectionResetError,
     ConnectionAbortedError,
     BrokenPipeError,
@@ -28,24 +28,24 @@ _PASSING = (
 
 
 class RefusalError(Exception):
-    """The file is not to be had; the message, a clause, says why."""
+    """The file cannot be downloaded; the message is the reason, as a clause."""
 
 
 class InterruptionError(Exception):
-    """The connection broke or the server is out of order: another attempt may succeed."""
+    """The connection or the server failed; another attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server sends of a file.
+    """Answer of a server.
 
     Attributes:
-        start: Position in the file of the first byte sent; 0 where all of it is.
-        total: Size of the whole file in bytes; None where the server does not tell.
-        validator: Tells this state of the file from later ones (a strong ETag, else the date of
-            the last change, else None).
-        media_type: Such as "application/zip".
-        response: The open connection; None where nothing is left to be sent.
+        start: Position of the first byte in the file; 0 for the whole file.
+        total: Size of the whole file, bytes; None if unknown.
+        validator: Version of the file: a strong ETag, or else the date of the last change, or else
+            None.
+        media_type: Media type ("application/zip").
+        response: Open connection; None if there are no further bytes.
     """
 
     start: int
@@ -55,12 +55,13 @@ class Answer:
     response: HTTPResponse | None
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes as they come, and close the connection.
+        """Yield the bytes, and close the connection.
+
+        If the server states no length, a truncated body ends without an error.
 
         Raises:
-            RefusalError: Reading failed for good.
-            InterruptionError: The connection broke, or was silent for 30 s. Where the server gives
-                no length of its chunks, a body that is cut short merely ends.
+            RefusalError: Reading failed permanently.
+            InterruptionError: The connection failed, or no bytes arrived for 30 s.
         """
         if self.response is None:
             return
@@ -69,10 +70,10 @@ class Answer:
                 while chunk := response.read1(_CHUNK):
                     yield chunk
             except (OSError, HTTPException) as error:
-                raise _trouble(error) from error
+                raise _connection_error(error) from error
 
     def close(self) -> None:
-        """Close the connection, whatever is left of the body."""
+        """Close the connection without reading the rest of the body."""
         if self.response is not None:
             self.response.close()
 
@@ -84,20 +85,20 @@ def request(
     validator: str | None = None,
     allow_http_to: frozenset[str] = frozenset(),
 ) -> Answer:
-    """Ask for a file from `offset` on.
+    """Request a file from `offset` on.
 
-    A server that cannot, or whose file is no longer the one that `validator` stands for, is taken
-    to send all of it.
+    The whole file is requested if the server does not support ranges, or if its file is no longer
+    the version of `validator`.
 
     Args:
-        url: https.
-        offset: Bytes that are there already.
-        validator: Of the file that these bytes are from.
-        allow_http_to: Hosts that need no TLS.
+        url: URL with https.
+        offset: Number of bytes that are already downloaded.
+        validator: Version of the file that these bytes are from.
+        allow_http_to: Hosts for which http is allowed.
 
     Raises:
-        RefusalError: The URL or a redirect is not https, or the server does not give the file.
-        InterruptionError: It may work later.
+        RefusalError: The URL or a redirect is not https, or the server does not send the file.
+        InterruptionError: The connection or the server failed.
     """
     check_url(url, allow_http_to)
     headers = {"User-Agent": "xray"}
@@ -116,7 +117,7 @@ def request(
                 return Answer(offset, offset, validator, "", None)
         return request(url, allow_http_to=allow_http_to)
     except (OSError, HTTPException) as error:
-        raise _trouble(error) from error
+        raise _connection_error(error) from error
     answer = _answer(response)
     if not offset or _fits(answer, offset, validator):
         return answer
@@ -125,16 +126,16 @@ def request(
 
 
 def check_url(url: str, allow_http_to: frozenset[str] = frozenset()) -> None:
-    """Refuse what is not https, unless it is http to one of these hosts.
+    """Check that a URL is https, or http to one of these hosts.
 
     Raises:
-        RefusalError: It is refused.
+        RefusalError: It is neither.
     """
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in allow_http_to):
         return
     raise RefusalError(
-        f"it leads to {url}, and without https anyone on the way could exchange the file"
+        f"it leads to {url}, which is not https, so that the file could be replaced in transit"
     )
 
 
@@ -142,7 +143,7 @@ class _Redirects(HTTPRedirectHandler):
     def __init__(self, allow_http_to: frozenset[str]) -> None:
         self._allow_http_to = allow_http_to
 
-    def redirect_request(  # noqa: PLR0917 - as urllib calls it
+    def redirect_request(  # noqa: PLR0917 - signature of urllib
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         try:
@@ -165,13 +166,13 @@ def _answer(response: HTTPResponse) -> Answer:
 def _fits(answer: Answer, offset: int, validator: str | None) -> bool:
     if answer.start == 0:
         return True
-    # Some servers know Range but not If-Range.
+    # Some servers support Range but not If-Range.
     same = not validator or answer.validator in (None, validator)
     return answer.start == offset and same
 
 
 def _validator(headers: HTTPMessage) -> str | None:
-    # A weak ETag (W/"...") stands for what looks alike, not for the same bytes.
+    # A weak ETag (W/"...") does not identify identical bytes.
     tag: str = headers.get("ETag", "")
     return tag if tag.startswith('"') else headers.get("Last-Modified")
 
@@ -181,14 +182,14 @@ def _status(error: HTTPError) -> Exception:
     if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return InterruptionError(f"the server answers {answer}")
     if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return RefusalError(f"the server asks for a login ({answer})")
+        return RefusalError(f"the server requires a login ({answer})")
     return RefusalError(f"the server answers {answer}")
 
 
-def _trouble(error: Exception) -> Exception:
+def _connection_error(error: Exception) -> Exception:
     cause = error.reason if isinstance(error, URLError) else error
-    if isinstance(cause, _PASSING):
-        return InterruptionError(f"the connection broke ({cause or type(cause).__name__})")
+    if isinstance(cause, _TEMPORARY):
+        return InterruptionError(f"the connection failed ({cause or type(cause).__name__})")
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return RefusalError(f"the server does not prove who it is ({cause.verify_message})")
+        return RefusalError(f"the certificate of the server is invalid ({cause.verify_message})")
     return RefusalError(f"the server cannot be reached ({cause})")
