@@ -46,7 +46,7 @@ def read_speed(setting: Setting) -> float:
         np.save(path, np.zeros(shape, np.uint16))
         array = np.lib.format.open_memmap(path, "r")
         array.max()
-        data.features["train"] = FeatureDataset(data.dataset("train"), array, torch.bfloat16)
+        data.serve_features("train", FeatureDataset(data.dataset("train"), array, torch.bfloat16))
         loader = data.train_dataloader()
         begin, read = time.perf_counter(), 0
         for _ in range(3):

@@ -83,7 +83,11 @@ def test_bad_files_of_every_kind_are_named_and_never_used(make_tree, transforms,
     with pytest.raises(DataError, match=r"files cannot be used.*data\.on_bad_file=skip"):
         data.setup()
     found = audit_images(data.root, data.groups, data.patient)
-    named = {root / f.path: f.detail for f in found.findings if f.kind in ("bad_file", "ignored")}
+    named = {
+        root / f.path: f.detail
+        for f in found.findings
+        if f.kind in ("bad_file", "ignored", "unread")
+    }
     missing = [
         path.name
         for path, reason in expected.items()

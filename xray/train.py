@@ -37,6 +37,7 @@ def train(cfg: "DictConfig") -> float:
     last = run / layout.LAST if cfg.resume else None
     data = build.build_data(cfg)
     data.prepare_data()
+    data.setup("fit")
     description = data.describe()
     compute = build.build_compute(cfg, cfg.trainer.gpus, run=run)
     trainer, collector = build.build_trainer(cfg, compute)

@@ -84,7 +84,7 @@ def test_what_is_computed_in_another_precision_is_another_entry(tmp_path, model,
     to_cut = model.to_cut
     model.to_cut = lambda image: to_cut(image).float()
     cache(tmp_path, views=1).attach(model, data, ("val",))
-    data.features.clear()
+    data.serve_images()
     autocast = partial(torch.autocast, "cpu", torch.bfloat16)
     cache(tmp_path, views=1, context=autocast).attach(model, data, ("val",))
     assert len(arrays(tmp_path)) == 2
@@ -162,7 +162,7 @@ def test_a_lock_that_cannot_be_taken_is_named(tmp_path, model, data, caplog):
     entry.remove()
     entry.fill_lock.unlink()
     entry.fill_lock.mkdir()
-    data.features.clear()
+    data.serve_images()
     cache(tmp_path / "cache").attach(model, data, ["val"])
     assert data.features == {}
     assert (

@@ -24,7 +24,7 @@ def test_pooled_activations_give_the_logits_of_the_uncached_run(tmp_path, heads,
         return torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32)
 
     for pooling, model in heads.items():
-        data.features.clear()
+        data.serve_images()
         pixels = next(iter(data.val_dataloader()))
         cache(tmp_path / "cache", context=context).attach(model, data, ["val"])
         cached = next(iter(data.val_dataloader()))

@@ -36,7 +36,7 @@ def fill(tmp_path, make_tree, transforms, monkeypatch):
         torch.set_num_threads(1)
         logging.basicConfig(filename=log.with_suffix(".log"), level=logging.INFO, force=True)
         model.to_cut = counting(compute, log, seconds)
-        data.features.clear()
+        data.serve_images()
         if together:
             together.wait()
         cache(folder, views=VIEWS).attach(model, data, ["train", "val"])

@@ -8,7 +8,7 @@ from xray.errors import DataError
 from xray.types import SPLITS
 
 GROUPS = {"normal": [], "pneumonia": ["covid"]}
-# Two images a patient; a patient's name holds the number of the folder here.
+# Two images per patient; the patient ID contains the position of the folder in this list.
 TREE = {"train/NORMAL": 12, "train/PNEUMONIA": 12, "test/NORMAL": 4, "test/Covid": 4}
 
 
@@ -24,21 +24,21 @@ def names(data, split):
 
 @pytest.fixture
 def leaky(make_tree):
-    """One patient of the test in train, and a copy of a test image under another patient's name."""
+    """Dataset with a test patient in train, and a copy of a test image with another patient ID."""
     root = make_tree(TREE)
     write_image(root / "train/NORMAL/patient0200_09.png", level=90, seed=900)
     shutil.copy(root / "test/Covid/patient0300_00.png", root / "train/PNEUMONIA/patient0900_00.png")
     return root
 
 
-def test_a_clean_set_is_certified(make_tree, transforms):
+def test_a_dataset_without_overlaps_is_clean(make_tree, transforms):
     certificate = module(make_tree(TREE), transforms).certificate()
     assert certificate.verdict == "clean"
     assert certificate.as_dict()["findings"] == {}
     assert certificate.dropped == {"train": 0, "val": 0}
 
 
-def test_what_overlaps_with_the_test_is_left_out_and_the_test_stays_whole(leaky, transforms):
+def test_images_that_overlap_with_the_test_split_are_removed_from_training(leaky, transforms):
     data = module(leaky, transforms)
     certificate = data.certificate()
     assert certificate.verdict == "clean"
@@ -52,7 +52,7 @@ def test_what_overlaps_with_the_test_is_left_out_and_the_test_stays_whole(leaky,
     assert not {"patient0200_09.png", "patient0900_00.png"} & names(data, "train")
 
 
-def test_keep_trains_on_everything_and_says_so(leaky, transforms):
+def test_keep_uses_all_images_and_reports_leaks(leaky, transforms):
     data = module(leaky, transforms, leaks="keep")
     assert (data.certificate().verdict, data.certificate().remaining) == ("leaks found", 2)
     assert sum(len(data.dataset(split)) for split in SPLITS) == 34
@@ -64,7 +64,7 @@ def test_error_stops_and_names_the_overlaps(leaky, transforms):
         module(leaky, transforms, leaks="error").setup()
 
 
-def test_a_given_val_that_overlaps_with_train_stays_whole(make_tree, transforms):
+def test_a_val_folder_that_overlaps_with_train_stays_whole(make_tree, transforms):
     root = make_tree({**TREE, "val/NORMAL": 4, "val/Covid": 4})
     write_image(root / "train/NORMAL/patient0400_09.png", seed=901)
     write_image(root / "val/Covid/patient0300_09.png", seed=902)
@@ -73,7 +73,7 @@ def test_a_given_val_that_overlaps_with_train_stays_whole(make_tree, transforms)
     assert len(data.dataset("val")) == 8
 
 
-def test_copies_are_carved_together(make_tree, transforms):
+def test_duplicates_are_held_out_together(make_tree, transforms):
     root = make_tree({"normal": 20, "covid": 20})
     for i in range(10):
         source = root / f"normal/patient00{i:02d}_00.png"
@@ -90,7 +90,7 @@ def test_copies_are_carved_together(make_tree, transforms):
         assert all((copy in found) == (name in found) for name, copy in copied.items())
 
 
-def test_a_patient_that_nothing_tells_is_no_leak_but_no_clean_bill(make_tree, transforms):
+def test_images_without_patient_id_are_reported_as_unknown_patients(make_tree, transforms):
     root = make_tree(TREE)
     for folder in ("train/NORMAL", "test/NORMAL"):
         write_image(root / folder / "scan.png", seed=800 + len(folder))
@@ -98,21 +98,21 @@ def test_a_patient_that_nothing_tells_is_no_leak_but_no_clean_bill(make_tree, tr
     assert module(root, transforms).certificate().unknown_patients == 2
 
 
-def test_without_an_audit_nothing_is_promised(leaky, transforms):
+def test_without_an_audit_the_verdict_is_not_audited(leaky, transforms):
     data = module(leaky, transforms, audit=False)
     assert data.certificate().verdict == "not audited"
-    # The patient is known by the file's name alone.
+    # The patient ID is in the file name.
     assert data.certificate().dropped == {"train": 1, "val": 0}
 
 
-def test_folds_of_the_test_where_there_is_none(make_tree, transforms):
+def test_folds_divide_the_dataset_if_it_has_no_test_split(make_tree, transforms):
     root = make_tree({"normal": 20, "covid": 20})
     parts = [names(module(root, transforms, folds=5, fold=k), "test") for k in range(5)]
     assert [len(part) for part in parts] == [8] * 5
     assert len(set.union(*parts)) == 40
 
 
-def test_folds_of_validation_where_the_test_is_given(make_tree, transforms):
+def test_folds_divide_the_training_images_if_there_is_a_test_split(make_tree, transforms):
     root = make_tree({**TREE, "val/NORMAL": 4, "val/Covid": 4})
     modules = [module(root, transforms, min_val=0, folds=4, fold=k) for k in range(4)]
     assert {frozenset(names(data, "test")) for data in modules} == {
@@ -121,7 +121,7 @@ def test_folds_of_validation_where_the_test_is_given(make_tree, transforms):
     assert len(set.union(*(names(data, "val") for data in modules))) == 32
 
 
-def test_bad_files_stop_or_are_left_out(make_tree, transforms):
+def test_bad_files_are_an_error_or_are_skipped(make_tree, transforms):
     root = make_tree(TREE)
     (root / "train/NORMAL/patient0777_00.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"1 of 33 files.*patient0777_00.png is empty.*=skip"):
@@ -132,7 +132,7 @@ def test_bad_files_stop_or_are_left_out(make_tree, transforms):
     assert data.certificate().as_dict()["findings"] == {"bad_file": {"within": 1, "across": 0}}
 
 
-def test_nothing_left_to_train_on_is_an_error(make_tree, transforms):
+def test_a_class_without_remaining_training_images_is_an_error(make_tree, transforms):
     root = make_tree(TREE)
     shutil.rmtree(root / "train/PNEUMONIA")
     shutil.copytree(root / "test/Covid", root / "train/PNEUMONIA")
@@ -140,7 +140,7 @@ def test_nothing_left_to_train_on_is_an_error(make_tree, transforms):
         module(root, transforms).setup()
 
 
-def test_a_given_val_is_cleared_of_what_is_carved_for_the_test(make_tree, transforms):
+def test_a_val_folder_loses_the_patients_held_out_for_the_test(make_tree, transforms):
     root = make_tree({"train/NORMAL": 24, "train/Covid": 24})
     # Half of the 12 patients of each class are in val, too.
     for i in range(6):
@@ -150,14 +150,15 @@ def test_a_given_val_is_cleared_of_what_is_carved_for_the_test(make_tree, transf
     data = module(root, transforms, min_val=0, test_fraction=0.5)
     certificate = data.certificate()
     assert certificate.verdict == "clean"
-    # Of these 12, some are carved for the test, and leave val; the others leave train, both images.
+    # Some of the 12 patients are held out for the test and leave val; the others leave train with
+    # both of their images.
     train, val = certificate.dropped["train"], certificate.dropped["val"]
     assert train / 2 + val == 12
     assert min(train, val) > 0
     assert len(data.dataset("test")) == 24
 
 
-def test_a_val_of_which_too_little_is_left_joins_train(make_tree, transforms, caplog):
+def test_a_val_folder_with_too_few_usable_images_is_added_to_train(make_tree, transforms, caplog):
     caplog.set_level("INFO")
     root = make_tree({**TREE, "val/NORMAL": 4, "val/Covid": 4})
     for folder in ("NORMAL", "Covid"):
@@ -170,7 +171,7 @@ def test_a_val_of_which_too_little_is_left_joins_train(make_tree, transforms, ca
     assert len(module(root, transforms, min_val=8).dataset("val")) == 8
 
 
-def test_a_val_that_is_the_test_again_is_an_error(make_tree, transforms):
+def test_a_val_folder_that_equals_the_test_folder_is_an_error(make_tree, transforms):
     root = make_tree(TREE)
     shutil.copytree(root / "test", root / "val")
     with pytest.raises(DataError, match=r"All 8 images of val/ overlap with the test images"):

@@ -1,9 +1,10 @@
 import torch
+from torch.utils.data import DistributedSampler
 
 from xray.data.sampler import EpochSampler
 
 
-def test_order_depends_on_seed_and_epoch_alone():
+def test_the_order_depends_only_on_seed_and_epoch():
     sampler = EpochSampler(6, seed=1)
     first = list(sampler)
     assert sorted(index for _, index in first) == list(range(6))
@@ -34,3 +35,8 @@ def test_processes_share_an_epoch(monkeypatch):
         shares.append([index for _, index in EpochSampler(5, seed=0)])
     assert [len(share) for share in shares] == [3, 3]
     assert set(shares[0] + shares[1]) == set(range(5))
+
+
+def test_lightning_keeps_the_sampler_in_distributed_training():
+    # Lightning replaces samplers that are not distributed by its own.
+    assert isinstance(EpochSampler(4, seed=0), DistributedSampler)

@@ -104,4 +104,5 @@ class FeatureCache:
                 context=self.context,
             )
             array = ready(self.folder, plan, compute, "frozen prefix")
-            data.features[split] = FeatureDataset(dataset, array, plan.dtype, held[plan.name])
+            served = FeatureDataset(dataset, array, plan.dtype, held[plan.name])
+            data.serve_features(split, served)

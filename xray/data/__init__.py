@@ -1,1 +1,1 @@
-"""Folders of images, their splits, transforms and the LightningDataModule."""
+"""Datasets: folders, splits, transforms and the LightningDataModule."""

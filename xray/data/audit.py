@@ -1,4 +1,4 @@
-"""Whether a dataset can carry a result, as it lies."""
+"""Audit of a dataset as provided, before it is split."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from xray.data.collection import Collection, collect, counts
+from xray.data.extraneous import summarize
 from xray.data.groups import Groups
-from xray.data.litter import find_litter
 from xray.data.patients import PatientRule
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.index import store_name
@@ -23,15 +23,15 @@ from xray.types import SPLITS, Split
 
 @dataclass(frozen=True)
 class Audit:
-    """What is found in a dataset as it lies, before anything is carved or left out.
+    """Result of the audit of a dataset as provided.
 
     Attributes:
-        collection: Its images, in the splits they were given.
-        screening: What is known of them, in their order.
+        collection: Images in the splits that the dataset provides.
+        screening: Fingerprints and duplicates of the images, in their order.
         classes: Class names.
-        findings: All that is wrong.
-        probes: How well the class can be told from what should not matter.
-        unknown_patients: Images whose patient nothing tells.
+        findings: All findings.
+        probes: How well the class can be predicted from properties unrelated to disease.
+        unknown_patients: Number of images without a patient ID.
     """
 
     collection: Collection
@@ -43,16 +43,16 @@ class Audit:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether test figures on these splits could be trusted."""
+        """Verdict on the splits."""
         return judge(self.findings, self.unknown_patients)
 
     @property
     def contradictions(self) -> int:
-        """Pairs of one exposure that lie in two classes."""
+        """Number of duplicates with two different classes."""
         return sum(finding.kind == "contradiction" for finding in self.findings)
 
     def counts(self) -> dict[Split, dict[str, Any]]:
-        """Count images, patients and classes: split -> numbers."""
+        """Count images, patients and classes of each split that has images."""
         counted: dict[Split, dict[str, Any]] = {}
         for split in SPLITS:
             samples = [self.collection.samples[i] for i in self.collection.positions(split)]
@@ -61,7 +61,7 @@ class Audit:
         return counted
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values, for audit.json."""
+        """Return plain values, for audit.json."""
         return {
             "root": self.collection.root.name,
             "verdict": self.verdict,
@@ -69,6 +69,7 @@ class Audit:
             "unknown_patients": self.unknown_patients,
             "splits": self.counts(),
             "findings": count(self.findings),
+            "extraneous": summarize(self.collection.extraneous),
             "source_probe": [{**asdict(probe), "leaks": probe.leaks} for probe in self.probes],
             "leaks_above": LEAKS,
             "files": self.screening.index.digest,
@@ -83,17 +84,17 @@ def audit(
     seed: int = 0,
     folder: Path | None = None,
 ) -> Audit:
-    """Read a dataset whole, and audit it as it lies.
+    """Read all files of a dataset and audit it as provided.
 
     Args:
-        root: See `xray.data.collection.collect`, as the two that follow.
-        groups: Which folder names mean which class.
+        root: Data root, see `xray.data.collection.collect`.
+        groups: Folder names of each class.
         patient: Rule that finds patient IDs in paths.
-        seed: Of the source probe.
-        folder: Keeps what was found; None: nothing is kept.
+        seed: Seed of the source probe.
+        folder: Folder that stores the results between calls; None: nothing is stored.
 
     Raises:
-        DataError: When the folders are missing or not laid out as expected.
+        DataError: The folders are missing or not arranged as expected.
     """
     collection = collect(root, groups, patient)
     samples = collection.samples
@@ -118,7 +119,7 @@ def audit(
         collection=collection,
         screening=screening,
         classes=groups.classes,
-        findings=[*find(placed, screening), *find_litter(root)],
+        findings=[*find(placed, screening), *collection.extraneous],
         probes=[Probe(*probe) for probe in probes],
         unknown_patients=sum(sample.patient is None for sample in samples),
     )

@@ -1,10 +1,11 @@
-"""What a split is worth: leaks found, what was dropped for them, and the verdict on the rest."""
+"""Assessment of a split: findings, images removed because of them, and the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from xray.data.collection import Collection
+from xray.data.extraneous import summarize
 from xray.errors import DataError
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.screening import Screening
@@ -18,17 +19,18 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a split is worth.
+    """Assessment of a split.
 
     Attributes:
-        verdict: On the splits as they are used: "clean", "leaks found", "unknown patients", or
+        verdict: Verdict on the splits as used: "clean", "leaks found", "unknown patients" or
             "not audited".
-        leaks: What was done about overlaps.
-        findings: All that is wrong with the dataset as it lay.
-        dropped: Split -> images left out because they overlap with another split.
-        skipped: Files left out because they cannot be read.
-        unknown_patients: Images used whose patient nothing tells.
-        remaining: Overlaps between the splits as they are used.
+        leaks: Treatment of overlaps, see `xray.data.partition.Rules`.
+        findings: Findings about the dataset as provided.
+        dropped: Split -> number of images removed because they overlap with another split.
+        skipped: Number of images removed because they cannot be read.
+        extraneous: Numbers of files that are not used, see `xray.data.extraneous.summarize`.
+        unknown_patients: Number of images used that have no patient ID.
+        remaining: Number of overlaps between the splits as used.
     """
 
     verdict: str
@@ -36,28 +38,29 @@ class Certificate:
     findings: Sequence[Finding]
     dropped: dict[Split, int]
     skipped: int
+    extraneous: dict[str, Any]
     unknown_patients: int
     remaining: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values, findings by their numbers: see `findings.count`."""
+        """Return plain values, with the findings as numbers (`xray.integrity.findings.count`)."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {**values, "findings": count(self.findings)}
 
 
 def check_leaks(placed: Placed, screening: Screening) -> None:
-    """Make sure that no two splits overlap.
+    """Check that no two splits overlap.
 
     Raises:
-        DataError: When they do; names the first overlaps.
+        DataError: They do; the message names the first overlaps.
     """
     leaks = [finding for finding in find(placed, screening) if finding.crosses]
     if leaks:
         raise DataError(
             f"{len(leaks)} overlaps between the splits of {placed.root}: "
             f"{'; '.join(_sentence(leak) for leak in leaks[:_SHOWN])}"
-            f"{' ...' if len(leaks) > _SHOWN else ''}. Pass data.leaks=drop to leave out of "
-            "training what overlaps, or run python -m xray.audit to see all of them."
+            f"{' ...' if len(leaks) > _SHOWN else ''}. Pass data.leaks=drop to remove overlapping "
+            "images from training, or run python -m xray.audit to list all overlaps."
         )
 
 
@@ -75,16 +78,16 @@ def certify(
     dropped: dict[Split, int],
     skipped: int,
 ) -> Certificate:
-    """Judge the splits as they are used.
+    """Assess the splits as used.
 
     Args:
-        findings: What was found in the dataset as it lay.
-        used: The images used, in their splits.
-        screening: What is known of them, in their order.
+        findings: Findings about the dataset as provided.
+        used: Images used, in their splits.
+        screening: Fingerprints and duplicates of the images used, in their order.
         classes: Class names.
-        leaks: What was done about overlaps.
-        dropped: How many images that left out, by split.
-        skipped: How many files cannot be read.
+        leaks: Treatment of overlaps.
+        dropped: Number of images that were removed because of overlaps, by split.
+        skipped: Number of images that cannot be read.
     """
     remaining = find(Placed(used.samples, used.splits, used.root, classes), screening)
     unknown = sum(sample.patient is None for sample in used.samples)
@@ -94,6 +97,7 @@ def certify(
         findings=findings,
         dropped=dropped,
         skipped=skipped,
+        extraneous=summarize(used.extraneous),
         unknown_patients=unknown,
         remaining=sum(finding.crosses for finding in remaining),
     )

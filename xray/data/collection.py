@@ -1,4 +1,4 @@
-"""All images below a data root, and the split that each was given."""
+"""All images of a dataset, and the split of each."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from xray.data.describe import describe_images
+from xray.data.extraneous import find_outside
 from xray.data.folder import XrayFolder
 from xray.data.groups import Groups
 from xray.data.layout import find_layout
 from xray.data.manifest import MANIFEST
 from xray.data.patients import PatientRule
 from xray.errors import DataError
+from xray.integrity.findings import Finding
 from xray.types import Sample, Split
 
 
@@ -21,55 +23,60 @@ class Collection:
     """All images of a dataset.
 
     Attributes:
-        root: Their dataset's root.
+        root: Data root.
         samples: N images.
-        splits: N splits: where each lies. Images of a flat root are all in "train".
-        given: The splits that the root has folders for.
+        splits: Split of each of the N images. Images of a flat root are all in "train".
+        given: Splits that the dataset provides.
+        extraneous: Findings about files that are not used as images.
     """
 
     root: Path
     samples: list[Sample]
     splits: list[Split]
     given: frozenset[Split]
+    extraneous: tuple[Finding, ...] = ()
 
     def joining(self, split: Split) -> "Collection":
-        """Return the collection with the images of a split in train."""
+        """Return the collection with the images of a split moved to "train"."""
         splits: list[Split] = ["train" if name == split else name for name in self.splits]
         return replace(self, splits=splits, given=self.given - {split})
 
-    def only(self, kept: list[int]) -> "Collection":
-        """Return the collection of the images at some positions."""
+    def only(self, indices: list[int]) -> "Collection":
+        """Return the collection of the images with the given indices."""
         return replace(
             self,
-            samples=[self.samples[i] for i in kept],
-            splits=[self.splits[i] for i in kept],
+            samples=[self.samples[i] for i in indices],
+            splits=[self.splits[i] for i in indices],
         )
 
     def positions(self, split: Split) -> list[int]:
-        """List the positions of a split's images, ascending."""
+        """Return the indices of the images of a split, ascending."""
         return [i for i, name in enumerate(self.splits) if name == split]
 
 
 def collect(root: Path, groups: Groups, patient: PatientRule) -> Collection:
-    """Find all images below a data root.
+    """Find all images below a data root, and the files that are not used.
 
     Args:
-        root: See `xray.data.layout.find_layout`. A manifest.csv in it contains patients, sources,
-            labels and, for a flat folder, splits: see `xray.data.describe`.
+        root: Data root, see `xray.data.layout.find_layout`. A manifest.csv in it contains patients,
+            sources, labels and, for a flat folder, splits: see `xray.data.describe`.
         groups: Folder names of each class.
         patient: Rule that finds patient IDs in paths.
 
     Raises:
-        DataError: When the folders are missing or not laid out as expected, or the manifest is
+        DataError: The folders are missing or not arranged as expected, or the manifest is
             malformed.
     """
     samples: list[Sample] = []
     splits: list[Split] = []
     layout = find_layout(root)
+    extraneous = [found.finding(root) for found in find_outside(root, layout)]
     for split, folder in layout.items():
-        records = XrayFolder(folder, groups, patient).records
-        samples += records
-        splits += [split] * len(records)
+        images = XrayFolder(folder, groups, patient)
+        extraneous += [found.finding(root, split) for found in images.extraneous]
+        samples += images.records
+        splits += [split] * len(images.records)
+    extraneous.sort(key=lambda finding: finding.path)
     is_flat = layout.get("train") == root
     samples, splits = describe_images(samples, splits, root, groups, patient, is_flat=is_flat)
     given = frozenset(splits) if is_flat else frozenset(layout)
@@ -78,11 +85,15 @@ def collect(root: Path, groups: Groups, patient: PatientRule) -> Collection:
             f"{root / MANIFEST} has no image with the split 'train'. Add some, or delete the "
             "column 'split' to have the images split."
         )
-    return Collection(root, samples, splits, given)
+    return Collection(root, samples, splits, given, tuple(extraneous))
 
 
 def counts(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
-    """Count images, patients (one that nothing tells counts as one) and images of each class."""
+    """Count images, patients and images of each class; an image without a patient ID is a patient.
+
+    Returns:
+        {"images": n, "patients": n, "classes": {class name: n}}.
+    """
     targets = Counter(sample.target for sample in samples)
     return {
         "images": len(samples),

@@ -1,9 +1,11 @@
-"""The LightningDataModule: a folder of chest X-rays, split, grouped and augmented."""
+"""LightningDataModule for a folder of chest radiographs."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import albumentations as A
@@ -13,53 +15,58 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from xray.data.certificate import Certificate
-from xray.data.collection import collect, counts
+from xray.data.checks import check_classes, check_trained, check_unused
+from xray.data.collection import Collection, collect, counts
+from xray.data.confounding import find_confounding
 from xray.data.dataset import SplitDataset
 from xray.data.external import read_external
-from xray.data.groups import Groups
+from xray.data.groups import TWO_CLASS, Groups
 from xray.data.partition import Rules, partition
 from xray.data.patients import compile_patient_pattern
 from xray.data.sampler import EpochSampler
-from xray.data.transforms import SeededTransform
-from xray.errors import DataError
+from xray.data.transforms import SeededTransform, light_transforms, serialize_transforms
 from xray.integrity.screening import screen, unscreened
 from xray.machine import loader_workers
 from xray.types import SPLITS, Batch, Sample, Split
 
+log = logging.getLogger(__name__)
+
 
 class XrayDataModule(pl.LightningDataModule):
-    """Wraps torchvision's ImageFolder for the train, val and test splits.
+    """Training, validation and test images of a folder, audited, split and transformed.
 
-    What is missing is carved from train/ (or from a flat root), stratified by class, images of one
-    patient or one exposure together: test/, and val/ also when it holds few images.
+    A missing test or validation split is held out from the training images, stratified by class,
+    with all images of a patient and all duplicates on the same side. Only `root` is required: the
+    defaults are those of the command line (conf/data/folder.yaml and conf/transform/light.yaml).
 
     Args:
-        root: See `xray.data.layout.find_layout`.
-        groups: Class -> folder names that mean it; the order is that of the network's outputs.
-        transforms: albumentations of training images ("train") and of all others ("eval").
-        size: Side of the square that the transforms end at, pixels.
-        batch_size: Images a batch.
-        workers: Number of processes that read images; "auto": see
-            `xray.machine.loader_workers`.
+        root: Data root, see `xray.data.layout.find_layout`.
+        groups: Class name -> folder names of the class, in the order of the network's outputs.
+        transforms: albumentations for training images ("train") and for all others ("eval"), ending
+            at (size, size); None: resize, and for training also a small rotation and a flip.
+        size: Side length of the images after the transforms, pixels.
+        batch_size: Images per batch.
+        workers: Number of loader processes; "auto": see `xray.machine.loader_workers`.
         patient_pattern: See `xray.data.patients.PatientRule`.
-        balance: How class imbalance is met: "loss" (weights, see `class_weights`), "sampler" or
-            "none".
-        audit: Whether all files are read and compared before they are split; else overlaps other
-            than a patient's, and bad files, go unnoticed.
-        audit_dir: Keeps what was read between runs; None: nothing is kept.
-        seed: Of the shuffle.
+        balance: Treatment of class imbalance: "loss" (class weights, see `class_weights`),
+            "sampler" (weighted draws) or "none".
+        audit: Whether all files are read and compared before they are split. Without it, bad files
+            and duplicates are not found.
+        audit_dir: Folder that stores the results of reading between runs; None: nothing is stored.
+        seed: Seed of shuffling and augmentation.
         **rules: Fields of `xray.data.partition.Rules`.
 
     Attributes:
         classes: Class names, in the order of the network's outputs.
-        features: Datasets of cached activations that stand in for the pixels of a split.
+        train: Transform of training images.
+        evaluate: Transform of all other images.
     """
 
     def __init__(
         self,
         root: str | Path,
-        groups: Mapping[str, Sequence[str]],
-        transforms: Mapping[Literal["train", "eval"], Sequence[A.BasicTransform]],
+        groups: Mapping[str, Sequence[str]] = MappingProxyType(TWO_CLASS),
+        transforms: Mapping[Literal["train", "eval"], Sequence[A.BasicTransform]] | None = None,
         *,
         size: int = 224,
         batch_size: int = 32,
@@ -75,22 +82,60 @@ class XrayDataModule(pl.LightningDataModule):
         self.root = Path(root)
         self.groups = Groups(groups)
         self.classes = self.groups.classes
-        self.train = SeededTransform(transforms["train"], size, seed)
-        self.evaluate = SeededTransform(transforms["eval"], size, seed)
+        steps = light_transforms(size) if transforms is None else transforms
+        self.train = SeededTransform(steps["train"], size, seed)
+        self.evaluate = SeededTransform(steps["eval"], size, seed)
         self.batch_size = batch_size
-        self._workers = workers
         self.patient = compile_patient_pattern(patient_pattern)
         self.balance = balance
         self.audit = audit
         self.audit_dir = Path(audit_dir) if audit_dir else None
         self.seed = seed
         self.rules = Rules(**rules)
-        self.features: dict[Split, Dataset[Batch]] = {}
+        self._workers = workers
+        self._features: dict[Split, Dataset[Batch]] = {}
         self._splits: dict[Split, SplitDataset] = {}
+        self._used: Collection | None = None
         self._certificate: Certificate | None = None
 
+    def setup(self, stage: str | None = None) -> None:
+        """Find, audit and split the images once; check before training that they are sufficient.
+
+        Args:
+            stage: Stage of the Trainer; "fit" also checks the classes of every split.
+
+        Raises:
+            DataError: The folders are missing or not arranged as expected, images would be unused,
+                a class has no training image, the audit finds what `rules` reject, or, if stage is
+                "fit", the validation images are all of one class.
+        """
+        if self._used is None:
+            collection = collect(self.root, self.groups, self.patient)
+            check_unused(collection)
+            paths = [sample.path for sample in collection.samples]
+            screening = (
+                screen(paths, self.root, self.audit_dir) if self.audit else unscreened(paths)
+            )
+            used, self._certificate = partition(collection, screening, self.rules, self.classes)
+            check_trained(used, self.groups)
+            for split in SPLITS:
+                samples = [used.samples[i] for i in used.positions(split)]
+                self._splits[split] = self._split_of(samples, self.root)
+            self._used = used
+        if stage == "fit":
+            check_classes(self._used, self.classes, self.rules)
+            for warning in find_confounding(self.dataset("train").samples, self.classes):
+                log.warning("%s", warning)
+
+    def _split_of(self, samples: list[Sample], root: Path) -> SplitDataset:
+        return SplitDataset(samples, root=root, train=self.train, evaluate=self.evaluate)
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Set the number of images per batch of loaders created from now on."""
+        self.batch_size = batch_size
+
     def workers(self, dataset: SplitDataset) -> int:
-        """Return the number of processes that read a dataset."""
+        """Return the number of loader processes for a dataset, as configured or chosen."""
         if self._workers != "auto":
             return self._workers
         if self.trainer is None:
@@ -98,58 +143,47 @@ class XrayDataModule(pl.LightningDataModule):
         gpu = self.trainer.strategy.root_device.type != "cpu"
         return loader_workers(gpu=gpu, processes=self.trainer.world_size)
 
-    def setup(self, stage: str | None = None) -> None:
-        """Find the images, audit and split them, once.
+    @property
+    def features(self) -> Mapping[Split, Dataset[Batch]]:
+        """Datasets of cached activations that replace the images of a split."""
+        return MappingProxyType(self._features)
 
-        Raises:
-            DataError: When the folders are missing, not laid out as expected, a class has no
-                training image, or the audit finds what `rules` refuse.
-        """
-        if self._splits:
-            return
-        collection = collect(self.root, self.groups, self.patient)
-        paths = [sample.path for sample in collection.samples]
-        screening = screen(paths, self.root, self.audit_dir) if self.audit else unscreened(paths)
-        used, certificate = partition(collection, screening, self.rules, self.classes)
-        trained = Counter(used.samples[i].target for i in used.positions("train"))
-        for target, name in enumerate(self.classes):
-            if not trained[target]:
-                raise DataError(
-                    f"Class '{name}' has no training image below {self.root}. Expected a folder "
-                    "named as one of "
-                    f"{', '.join(self.groups.as_dict()[name])}, or other classes "
-                    "(data/groups=two_class)."
-                )
-        self._certificate = certificate
-        for split in SPLITS:
-            samples = [used.samples[i] for i in used.positions(split)]
-            self._splits[split] = self._split_of(samples, self.root)
+    def serve_features(self, split: Split, dataset: Dataset[Batch]) -> None:
+        """Load a split from a dataset of cached activations, which returns whole batches."""
+        self._features[split] = dataset
 
-    def _split_of(self, samples: list[Sample], root: Path) -> SplitDataset:
-        return SplitDataset(samples, root=root, train=self.train, evaluate=self.evaluate)
+    def serve_images(self) -> None:
+        """Load all splits from images again instead of cached activations."""
+        self._features.clear()
 
     def certificate(self) -> Certificate:
-        """Give what the splits are worth; calls `setup` where that has not been done."""
+        """Return the assessment of the splits; calls `setup` if necessary."""
         self.setup()
         assert self._certificate is not None
         return self._certificate
 
-    def state_dict(self) -> dict[str, Any]:
-        """Give what a checkpoint records of the data: the certificate and the lists of files."""
-        return {"certificate": self.certificate().as_dict(), "files_sha256": self._digests}
-
-    @cached_property
-    def _digests(self) -> dict[Split, str]:
-        """SHA-256 of each split's list of files; every checkpoint records it."""
-        return {split: self.dataset(split).digest() for split in SPLITS}
-
     def dataset(self, split: Split) -> SplitDataset:
-        """Give the images of a split; calls `setup` where that has not been done."""
+        """Return the images of a split; calls `setup` if necessary."""
         self.setup()
         return self._splits[split]
 
+    def external(self, root: Path, split: Split = "test") -> SplitDataset:
+        """Read another folder with the classes, patient rule and evaluation transform of this one.
+
+        Args:
+            root: See `xray.data.external.read_external`.
+            split: Split to read, if `root` contains split folders.
+
+        Raises:
+            DataError: Its classes are not those of the network, see `read_external`.
+        """
+        return self._split_of(read_external(root, split, self.groups, self.patient), root)
+
     def class_weights(self) -> list[float] | None:
-        """Give each class N / (K n_k) of the training images; None unless the loss is weighted."""
+        """Return N / (K n_k) of the training images for each class, or None if not balance="loss".
+
+        N is the number of images, K the number of classes, and n_k the images of class k.
+        """
         return self._balanced().tolist() if self.balance == "loss" else None
 
     def _balanced(self) -> Tensor:
@@ -158,39 +192,36 @@ class XrayDataModule(pl.LightningDataModule):
         return len(targets) / (len(self.classes) * images.double())
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled by (seed, epoch), augmented by (seed, epoch, index)."""
+        """Return a loader that shuffles by (seed, epoch) and augments by (seed, epoch, index)."""
         samples = self.dataset("train").samples
         weights = None
         if self.balance == "sampler":
             weights = self._balanced()[[sample.target for sample in samples]]
-        # Batch normalisation cannot train on a batch of one.
         sampler = EpochSampler(len(samples), self.seed, weights)
+        # Batch normalization cannot train on a batch of one image.
         drop_last = len(sampler) % self.batch_size == 1
         return self.loader("train", sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """In order, not augmented."""
+        """Return a loader of the validation images, in order and not augmented."""
         return self.loader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """In order, not augmented."""
+        """Return a loader of the test images, in order and not augmented."""
         return self.loader("test")
 
-    def external(self, root: Path, split: Split = "test") -> SplitDataset:
-        """Read another folder with this module's classes, patient rule and evaluation transform.
-
-        Args:
-            root: See `xray.data.external.read_external`.
-            split: Which folder, where `root` has one of each split.
-
-        Raises:
-            DataError: Its classes are not the network's, as `read_external` says.
-        """
-        return self._split_of(read_external(root, split, self.groups, self.patient), root)
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Return a loader of the test images, in order and not augmented."""
+        return self.loader("test")
 
     def loader(self, source: Split | SplitDataset, **kwargs: Any) -> DataLoader[Batch]:
-        """Load a split, or a dataset of `external`, in order unless `kwargs` say otherwise."""
-        cached = self.features.get(source) if isinstance(source, str) else None
+        """Return a loader of a split or of an external dataset.
+
+        Args:
+            source: Split, or a dataset returned by `external`.
+            **kwargs: Further arguments of `DataLoader`; by default, images are loaded in order.
+        """
+        cached = self._features.get(source) if isinstance(source, str) else None
         dataset = self.dataset(source) if isinstance(source, str) else source
         workers = 0 if cached else self.workers(dataset)
         return DataLoader(
@@ -199,13 +230,34 @@ class XrayDataModule(pl.LightningDataModule):
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
-            # A cached split gathers its batch in one go, so there is nothing left to collate.
+            # Cached activations are read as whole batches, so nothing is left to collate.
             collate_fn=(lambda batch: batch) if cached else None,
             **kwargs,
         )
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint records: the certificate and the hashes of the file lists."""
+        return {"certificate": self.certificate().as_dict(), "files_sha256": self._digests}
+
+    def input_state(self) -> dict[str, Any]:
+        """Return what a prediction needs to prepare an image, as plain values.
+
+        Returns:
+            {"input_size": side length in pixels, "transforms": serialized evaluation transform}.
+            See `xray.data.transforms.serialize_transforms`.
+        """
+        return {
+            "input_size": self.evaluate.size,
+            "transforms": serialize_transforms(self.evaluate),
+        }
+
+    @cached_property
+    def _digests(self) -> dict[Split, str]:
+        """SHA-256 of the file list of each split."""
+        return {split: self.dataset(split).digest() for split in SPLITS}
+
     def describe(self) -> dict[str, Any]:
-        """Give what `data.json` records: classes, grouping, counts and hashes of each split."""
+        """Return the content of data.json: classes, groups, and counts and hash of each split."""
         return {
             "root": self.root.name,
             "classes": list(self.classes),

@@ -1,4 +1,4 @@
-"""One split: its images, and their transforms."""
+"""Dataset of one split: images and their transforms."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from xray.types import Batch, Sample
 
 
 class Pixels(Protocol):
-    """Images that are decoded already, by their position in a split."""
+    """Decoded images, by their position in a split."""
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Give image `index`, (H, W) uint8, writable."""
+        """Return image `index`, (H, W) uint8, writable."""
 
 
 class SplitDataset(Dataset[Batch]):
-    """The images of a split, as the network is given them.
+    """Images of a split, prepared for the network.
 
     Args:
-        samples: The split's images, in order.
-        root: The dataset's root, above every image.
-        train: Applied where the key names an epoch.
-        evaluate: Applied where the key is a plain index.
-        stored: Images that stand in for the files; `train` and `evaluate` go on from them.
+        samples: Images of the split, in order.
+        root: Data root, which contains every image.
+        train: Transform for keys (epoch, index).
+        evaluate: Transform for keys that are a plain index.
+        stored: Decoded images that replace the files; `train` and `evaluate` continue from them.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SplitDataset(Dataset[Batch]):
         return len(self.samples)
 
     def __getitem__(self, key: int | Key) -> Batch:
-        """Load one image: (1, size, size) uint8, augmented where `key` is (epoch, index)."""
+        """Load one image, (1, size, size) uint8; it is augmented if `key` is (epoch, index)."""
         epoch, index = key if isinstance(key, tuple) else (None, key)
         image = self.pixels(index) if epoch is None else self.augmented(index, epoch)
         return {
@@ -64,43 +64,49 @@ class SplitDataset(Dataset[Batch]):
         }
 
     def store(self, stored: Pixels, steps: int) -> None:
-        """Read no file any more.
+        """Read decoded images instead of files from now on.
 
         Args:
             stored: Every image after the first `steps` of the transforms.
-            steps: How many, of both lists; no draw changes where they draw nothing.
+            steps: Number of leading steps that both transforms share. They must draw no random
+                numbers, so that all other draws stay the same.
         """
         self.stored = stored
         self.train, self.evaluate = self.train.after(steps), self.evaluate.after(steps)
 
     def image(self, index: int) -> NDArray[np.uint8]:
-        """Load image `index` as the transforms are given it, (H, W) uint8."""
+        """Load image `index` as the input of the transforms, (H, W) uint8."""
         if self.stored is not None:
             return self.stored[index]
         return read_image(self.samples[index].path)
 
     def pixels(self, index: int) -> Tensor:
-        """Load image `index` as it is for evaluation, (1, size, size) uint8."""
+        """Load image `index` for evaluation, (1, size, size) uint8."""
         return self.evaluate(self.image(index))
 
     def fitted(self, mask: NDArray[np.uint8]) -> Tensor:
-        """Bring what was drawn beside an image to where `pixels` has it, (1, size, size) uint8.
+        """Transform a mask in the same way as `pixels` transforms its image.
 
         Args:
-            mask: (H, W), as large as a file's image, even where images are stored.
+            mask: (H, W) uint8, in the size of the image file, even if images are stored decoded.
+
+        Returns:
+            (1, size, size) uint8.
         """
         return self.whole(mask)
 
     def augmented(self, index: int, epoch: int) -> Tensor:
-        """Load image `index` as training sees it in `epoch`, (1, size, size) uint8."""
+        """Load image `index` as augmented for training in `epoch`, (1, size, size) uint8."""
         return self.train(self.image(index), epoch, index)
 
     def digest(self, *, times: bool = False) -> str:
-        """Hash the list of files: SHA-256 in hex.
+        """Return the SHA-256 of the list of files, hexadecimal.
+
+        It covers the path relative to the data root, the size in bytes and the class of each file.
 
         Args:
-            times: Whether a file's time of change counts, beside its path below the root, its size
-                in bytes and its class; then the hash holds on this machine only.
+            times: Whether modification times are included; the hash is then only valid on this
+                machine.
         """
         digest = hashlib.sha256()
         for sample in self.samples:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from xray.data.describe import describe_images
 from xray.data.folder import XrayFolder
-from xray.data.groups import Groups, folders_in
+from xray.data.groups import Groups
 from xray.data.layout import find_layout
 from xray.data.manifest import MANIFEST
+from xray.data.names import folders_in
 from xray.data.patients import PatientRule
 from xray.errors import DataError
 from xray.types import Sample, Split

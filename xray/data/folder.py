@@ -1,10 +1,12 @@
-"""torchvision's ImageFolder with our reader, our grouping and nothing but images."""
+"""torchvision's ImageFolder for radiographs in class folders."""
 
 from pathlib import Path, PurePosixPath
 
 from torchvision.datasets import ImageFolder
 
-from xray.data.groups import Groups, folders_in, is_noise
+from xray.data.extraneous import ClassFiles, Extraneous, has_images
+from xray.data.groups import Groups
+from xray.data.names import folders_in
 from xray.data.patients import PatientRule
 from xray.errors import DataError
 from xray.imaging.read import IMAGE_SUFFIXES, read_image
@@ -12,34 +14,35 @@ from xray.types import Sample
 
 
 class XrayFolder(ImageFolder):  # type: ignore[misc]
-    """Images below class folders, read as greyscale, grouped into classes.
+    """Images in class folders, read as grayscale and grouped into classes.
 
-    Unlike its parent it numbers the classes by the configuration, not by what folders happen to
-    exist, and it passes over hidden files, archive litter, masks, and links that lead back to a
-    folder above them.
+    Unlike torchvision's ImageFolder, it numbers the classes as configured instead of by the folders
+    that exist, and skips masks, hidden files, archive metadata, and links to a folder that contains
+    the link.
 
     Args:
-        root: A folder of class folders.
-        groups: Which folder names mean which class.
+        root: Folder that contains the class folders.
+        groups: Folder names of each class.
         patient: Rule that finds patient IDs in the paths below `root`.
 
     Attributes:
-        records: One `Sample` an image, sorted by path.
+        classes: Class names, in the order of the network's outputs.
+        records: One `Sample` for each image, sorted by path.
+        extraneous: Files in the class folders that are not used as images.
 
     Raises:
-        DataError: When a folder means no class, or there is no image at all.
+        DataError: A folder with images belongs to no class, a folder below a class folder is named
+            like a split or another class, or there is no image.
     """
 
     def __init__(self, root: Path, groups: Groups, patient: PatientRule) -> None:
         self.groups = groups
-        super().__init__(
-            str(root), loader=read_image, is_valid_file=self._is_image, allow_empty=True
-        )
+        self.extraneous: list[Extraneous] = []
+        super().__init__(str(root), loader=read_image, allow_empty=True)
         if not self.samples:
             raise DataError(
-                f"{root} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}) in any of its "
-                "class folders "
-                f"({', '.join(sorted(self.class_to_idx)) or 'there are none'})."
+                f"{root} contains no image ({', '.join(sorted(IMAGE_SUFFIXES))}) in any of its "
+                f"class folders ({', '.join(sorted(self.class_to_idx)) or 'there are none'})."
             )
         self.classes = list(groups.classes)
         places = [Path(path).relative_to(root) for path, _ in self.samples]
@@ -50,29 +53,26 @@ class XrayFolder(ImageFolder):  # type: ignore[misc]
         ]
 
     def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
-        """Map every class folder to the index of its class."""
-        folders = folders_in(Path(directory))
-        if not folders:
+        """Return the class names, and the class index of each class folder."""
+        folders = {folder: self.groups.find(folder.name) for folder in folders_in(Path(directory))}
+        unknown = [f for f, target in folders.items() if target is None and has_images(f)]
+        if unknown:
+            raise DataError(self.groups.explain_unknown(unknown))
+        found = {f.name: target for f, target in folders.items() if target is not None}
+        if not found:
             raise DataError(
-                f"{directory} holds no class folders. Expected one folder of images a class, "
-                "named as in "
-                f"data.groups: {self.groups.describe()}."
+                f"{directory} contains no class folders. Expected one folder of images for each "
+                f"class, with a name from data.groups: {self.groups.describe()}."
             )
-        return list(self.groups.classes), {f.name: self.groups.index(f) for f in folders}
+        return list(self.groups.classes), found
 
-    def _is_image(self, path: str) -> bool:
-        relative = Path(path).relative_to(self.root)
-        if relative.suffix.lower() not in IMAGE_SUFFIXES or any(
-            is_noise(part) for part in relative.parts
-        ):
-            return False
-        return not _revisits(Path(path).parent, Path(self.root))
-
-
-def _revisits(folder: Path, root: Path) -> bool:
-    """Tell whether a link on the way from `root` to `folder` leads to a folder above itself."""
-    while folder != root:
-        if folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve()):
-            return True
-        folder = folder.parent
-    return False
+    def make_dataset(
+        self, directory: str | Path, class_to_idx: dict[str, int], *_: object, **__: object
+    ) -> list[tuple[str, int]]:
+        """Return the path and the class index of each image, and record all other files."""
+        samples = []
+        for name, target in sorted(class_to_idx.items()):
+            files = ClassFiles(Path(directory, name), self.groups)
+            samples += [(str(path), target) for path in files.images]
+            self.extraneous += files.extraneous
+        return samples

@@ -1,48 +1,51 @@
-"""Folder names and the classes they mean."""
+"""Folder names of each class."""
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from xray.data.names import fold_name, split_of
 from xray.errors import ConfigError, DataError
+from xray.suggest import nearest
 
-NOISE = frozenset({"__macosx", "masks"})
-"""Folders that hold no images of their own class: archive litter, and segmentation masks."""
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
+TWO_CLASS: dict[str, list[str]] = {
+    "normal": ["normal", "no finding", "no findings", "healthy", "negative"],
+    "pneumonia": [
+        *("pneumonia", "covid", "covid 19", "covid19", "covid 19 pneumonia", "sars cov 2"),
+        *("viral pneumonia", "bacterial pneumonia", "virus", "bacteria", "lung opacity"),
+        "positive",
+    ],
+}
+"""Default grouping, the same as conf/data/groups/two_class.yaml."""
 
-def fold_name(name: str) -> str:
-    """Reduce a folder name to what counts: "COVID-19" and "covid_19" are both "covid 19"."""
-    return re.sub(r"[\W_]+", " ", name).strip().casefold()
-
-
-def is_noise(name: str) -> bool:
-    """Tell whether a file or folder name is never data: hidden, archive litter, or masks."""
-    return name.startswith(".") or name.casefold() in NOISE
-
-
-def folders_in(folder: Path) -> list[Path]:
-    """List the folders in a folder, sorted, without hidden ones, archive litter and masks."""
-    return sorted(f for f in folder.iterdir() if f.is_dir() and not is_noise(f.name))
+# Names that Hydra reads as text without quotes.
+_PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z][a-z0-9_ ]*")
 
 
 class Groups:
-    """Which folder names mean which class.
+    """Mapping of folder names to classes.
 
     Args:
-        groups: Class name -> folder names that mean it (the class's own name always does). The
-            order of the classes is the order of the network's outputs; the first is the negative
-            class.
+        groups: Class name -> folder names of the class; the name of the class itself is always one
+            of them. The order of the classes is the order of the network's outputs; the first is
+            the negative class.
+
+    Attributes:
+        classes: Class names, in order.
 
     Raises:
-        ConfigError: With fewer than two classes, or a folder name that stands under two.
+        ConfigError: There are fewer than two classes, or two classes share a folder name.
     """
 
     def __init__(self, groups: Mapping[str, Sequence[str]]) -> None:
         if len(groups) < 2:  # noqa: PLR2004
             raise ConfigError(
-                f"data.groups has {len(groups)} class(es), {', '.join(groups) or 'none'}; a "
-                "classifier needs two."
+                f"data.groups has {len(groups)} class(es), {', '.join(groups) or 'none'}, but a "
+                "classifier needs at least two. Add a class, or pass data/groups=two_class."
             )
         self.classes = tuple(groups)
         self._index: dict[str, int] = {}
@@ -52,51 +55,71 @@ class Groups:
                     other = self.classes[self._index[folder]]
                     raise ConfigError(
                         f"data.groups lists the folder name '{folder}' under '{other}' and under "
-                        f"'{name}'; "
-                        "a folder can mean one class only."
+                        f"'{name}'. A folder belongs to one class: remove one of the two."
                     )
 
     def find(self, name: str) -> int | None:
-        """Find the index of the class that a folder name means; None where no class claims it."""
+        """Return the index of the class of a folder name, or None if it belongs to no class."""
         return self._index.get(fold_name(name))
 
     def index(self, folder: Path) -> int:
-        """Find the class of a folder.
+        """Return the index of the class of a folder.
 
         Args:
-            folder: Its path; the last part decides.
-
-        Returns:
-            The index of its class.
+            folder: Path of the folder; only its last part is used.
 
         Raises:
-            DataError: When no class claims that name.
+            DataError: The name belongs to no class.
         """
-        found, name = self.find(folder.name), fold_name(folder.name)
-        if found is not None:
-            return found
+        found = self.find(folder.name)
+        if found is None:
+            raise DataError(self.explain_unknown([folder]))
+        return found
+
+    def explain_unknown(self, folders: Sequence[Path]) -> str:
+        """Describe folders that belong to no class, with the options that add them to a class.
+
+        Args:
+            folders: Unknown folders in the same parent folder.
+        """
+        names = {folder.name: fold_name(folder.name) for folder in folders}
+        lines = [
+            f"{folders[0].parent} contains images in folders that belong to no class: "
+            f"{', '.join(map(self._mention, names))}. Rename each of them, move it out of the "
+            "dataset, or add it to the class that it belongs to with one of its options:"
+        ]
+        for name, folded in names.items():
+            lines += [f"  {name!r} to {c}: {self._option(c, folded)}" for c in self.classes]
+        return "\n".join(lines)
+
+    def _mention(self, name: str) -> str:
+        """Quote a folder name, with the known name that it resembles."""
+        split = split_of(re.sub(r"(?i)[\W_]*(set|data|images?)?[\W_\d]*$", "", name))
+        if split:
+            return f"{name!r} (the folder of a split is named '{split}')"
         near = self.nearest(name)
-        hint = f" (the nearest known name is '{near}')" if near else ""
-        last = self.classes[-1]
-        folders = ", ".join([*self._folders(len(self.classes) - 1), name])
-        raise DataError(
-            f"{folder} is a folder that no class claims{hint}. Known: {self.describe()}. "
-            f"Rename it, move it away, or add its name to a class: 'data.groups.{last}=[{folders}]'"
-        )
+        return f"{name!r} (similar to '{near}')" if near else repr(name)
+
+    def _option(self, class_name: str, folded: str) -> str:
+        """Write the command line option that adds a folder name to a class."""
+        known = self._folders(self.classes.index(class_name))
+        quoted = (n if _PLAIN.fullmatch(n) else f'"{n}"' for n in (*known, folded))
+        key = class_name if re.fullmatch(r"\w+", class_name) else f'"{class_name}"'
+        return f"'data.groups.{key}=[{','.join(quoted)}]'"
 
     def nearest(self, name: str) -> str | None:
-        """Find the known folder name that is most like another; None where none is."""
-        return next(iter(difflib.get_close_matches(fold_name(name), self._index, n=1)), None)
+        """Return the known folder name that is most similar to a name, or None."""
+        return nearest(fold_name(name), self._index)
 
     def describe(self) -> str:
-        """Write the mapping as a line: "normal (healthy, normal), pneumonia (covid, ...)"."""
+        """Write the mapping as one line: "normal (healthy, normal), pneumonia (covid, ...)"."""
         return ", ".join(
             f"{name} ({', '.join(self._folders(i))})" for i, name in enumerate(self.classes)
         )
 
     def as_dict(self) -> dict[str, list[str]]:
-        """Give the mapping as plain values, class by class in order."""
+        """Return the mapping as plain values, in the order of the classes."""
         return {name: list(self._folders(i)) for i, name in enumerate(self.classes)}
 
-    def _folders(self, index: int) -> Iterable[str]:
+    def _folders(self, index: int) -> "Iterable[str]":
         return sorted(folder for folder, i in self._index.items() if i == index)

@@ -1,48 +1,84 @@
-"""Which folders below a data root are which split."""
+"""Folders of the training, validation and test split below a data root."""
 
 from pathlib import Path
 
-from xray.data.groups import folders_in
+from xray.data.extraneous import has_images
+from xray.data.names import SPLIT_FOLDERS, folders_in, split_of
 from xray.errors import DataError
 from xray.types import Split
 
-NAMES: dict[Split, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-
 
 def find_layout(root: Path, *, needs_train: bool = True) -> dict[Split, Path]:
-    """Find the split folders of a dataset.
+    """Find the folder of each split of a dataset.
 
     Args:
-        root: Holds `train/ [val/] [test/]`, or class folders to be split.
-        needs_train: Whether a root that holds val/ or test/ must hold train/ too.
+        root: Folder with `train/ [val/] [test/]`, or with class folders that are to be split.
+        needs_train: Whether a root that contains val/ or test/ must contain train/, too.
 
     Returns:
-        The folder of each split that exists; a flat root is all "train".
+        The folder of each split that exists. If there are none, all images are "train" and its
+        folder is `root`.
 
     Raises:
-        DataError: When `root` is missing, empty, or lacks a train/ that it needs.
+        DataError: `root` is missing or empty, has no train/ although it needs one, has two folders
+            for one split, or has another folder with images next to the splits.
     """
     if not root.is_dir():
         raise DataError(_missing(root))
-    folders = {f.name.lower(): f for f in folders_in(root)}
+    folders = folders_in(root)
     if not folders:
-        raise DataError(f"{root} holds no folders. {_EXPECTED}")
-    found = {split: folders[n] for split, names in NAMES.items() for n in names if n in folders}
-    if needs_train and found and "train" not in found:
+        raise DataError(f"{root} contains no folders. {_EXPECTED}")
+    candidates: dict[Split, list[Path]] = {
+        split: [folder for folder in folders if split_of(folder.name) == split]
+        for split in SPLIT_FOLDERS
+    }
+    found = {split: _only(split, mine) for split, mine in candidates.items() if mine}
+    if not found:
+        _check_wrapped(folders)
+        return {"train": root}
+    if needs_train and "train" not in found:
+        names = ", ".join(f"{folder.name}/" for folder in found.values())
+        raise DataError(f"{root} contains {names} but no train/. {_EXPECTED}")
+    _check_others(root, [folder for folder in folders if split_of(folder.name) is None])
+    return found
+
+
+def _only(split: Split, folders: list[Path]) -> Path:
+    """Return the folder of a split: of several, the only one that contains images."""
+    filled = folders if len(folders) == 1 else [f for f in folders if has_images(f)]
+    if len(filled) > 1:
+        names = " and ".join(f"{folder.name}/" for folder in filled)
         raise DataError(
-            f"{root} holds {', '.join(f.name for f in found.values())}/ but no train/. {_EXPECTED}"
+            f"{folders[0].parent} contains {names}, which are both named like the split "
+            f"'{split}'. Merge them into one folder, or move the others out of the dataset."
         )
-    if not found and len(folders) == 1:
-        inner = next(iter(folders.values()))
-        if any((inner / name).is_dir() for names in NAMES.values() for name in names):
+    return (filled or folders)[0]
+
+
+def _check_others(root: Path, others: list[Path]) -> None:
+    """Check that no other folder next to the splits contains images, which would be unused."""
+    unused = [folder.name for folder in others if has_images(folder)]
+    if unused:
+        names = ", ".join(
+            f"{names[0]}/ (or {', '.join(f'{n}/' for n in names[1:])})"
+            for names in SPLIT_FOLDERS.values()
+        )
+        raise DataError(
+            f"{root} contains images that belong to no split: {', '.join(f'{n}/' for n in unused)}."
+            f" The folders of the splits are named {names}. Rename each of these folders to the "
+            f"split that it belongs to, merge it into one, or move it out of {root}."
+        )
+
+
+def _check_wrapped(folders: list[Path]) -> None:
+    """Check that the splits are not one folder further down."""
+    for folder in folders:
+        inside = [f for f in folders_in(folder) if split_of(f.name) == "train"]
+        if len(folders) == 1 and inside:
             raise DataError(
-                f"{root} holds only {inner.name}/, which holds the splits. Pass data.root={inner}."
+                f"{folder.parent} contains only {folder.name}/, which contains the splits. Pass "
+                f"data.root={folder}."
             )
-    return found or {"train": root}
 
 
 _EXPECTED = (
@@ -51,9 +87,9 @@ _EXPECTED = (
 
 
 def _missing(root: Path) -> str:
-    what = "is a file, not a folder" if root.exists() else "does not exist"
+    problem = "is a file, not a folder" if root.exists() else "does not exist"
     return (
-        f"data.root {what}: {root}. {_EXPECTED} "
-        "Pass data.root=<your folder>, fetch a public set with python -m xray.prepare, or use "
-        "data=phantom, which needs no download."
+        f"data.root {problem}: {root}. {_EXPECTED} "
+        "Pass data.root=<your folder>, download a public dataset with python -m xray.prepare, or "
+        "use data=phantom, which needs no download."
     )

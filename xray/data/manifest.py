@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from xray.data.layout import NAMES
+from xray.data.names import SPLIT_FOLDERS
 from xray.data.table import read_table
 from xray.errors import DataError
 from xray.types import Split
@@ -279,10 +279,12 @@ def _row(cells: Mapping[str, str]) -> Row:
 def _split(cell: str) -> Split | None:
     if cell.casefold() in NO_PATIENT:
         return None
-    for split, names in NAMES.items():
+    for split, names in SPLIT_FOLDERS.items():
         if cell.casefold() in names:
             return split
-    raise ValueError(f"the split is {cell!r}. Write {', '.join(NAMES)}, or leave the cell empty.")
+    raise ValueError(
+        f"the split is {cell!r}. Write {', '.join(SPLIT_FOLDERS)}, or leave the cell empty."
+    )
 
 
 def _number(column: str, cells: Mapping[str, str]) -> int | None:

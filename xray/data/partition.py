@@ -1,4 +1,4 @@
-"""From all images of a dataset to the splits that are used."""
+"""Assignment of all images of a dataset to the splits that are used."""
 
 import logging
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xray.data.certificate import Certificate, Leaks, certify, check_leaks
 from xray.data.collection import Collection
-from xray.data.split import carve
+from xray.data.split import hold_out
 from xray.errors import DataError
 from xray.integrity.findings import Placed, find
 from xray.integrity.screening import Screening
@@ -25,18 +25,19 @@ class Rules:
     """How a dataset is split.
 
     Attributes:
-        val_fraction: Share of the training images that is carved for validation, 0.5 at most; the
-            nearest of 1/2, 1/3, 1/4 ... is taken.
-        test_fraction: Share of all images that is carved for the test, in the same way.
-        min_val: A val/ folder of which fewer images than this can be used joins train.
-        folds: Cut into so many folds, in place of a share, what is carved first: the test images
-            where there is no test/, else the validation images (val/ then joins train).
-        fold: Which fold is carved, from 0.
-        leaks: What to do where a patient or an exposure is in two splits: "drop" leaves it out of
-            training (and out of validation, if it is in test); "keep" labels the run as leaking;
-            "error" stops.
+        val_fraction: Share of the training images that is held out for validation, at most 0.5; the
+            nearest of 1/2, 1/3, 1/4 ... is used.
+        test_fraction: Share of all images that is held out for the test, in the same way.
+        min_val: A val/ folder with fewer usable images than this is added to the training images.
+        folds: Number of folds that replace the share of the first split to be held out: the test
+            images if there is no test/, else the validation images (val/ is then added to the
+            training images).
+        fold: Index of the fold that is held out.
+        leaks: Treatment of images whose patient or duplicate is in another split: "drop" removes
+            them from training (and from validation, if the other is in test), "keep" labels the run
+            as leaking, "error" stops.
         on_bad_file: "error" or "skip".
-        split_seed: Of the carving.
+        split_seed: Seed of the splits.
     """
 
     val_fraction: float = 0.15
@@ -52,49 +53,43 @@ class Rules:
 def partition(
     collection: Collection, screening: Screening, rules: Rules, classes: Sequence[str]
 ) -> tuple[Collection, Certificate]:
-    """Split a dataset: what is missing is carved, what overlaps is left out.
+    """Split a dataset: hold out missing splits, and remove images that overlap with another split.
 
     Args:
-        collection: All images, in the splits they were given.
-        screening: What is known of them, in their order.
-        rules: How to split.
+        collection: All images, in the splits that the dataset provides.
+        screening: Fingerprints and duplicates of the images, in their order.
+        rules: Rules of the split.
         classes: Class names.
 
     Returns:
-        The images used, in their splits, and what these are worth.
+        The images used, in their splits, and the assessment of these splits.
 
     Raises:
-        DataError: When a file cannot be read, splits overlap (each where the rules say so), or a
-            class has too few patients to be carved.
-        ConfigError: When folds are asked for that cannot be cut.
+        DataError: A file cannot be read or splits overlap (if the rules reject it), or a class has
+            too few patients to be held out.
+        ConfigError: The requested folds cannot be made.
     """
-    found = find(Placed(collection.samples, collection.splits, collection.root, classes), screening)
     bad = screening.index.problems
     if bad and rules.on_bad_file == "error":
         raise DataError(_bad_files(screening, len(collection.samples)))
-    kept = [i for i in range(len(collection.samples)) if i not in bad]
-    used, screened = collection.only(kept), screening.only(kept)
+    found = find(Placed(collection.samples, collection.splits, collection.root, classes), screening)
+    readable = [i for i in range(len(collection.samples)) if i not in bad]
+    used, screened = collection.only(readable), screening.only(readable)
     clusters = screened.clusters([sample.owner for sample in used.samples])
     used = _join_val(used, clusters, rules)
     if rules.leaks == "error":
         check_leaks(Placed(used.samples, used.splits, used.root, classes), screened)
     splits = _assign(used, clusters, rules, classes)
     chosen = [i for i, split in enumerate(splits) if split is not None]
-    dropped: dict[Split, int] = {
-        split: sum(
-            was == split and now is None for was, now in zip(used.splits, splits, strict=True)
-        )
-        for split in SPLITS
-        if split != "test"
-    }
+    removed = [was for was, now in zip(used.splits, splits, strict=True) if now is None]
     used = replace(used.only(chosen), splits=[split for split in splits if split is not None])
     return used, certify(
-        found,
+        [*found, *collection.extraneous],
         used,
         screened.only(chosen),
         classes,
         leaks=rules.leaks,
-        dropped=dropped,
+        dropped={split: removed.count(split) for split in SPLITS if split != "test"},
         skipped=len(bad),
     )
 
@@ -105,21 +100,26 @@ def _bad_files(screening: Screening, images: int) -> str:
     more = " ..." if len(bad) > _SHOWN else ""
     return (
         f"{len(bad)} of {images} files cannot be used: {reasons}{more}. Pass "
-        "data.on_bad_file=skip to go on without them, or run python -m xray.audit to list them all."
+        "data.on_bad_file=skip to continue without them, or run python -m xray.audit to list all "
+        "of them."
     )
 
 
 def _join_val(collection: Collection, clusters: NDArray[np.int64], rules: Rules) -> Collection:
-    """Put validation images into train, where val/ is too small or folds are cut there."""
+    """Move validation images to train if val/ is too small or folds replace it."""
     if "val" not in collection.given:
         return collection
-    mine = clusters[collection.positions("val")]
-    overlaps = np.isin(mine, clusters[collection.positions("test")]) & (rules.leaks == "drop")
+    of_val = clusters[collection.positions("val")]
+    overlaps = np.isin(of_val, clusters[collection.positions("test")]) & (rules.leaks == "drop")
     count = int(np.sum(~overlaps))
     if rules.folds and "test" in collection.given:
-        log.info("val/ joins train, of which data.folds are cut")
+        log.info("val/ is added to the training images, which data.folds divides")
     elif count < rules.min_val:
-        log.info("val/ has %d usable images, fewer than data.min_val: it joins train", count)
+        log.info(
+            "val/ has %d usable images, fewer than data.min_val: they are added to the training "
+            "images, from which validation images are held out",
+            count,
+        )
     else:
         return collection
     return collection.joining("val")
@@ -128,7 +128,7 @@ def _join_val(collection: Collection, clusters: NDArray[np.int64], rules: Rules)
 def _assign(
     collection: Collection, clusters: NDArray[np.int64], rules: Rules, classes: Sequence[str]
 ) -> list[Split | None]:
-    """Give each image its split; None: it is left out."""
+    """Return the split of each image; None: the image is removed."""
     splits: list[Split | None] = list(collection.splits)
     folds = rules.folds
     steps: tuple[tuple[Split, float, tuple[Split, ...]], ...] = (
@@ -138,7 +138,7 @@ def _assign(
     for split, fraction, others in steps:
         if split not in collection.given:
             pool = [i for i, name in enumerate(splits) if name == "train"]
-            _, carved = carve(
+            _, held_out = hold_out(
                 [collection.samples[i] for i in pool],
                 [int(clusters[i]) for i in pool],
                 folds or max(2, round(1 / fraction)),
@@ -147,19 +147,19 @@ def _assign(
                 seed=rules.split_seed,
                 name=split,
             )
-            for i in carved:
+            for i in held_out:
                 splits[pool[i]] = split
             folds = None
         if rules.leaks == "drop":
-            _leave_out(splits, clusters, split, others)
-            _check_left(collection, splits, classes, split)
+            _remove_overlaps(splits, clusters, split, others)
+            _check_remaining(collection, splits, classes, split)
     return splits
 
 
-def _check_left(
+def _check_remaining(
     collection: Collection, splits: Sequence[Split | None], classes: Sequence[str], whole: Split
 ) -> None:
-    """Make sure that no class is left out of training as a whole, nor all of validation."""
+    """Check that a class keeps training images, and that validation images remain."""
     groups = {
         f"training images of class '{name}'": [
             i for i in collection.positions("train") if collection.samples[i].target == target
@@ -167,31 +167,31 @@ def _check_left(
         for target, name in enumerate(classes)
     }
     groups["images of val/"] = collection.positions("val")
-    for name, mine in groups.items():
-        if len(mine) and all(splits[i] is None for i in mine):
+    for name, indices in groups.items():
+        if len(indices) and all(splits[i] is None for i in indices):
             raise DataError(
-                f"All {len(mine)} {name} overlap with the {whole} images: "
-                "their patients or exposures are there, too. Check data.patient_pattern, look at "
-                "python -m xray.audit, or pass data.leaks=keep to train on them all the same."
+                f"All {len(indices)} {name} overlap with the {whole} images: they show the same "
+                "patients or are duplicates. Check data.patient_pattern, run python -m xray.audit, "
+                "or pass data.leaks=keep to train on them anyway."
             )
 
 
-def _leave_out(
+def _remove_overlaps(
     splits: list[Split | None],
     clusters: NDArray[np.int64],
     whole: Split,
     others: tuple[Split, ...],
 ) -> None:
-    """Leave out, of other splits, what shares a cluster with the one that stays whole."""
-    there = {int(c) for c, split in zip(clusters, splits, strict=True) if split == whole}
+    """Remove images of other splits that share a cluster with the split that stays whole."""
+    in_whole = {int(c) for c, split in zip(clusters, splits, strict=True) if split == whole}
     overlapping = [
-        i for i, split in enumerate(splits) if split in others and int(clusters[i]) in there
+        i for i, split in enumerate(splits) if split in others and int(clusters[i]) in in_whole
     ]
     for i in overlapping:
         splits[i] = None
     if overlapping:
         log.warning(
-            "%d images of %s are left out, as their patient or exposure is in %s (data.leaks=drop)",
+            "%d images of %s are removed: their patient or a duplicate is in %s (data.leaks=drop)",
             len(overlapping),
             " and ".join(others),
             whole,

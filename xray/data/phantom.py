@@ -1,4 +1,4 @@
-"""The embedded default: a dataset of phantoms, drawn when it is first asked for."""
+"""Default dataset: phantoms, which are drawn when they are first needed."""
 
 import hashlib
 import json
@@ -12,15 +12,15 @@ from xray.types import Split
 
 
 class PhantomDataModule(XrayDataModule):
-    """Draws phantoms into a folder, named by what they were drawn from, and reads it like any.
+    """Data module of phantoms, drawn into a folder that is named after their settings.
 
     Args:
-        root: Above the folders of all phantom sets.
-        patients: How many patients each split has.
-        views: Images of one patient.
-        drawing_seed: Of the drawing, apart from the seeds of splits and training.
-        size: Side of the drawings, pixels.
-        **options: As for `XrayDataModule`.
+        root: Folder of all phantom datasets.
+        patients: Number of patients in each split.
+        views: Images per patient.
+        drawing_seed: Seed of the drawing, independent of the seeds of splits and training.
+        size: Side length of the images, pixels.
+        **options: See `XrayDataModule`.
     """
 
     def __init__(
@@ -44,5 +44,5 @@ class PhantomDataModule(XrayDataModule):
         super().__init__(Path(root) / name, *args, size=size, **options)
 
     def prepare_data(self) -> None:
-        """Draw the phantoms, where that has not been done."""
+        """Draw the phantoms if they do not exist yet."""
         write_phantom_tree(self.root, **self.drawing)

@@ -1,4 +1,4 @@
-"""Splits that keep together what belongs together."""
+"""Splits stratified by class that keep related images together."""
 
 import warnings
 from collections import defaultdict
@@ -10,7 +10,7 @@ from xray.errors import ConfigError, DataError
 from xray.types import Sample
 
 
-def carve(
+def hold_out(
     samples: Sequence[Sample],
     clusters: Sequence[int],
     folds: int,
@@ -21,27 +21,27 @@ def carve(
     name: str,
     patient_key: str = "data.patient_pattern",
 ) -> tuple[list[int], list[int]]:
-    """Carve a fold from samples, stratified by class, no cluster on both sides.
+    """Hold out one fold of the samples, stratified by class, with each cluster on one side.
 
-    scikit-learn's StratifiedGroupKFold.
+    Uses scikit-learn's StratifiedGroupKFold.
 
     Args:
-        samples: What to split.
-        clusters: What must not be split: numbers such as `xray.integrity.clusters` gives.
-        folds: How many folds are made, at least 2.
-        fold: Which one is carved, from 0; None: the first where every class is on both sides, of
-            as many folds as there are clusters if they are fewer.
+        samples: N samples to split.
+        clusters: Cluster of each sample, see `xray.integrity.clusters.cluster`.
+        folds: Number of folds, at least 2.
+        fold: Index of the fold to hold out. None: the first fold with every class on both sides,
+            of as many folds as there are clusters if these are fewer than `folds`.
         classes: Class names, for messages.
-        seed: Of the shuffle.
-        name: What is carved ("val"), for messages.
-        patient_key: The key that says which images are of one patient, for messages.
+        seed: Seed of the shuffle.
+        name: Split that is held out ("val"), for messages.
+        patient_key: Configuration key of the patient pattern, for messages.
 
     Returns:
-        Indices kept and indices carved, each ascending.
+        Indices of the remaining samples and of the held-out samples, each ascending.
 
     Raises:
-        DataError: When a class has fewer than two clusters, so that one side would lack it.
-        ConfigError: When a fold is asked for, and a class has fewer clusters than there are folds.
+        DataError: A class has fewer than two clusters, so that one side would lack the class.
+        ConfigError: `fold` is given, and a class has fewer clusters than there are folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -55,12 +55,12 @@ def carve(
     most = max(len(found) for found in members.values())
     splitter = StratifiedGroupKFold(min(folds, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A class with fewer clusters than folds is absent from some; one that has all is taken.
+        # A class with fewer clusters than folds is missing in some; a complete fold is chosen.
         warnings.filterwarnings("ignore", "The least populated class")
         made = list(splitter.split(targets, targets, list(clusters)))
     complete = (f for f in made if set(targets[f[0]]) == set(targets[f[1]]) == set(members))
-    kept, carved = next(complete, made[0]) if fold is None else made[fold]
-    return sorted(kept.tolist()), sorted(carved.tolist())
+    remaining, held_out = next(complete, made[0]) if fold is None else made[fold]
+    return sorted(remaining.tolist()), sorted(held_out.tolist())
 
 
 def _check(
@@ -68,9 +68,9 @@ def _check(
 ) -> None:
     if len(found) < 2:  # noqa: PLR2004
         raise DataError(
-            f"{name} cannot be carved from {images} images: class '{class_name}' has a single "
-            f"patient, {next(iter(found.values())).owner!r}, who cannot be on both sides. Provide "
-            f"a {name}/ folder, or set {key} if that is not one patient."
+            f"The {name} split cannot be held out from {images} images: class '{class_name}' has a "
+            f"single patient, {next(iter(found.values())).owner!r}, who cannot be on both sides. "
+            f"Provide a {name}/ folder, or set {key} if these are several patients."
         )
     if len(found) < needed:
         raise ConfigError(

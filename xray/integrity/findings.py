@@ -21,6 +21,9 @@ Kind = Literal[
     "contradiction",
     "bad_file",
     "misnamed",
+    "mask",
+    "unread",
+    "outside",
     "ignored",
 ]
 

@@ -23,7 +23,10 @@ _NAMES = {
     "contradiction": "duplicates of two classes",
     "bad_file": "files that cannot be read",
     "misnamed": "files with another format's ending",
-    "ignored": "files that are passed over",
+    "mask": "segmentation masks, not used",
+    "unread": "image files that are not read",
+    "outside": "images outside the class folders",
+    "ignored": "other files that are not used",
 }
 _FAMILIES = {
     "size": "size and aspect ratio",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from xray.data.groups import fold_name
+from xray.data.names import fold_name
 from xray.schema.fields import (
     Count,
     Flag,

@@ -112,7 +112,7 @@ class Session:
             verdict: What is known of the split; None: that of the run's own splits.
         """
         trainer, collector = self._tester
-        self.data.batch_size = batch_size
+        self.data.set_batch_size(batch_size)
         trainer.test(self.model, dataloaders=self.data.loader(dataset), verbose=False)
         if verdict is None:
             verdict = self.data.certificate().verdict

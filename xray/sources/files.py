@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from xray.data.groups import folders_in, is_noise
+from xray.data.names import folders_in, is_noise
 from xray.errors import DataError
 from xray.imaging.format import sniff
 from xray.imaging.read import IMAGE_SUFFIXES

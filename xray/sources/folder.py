@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from xray.data.groups import folders_in, is_noise
 from xray.data.layout import find_layout
 from xray.data.manifest import MANIFEST
+from xray.data.names import folders_in, is_noise
 from xray.data.patients import PatientRule, check_pattern, compile_patient_pattern
 from xray.errors import ImageError
 from xray.imaging.dicom_tags import dicom_tags

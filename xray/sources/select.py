@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from xray.data.groups import Groups, fold_name
-from xray.data.split import carve
+from xray.data.groups import Groups
+from xray.data.names import fold_name
+from xray.data.split import hold_out
 from xray.errors import DataError
 from xray.integrity.clusters import cluster
 from xray.sources.base import About, Item
@@ -168,7 +169,7 @@ def split_images(
     ]
     clusters = cluster([sample.owner for sample in samples], []).tolist()
     folds = max(2, round(1 / fraction))
-    _, carved = carve(
+    _, held_out = hold_out(
         samples,
         clusters,
         folds,
@@ -177,7 +178,7 @@ def split_images(
         name="test",
         patient_key="source.folder.patient_pattern",
     )
-    tested = set(carved)
+    tested = set(held_out)
     split: list[Split] = ["test" if i in tested else "train" for i in range(len(pool))]
     return validation + [replace(one, split=to) for one, to in zip(pool, split, strict=True)]
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
+from xray.data.extraneous import describe_unread
 from xray.model.classifier import XrayClassifier
 
 
@@ -81,9 +82,15 @@ def data_table(description: dict[str, Any]) -> Table:
 
 
 def _verdict(audit: dict[str, Any]) -> str:
-    """Say what the split is worth, and what was left out for it."""
-    details = [f"{count:,} left out of {split}" for split, count in audit["dropped"].items()]
+    """Return the verdict on the split, and the numbers of images and files that are not used."""
+    details = [f"{count:,} removed from {split}" for split, count in audit["dropped"].items()]
     details.append(f"{audit['skipped']:,} bad files skipped")
-    details.append(f"{audit['unknown_patients']:,} images tell no patient")
-    told = [text for text in details if not text.startswith("0 ")]
-    return ", ".join([audit["verdict"], *told])
+    # Older runs did not count these files.
+    extraneous = audit.get("extraneous", {"masks": 0, "outside": 0, "unread": {}})
+    details.append(f"{extraneous['masks']:,} masks skipped")
+    details.append(f"{extraneous['outside']:,} images outside the class folders")
+    unread = extraneous["unread"]
+    details.append(f"{sum(unread.values()):,} image files not read ({describe_unread(unread)})")
+    details.append(f"{audit['unknown_patients']:,} images have no patient ID")
+    shown = [text for text in details if not text.startswith("0 ")]
+    return ", ".join([audit["verdict"], *shown])
