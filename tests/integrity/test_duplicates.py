@@ -1,4 +1,4 @@
-"""Copies of phantoms, made in every way that public datasets show."""
+"""Copies of phantoms, processed in the ways that occur in public datasets."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def cropped(image, top, left, bottom, right):
     ]
 
 
-def turned(image, degrees):
+def rotated(image, degrees):
     height, width = image.shape
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
@@ -35,16 +35,16 @@ def turned(image, degrees):
 
 COPIES = {
     "re-encoded": lambda image: jpeg(image, 90),
-    "re-encoded, badly": lambda image: jpeg(image, 30),
+    "re-encoded, low quality": lambda image: jpeg(image, 30),
     "smaller": lambda image: cv2.resize(image, (120, 120), interpolation=cv2.INTER_AREA),
-    "larger, out of shape": lambda image: cv2.resize(image, (400, 340)),
+    "larger, distorted": lambda image: cv2.resize(image, (400, 340)),
     "brighter": lambda image: np.clip(image.astype(int) + 35, 0, 255).astype(np.uint8),
     "darker": lambda image: np.clip(image.astype(int) - 35, 0, 255).astype(np.uint8),
     "gamma": lambda image: (255 * (image / 255) ** 0.7).astype(np.uint8),
     "cropped by 2 %": lambda image: cropped(image, 0.02, 0.02, 0.02, 0.02),
     "cropped by 5 %": lambda image: cropped(image, 0.05, 0.05, 0.05, 0.05),
     "cropped on two sides": lambda image: cropped(image, 0.03, 0.03, 0, 0),
-    "turned": lambda image: turned(image, 1.5),
+    "rotated": lambda image: rotated(image, 1.5),
     "all at once": lambda image: jpeg(
         cv2.resize(cropped(image, 0.02, 0.01, 0.02, 0.03), (180, 180)), 60
     ),
@@ -64,11 +64,11 @@ def search(paths):
     return find_duplicates(index_files(paths), lambda i: read_image(paths[i]))
 
 
-def test_distinct_patients_are_not_taken_for_copies(originals):
+def test_different_patients_are_not_duplicates(originals):
     assert search(originals) == []
 
 
-def test_every_kind_of_copy_is_found_and_nothing_else(originals, tmp_path):
+def test_every_kind_of_copy_is_found(originals, tmp_path):
     copies = []
     for i, copy in enumerate(COPIES.values()):
         copies.append(tmp_path / f"{i:02d}.png")
@@ -80,7 +80,7 @@ def test_every_kind_of_copy_is_found_and_nothing_else(originals, tmp_path):
     assert not any(pair.exact for pair in found)
 
 
-def test_files_of_the_same_bytes_are_paired_with_the_first(originals, tmp_path):
+def test_identical_files_are_paired_with_the_first(originals, tmp_path):
     copies = [tmp_path / name for name in ("a.png", "b.png")]
     for copy in copies:
         copy.write_bytes(originals[2].read_bytes())
@@ -90,14 +90,14 @@ def test_files_of_the_same_bytes_are_paired_with_the_first(originals, tmp_path):
 def test_correlation_of_an_image_with_itself_and_with_another():
     one, other = phantom(0), phantom(1)
     assert align(one, one) == pytest.approx((1.0, 0.0), abs=1e-5)
-    assert align(one, turned(one, 1.0)).correlation > 0.95
+    assert align(one, rotated(one, 1.0)).correlation > 0.95
     assert align(one, other).correlation < 0.8
     assert align(one, 255 - one).correlation == -1.0
 
 
-def test_what_had_to_be_moved_has_to_be_more_alike():
+def test_moved_images_need_a_larger_correlation():
     image = phantom(0)
-    # A tenth of the side is cut from the left: the left corners move by as much.
+    # A tenth of the side is cropped on the left, so that the left corners move by a tenth.
     assert align(image, cropped(image, 0, 0.1, 0, 0), (0.95, 0.05, 0)).moved == pytest.approx(
         0.1, abs=0.01
     )

@@ -37,7 +37,7 @@ def screening(pairs=(), problems=None, formats=("PNG",) * 5 + ("JPEG",)):
     return Screening(Index(paths, rows, problems or {}, ""), list(pairs))
 
 
-def test_a_patient_in_two_splits(placed):
+def test_patient_in_two_splits(placed):
     (finding,) = find(placed, screening())
     assert finding == Finding(
         "patient_overlap",
@@ -49,10 +49,14 @@ def test_a_patient_in_two_splits(placed):
     )
 
 
-def test_duplicates_by_bytes_by_looks_and_of_two_classes(placed):
+def test_exact_and_near_duplicates_and_contradictions(placed):
     pairs = [Pair(0, 1, 1.0, True), Pair(1, 4, 0.934, False), Pair(2, 4, 0.95, False)]
     _, exact, near, contradiction = find(placed, screening(pairs))
-    assert (exact.kind, exact.crosses, exact.detail) == ("exact_duplicate", False, "the same bytes")
+    assert (exact.kind, exact.crosses, exact.detail) == (
+        "exact_duplicate",
+        False,
+        "identical files",
+    )
     assert (near.kind, near.crosses) == ("near_duplicate", True)
     assert near.detail == "aligned correlation 0.934"
     assert contradiction.kind == "contradiction"
@@ -68,6 +72,15 @@ def test_bad_and_misnamed_files(placed):
     )
     assert (misnamed.kind, misnamed.path) == ("misnamed", "train/normal/a.png")
     assert "JPEG" in misnamed.detail
+
+
+def test_files_read_with_a_note(placed):
+    screened = screening()
+    screened.index.rows["note"][2] = "1 outlier pixel was clipped."
+    (found,) = (finding for finding in find(placed, screened) if finding.kind == "note")
+    assert found == Finding(
+        "note", "train/covid/c.png", split="train", detail="1 outlier pixel was clipped."
+    )
 
 
 def test_verdicts():

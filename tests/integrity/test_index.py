@@ -13,7 +13,7 @@ from xray.integrity.index import index_files
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Files that were read."""
+    """Names of the files that were read."""
     seen = []
 
     def spy(path):
@@ -24,7 +24,7 @@ def reads(monkeypatch):
     return seen
 
 
-def test_a_fingerprint_says_what_the_file_is(tmp_path):
+def test_fingerprint_of_a_file(tmp_path):
     path = write_image(tmp_path / "a.png", size=128)
     found = fingerprint(path)
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -35,9 +35,18 @@ def test_a_fingerprint_says_what_the_file_is(tmp_path):
     assert np.abs(found.thumbnail - means).max() <= 0.5
 
 
+def test_notes_of_the_reader_are_part_of_the_fingerprint(tmp_path):
+    pixels = np.linspace(100, 900, 64 * 64).astype(np.uint16).reshape(64, 64)
+    pixels[30, 30] = 65535
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    note = fingerprint(tmp_path / "a.png").note
+    assert note.startswith("1 outlier pixel was clipped")
+    assert index_files([tmp_path / "a.png"]).rows["note"].tolist() == [note]
+
+
 def test_files_are_read_once_and_again_when_they_change(tmp_path, reads):
     paths = [write_image(tmp_path / f"{i}.png", seed=i) for i in range(3)]
-    store = tmp_path / "kept" / "prints.npz"
+    store = tmp_path / "store" / "prints.npz"
     first = index_files(paths, store)
     assert sorted(reads) == ["0.png", "1.png", "2.png"]
     again = index_files(paths, store)
@@ -53,7 +62,7 @@ def test_files_are_read_once_and_again_when_they_change(tmp_path, reads):
     assert (changed.rows[[0, 2]] == first.rows[[0, 2]]).all()
 
 
-def test_bad_files_are_kept_apart_and_read_again(tmp_path, reads):
+def test_bad_files_are_listed_and_read_again(tmp_path, reads):
     paths = [write_image(tmp_path / "good.png"), tmp_path / "bad.png", tmp_path / "gone.png"]
     paths[1].write_bytes(b"")
     for _ in range(2):
@@ -76,7 +85,7 @@ def test_store_of_an_older_version_is_read_again(tmp_path, reads):
     assert reads == ["a.png", "a.png"]
 
 
-def test_a_damaged_or_unwritable_store_costs_time_only(tmp_path, caplog):
+def test_damaged_or_unwritable_store_is_replaced(tmp_path, caplog):
     paths = [write_image(tmp_path / "a.png")]
     store = tmp_path / "prints.npz"
     index_files(paths, store)
@@ -88,7 +97,7 @@ def test_a_damaged_or_unwritable_store_costs_time_only(tmp_path, caplog):
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_a_name_that_is_no_text(tmp_path):
+def test_name_that_is_not_valid_text(tmp_path):
     name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
     paths = [write_image(tmp_path / "a.png"), write_image(tmp_path / name, seed=1)]
     store = tmp_path / "prints.npz"

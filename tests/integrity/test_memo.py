@@ -1,26 +1,26 @@
-from xray.integrity.memo import kept
+from xray.integrity.memo import memoize
 
 
-def test_found_once_for_each_key_and_again_where_the_store_is_damaged(tmp_path, caplog):
-    store, sought = tmp_path / "new" / "found.json", []
+def test_result_is_computed_once_per_key_and_after_damage(tmp_path, caplog):
+    store, calls = tmp_path / "new" / "found.json", []
 
     def find():
-        sought.append(len(sought))
+        calls.append(len(calls))
         return [(1, "a", 0.5), (2, "b", True)]
 
-    assert kept(store, {"files": "x"}, find) == kept(store, {"files": "x"}, find)
-    assert sought == [0]
-    kept(store, {"files": "y"}, find)
-    assert sought == [0, 1]
+    assert memoize(store, {"files": "x"}, find) == memoize(store, {"files": "x"}, find)
+    assert calls == [0]
+    memoize(store, {"files": "y"}, find)
+    assert calls == [0, 1]
     store.write_text('{"key": ')
-    assert kept(store, {"files": "y"}, find) == [(1, "a", 0.5), (2, "b", True)]
-    assert sought == [0, 1, 2]
+    assert memoize(store, {"files": "y"}, find) == [(1, "a", 0.5), (2, "b", True)]
+    assert calls == [0, 1, 2]
     assert "is damaged" in caplog.text
     assert [path.name for path in store.parent.iterdir()] == ["found.json"]
 
 
-def test_nothing_is_kept_without_a_place_for_it(tmp_path, caplog):
-    assert kept(None, {}, lambda: [(1,)]) == [(1,)]
+def test_nothing_is_stored_without_a_writable_file(tmp_path, caplog):
+    assert memoize(None, {}, lambda: [(1,)]) == [(1,)]
     (tmp_path / "file").touch()
-    assert kept(tmp_path / "file" / "found.json", {}, lambda: [(1,)]) == [(1,)]
+    assert memoize(tmp_path / "file" / "found.json", {}, lambda: [(1,)]) == [(1,)]
     assert "cannot be written" in caplog.text

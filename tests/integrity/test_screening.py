@@ -7,7 +7,7 @@ from xray.integrity.duplicates import Pair, find_duplicates
 from xray.integrity.screening import screen, unscreened
 
 
-def test_pairs_are_sought_once_and_again_when_a_file_changes(tmp_path, monkeypatch):
+def test_pairs_are_searched_again_only_after_a_file_changed(tmp_path, monkeypatch):
     searches = []
 
     def spy(index, read):
@@ -18,15 +18,15 @@ def test_pairs_are_sought_once_and_again_when_a_file_changes(tmp_path, monkeypat
     root = tmp_path / "set"
     paths = [write_image(root / f"{i}.png", seed=i) for i in range(3)]
     shutil.copy(paths[0], paths[2])
-    first, again = (screen(paths, root, tmp_path / "kept") for _ in range(2))
+    first, again = (screen(paths, root, tmp_path / "store") for _ in range(2))
     assert first.pairs == again.pairs == [Pair(0, 2, 1.0, True)]
     assert searches == [3]
     write_image(paths[2], seed=9, size=41)
-    assert screen(paths, root, tmp_path / "kept").pairs == []
+    assert screen(paths, root, tmp_path / "store").pairs == []
     assert searches == [3, 3]
 
 
-def test_what_is_known_of_some_of_the_files(tmp_path):
+def test_screening_of_some_of_the_files(tmp_path):
     paths = [write_image(tmp_path / f"{i}.png", seed=i) for i in range(4)]
     shutil.copy(paths[1], paths[3])
     paths[0].write_bytes(b"")
@@ -39,8 +39,8 @@ def test_what_is_known_of_some_of_the_files(tmp_path):
     assert whole.only([0, 1]).pairs == []
 
 
-def test_nothing_is_known_of_what_nobody_looked_at(tmp_path):
-    blind = unscreened([tmp_path / "a.png", tmp_path / "b.png"])
-    assert len(blind.index.rows) == 2
-    assert blind.index.problems == {}
-    assert blind.pairs == []
+def test_unscreened_files_have_no_findings(tmp_path):
+    empty = unscreened([tmp_path / "a.png", tmp_path / "b.png"])
+    assert len(empty.index.rows) == 2
+    assert empty.index.problems == {}
+    assert empty.pairs == []

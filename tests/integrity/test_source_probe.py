@@ -9,7 +9,7 @@ N = 300
 
 @pytest.fixture
 def clean():
-    """Rows of images that tell nothing of their class, and the classes."""
+    """Fingerprints that are independent of the class, and the classes."""
     rng = np.random.default_rng(0)
     rows = np.zeros(N, ROW)
     rows["width"], rows["height"] = rng.integers(900, 1100, (2, N))
@@ -24,14 +24,14 @@ def probe(rows, targets, clusters=None):
     return {one.family: one for one in found}
 
 
-def test_it_stays_quiet_on_a_clean_set(clean):
+def test_clean_dataset_has_no_leaks(clean):
     found = probe(*clean)
     assert list(found) == [*FAMILIES, "all"]
     assert not any(one.leaks for one in found.values())
     assert all(one.low <= one.auroc <= one.high for one in found.values())
 
 
-def test_a_marker_in_a_corner_is_exposed(clean):
+def test_marker_in_a_corner_is_detected(clean):
     rows, targets = clean
     rows["thumbnail"][targets == 1, 4:7, -6:-3] = 250
     found = probe(rows, targets)
@@ -43,7 +43,7 @@ def test_a_marker_in_a_corner_is_exposed(clean):
     ("field", "value", "family"),
     [("height", 1300, "size"), ("jpeg_quality", 75, "encoding"), ("bits", 16, "encoding")],
 )
-def test_what_depends_on_the_class_is_exposed(clean, field, value, family):
+def test_property_that_depends_on_the_class_is_detected(clean, field, value, family):
     rows, targets = clean
     rows[field][targets == 1] = value
     assert {name for name, one in probe(rows, targets).items() if one.leaks} == {family, "all"}
@@ -51,7 +51,7 @@ def test_what_depends_on_the_class_is_exposed(clean, field, value, family):
 
 def test_clusters_are_not_split_between_folds(clean):
     rows, targets = clean
-    # Ten images a cluster look alike, so that one seen in training gives the others away.
+    # The ten images of a cluster are similar: training on one of them would reveal the others.
     clusters = np.arange(N) // 10
     rows["width"] = 1000 + clusters
     targets = (clusters % 2).astype(np.int64)
@@ -65,7 +65,7 @@ def test_three_classes(clean):
     assert probe(rows, targets)["size"].leaks
 
 
-def test_too_few_patients_are_not_probed(clean):
+def test_too_few_patients_give_no_result(clean):
     rows, targets = clean
     assert probe(rows, targets, targets) == {}
     assert probe(rows, np.zeros(N, np.int64)) == {}

@@ -14,7 +14,7 @@ from xray.data.groups import Groups
 from xray.data.patients import PatientRule
 from xray.integrity.findings import Finding, Placed, count, find, judge
 from xray.integrity.index import store_name
-from xray.integrity.memo import kept
+from xray.integrity.memo import memoize
 from xray.integrity.screening import Screening, screen
 from xray.integrity.source_probe import LEAKS, Probe, source_probe
 from xray.integrity.verdict import Verdict
@@ -105,7 +105,7 @@ def audit(
     targets = np.array([sample.target for sample in samples], np.int64)
     name = f"{store_name(root)}_probe.json"
     grouping = hashlib.sha256(targets.tobytes() + clusters.tobytes()).hexdigest()
-    probes = kept(
+    probes = memoize(
         folder / name if folder else None,
         {"files": screening.index.digest, "groups": grouping, "seed": seed},
         lambda: [

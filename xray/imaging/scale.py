@@ -30,8 +30,9 @@ class Span:
 def find_span(values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> Span:
     """Find the range of gray values to show.
 
-    The range is that of all pixels. A side is clipped to its 0.05th or 99.95th percentile only if
-    its outliers (for example one hot pixel) would otherwise at least double the range.
+    The range is that of all pixels, except outliers such as a hot pixel: values whose distance from
+    the 0.05th or 99.95th percentile exceeds the distance between these percentiles, so that a
+    single one of them would at least double the range.
 
     Args:
         values: (V,) distinct values, ascending.
@@ -49,11 +50,11 @@ def find_span(values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) ->
     inner = inner_high - inner_low
     if inner <= 0:
         return Span(low, high)
-    span_low = inner_low if inner_low - low > inner else low
-    span_high = inner_high if high - inner_high > inner else high
-    clipped = int(counts[(values < span_low) | (values > span_high)].sum())
-    if not clipped:
+    is_usual = (values >= inner_low - inner) & (values <= inner_high + inner)
+    if is_usual.all():
         return Span(low, high)
+    span_low, span_high = float(values[is_usual][0]), float(values[is_usual][-1])
+    clipped = int(counts[~is_usual].sum())
     pixels = "1 outlier pixel was" if clipped == 1 else f"{clipped:,} outlier pixels were"
     note = f"{pixels} clipped to the range {span_low:g} to {span_high:g}."
     return Span(span_low, span_high, note)

@@ -1,1 +1,1 @@
-"""Whether a dataset can carry a result: duplicates, overlaps, bad files, labels that leak."""
+"""Integrity of a dataset: duplicates, shared patients, unreadable files, shortcuts to the label."""

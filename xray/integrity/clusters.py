@@ -1,4 +1,4 @@
-"""Images that belong together: of one patient, or of one exposure."""
+"""Clusters of images that show the same patient or the same radiograph."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 
 def cluster(owners: Sequence[str], links: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
-    """Number the clusters of images that must not be split.
+    """Assign images that must stay in one split to clusters.
 
     Args:
-        owners: Whose image each is; images of one owner belong together.
-        links: Positions of further images that belong together.
+        owners: Owner of each image, usually its patient; images of one owner belong together.
+        links: Pairs of positions of further images that belong together, such as duplicates.
 
     Returns:
-        (N,) int64: each image's cluster, named by the position of its first image. Two images
-        share one if a chain of owners and links leads from one to the other.
+        (N,) int64 cluster of each image, numbered by the position of its first image: the connected
+        components of owners and links.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -1,4 +1,4 @@
-"""Images that show the same exposure: the same bytes, or the same radiograph processed anew."""
+"""Find files that show the same radiograph: identical files and processed copies."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -18,34 +18,34 @@ Matrix = NDArray[np.float32]
 View = tuple[float, float, float]
 
 CANDIDATE = 0.82
-"""Correlation of descriptors from which a pair is looked at closely.
+"""Smallest correlation of the descriptors of a pair that is compared in detail.
 
-Among the 17 million pairs of 5,840 paediatric radiographs (Kermany et al. 2018) some 3,000 pass; so
-do copies re-encoded, resized, brightened, turned by two degrees or cropped by six per cent a side.
-At like recall, a Hamming distance of perceptual hashes lets a hundred times as many pass, since
-radiographs look alike.
+Of the 17 million pairs of 5,840 pediatric radiographs (Kermany et al. 2018) about 3,000 pass, and so
+do copies that were re-encoded, resized, brightened, rotated by two degrees or cropped by 6 % per
+side. At the same recall, perceptual hashes would pass a hundred times as many pairs, since
+radiographs are similar to each other.
 """
 
 CONFIRMED = 0.88
-"""Correlation of aligned details from which two images in the same frame are one exposure.
+"""Smallest correlation of aligned details of two copies with the same field of view.
 
-Copies with other grey values (gamma, CLAHE) reach 0.88 or more, all others 0.95. Of all pairs of
-different patients in the set above one reaches 0.82; two exposures of one patient a moment apart
-may reach 0.87.
+Copies with changed gray values (gamma, CLAHE) reach 0.88 or more, all other copies 0.95. Among all
+pairs of different patients in the dataset above the maximum is 0.82. Two exposures of one patient
+taken in succession may reach 0.87.
 """
 
 MOVED = 0.91
-"""The same where the images had to be moved, since alignment finds likeness where there is none.
+"""Smallest correlation of aligned details of two copies with different fields of view.
 
-Cropped and turned copies reach 0.91 or more; of the half million pairs of a thousand phantoms, two
-reach 0.885.
+It is larger than `CONFIRMED`, since the alignment also increases the correlation of unrelated
+images. Cropped and rotated copies reach 0.91 or more; among the half million pairs of a thousand
+phantoms the maximum is 0.885.
 """
 
-# Share of the side by which a corner may move within the same frame.
+# Largest shift of a corner for the same field of view, as a share of the side.
 _IN_PLACE = 0.02
 _SIDE = 32
-# A copy may show less of the same radiograph: the share of the side that it shows, and where that
-# begins.
+# A copy may be cropped: share of the side that is visible, left and upper end of this part.
 _VIEWS: tuple[View, ...] = (
     (1.0, 0.0, 0.0),
     *((1 - 2 * cut, cut, cut) for cut in (0.02, 0.04, 0.06)),
@@ -55,7 +55,7 @@ _BLOCK = 1024
 
 
 class _Level(NamedTuple):
-    """A step of the alignment: pixels a side, standard deviations of the band, and effort."""
+    """Step of the alignment: side in pixels, band-pass filter, window and number of iterations."""
 
     side: int
     low: float
@@ -64,23 +64,23 @@ class _Level(NamedTuple):
     iterations: int
 
 
-# Details of the second, a band of 1/128 to 1/32 of the side, tell one exposure from another.
+# The details of the second level (1/128 to 1/32 of the side) differ between exposures.
 _LEVELS = (_Level(64, 0.0, 4.0, 3, 20), _Level(128, 1.0, 4.0, 1, 10))
-# Aligned images have to share this much of their area.
+# Smallest share of the area that two aligned images have in common.
 _OVERLAP = 0.6
-# Fewer are compared within about two seconds, and need no progress bar.
+# Fewer pairs are compared within about two seconds and need no progress bar.
 _SILENT = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
-    """Two files that show one exposure.
+    """Two files that show the same radiograph.
 
     Attributes:
-        first: Position of one.
-        second: Position of the other, larger.
-        correlation: Of their aligned details, in [-1, 1]; 1 where the bytes are the same.
-        exact: Whether the bytes are the same.
+        first: Position of the first file.
+        second: Position of the second file, larger than `first`.
+        correlation: Correlation of the aligned details, in [-1, 1]; 1 for identical files.
+        exact: Whether the files are identical.
     """
 
     first: int
@@ -90,15 +90,15 @@ class Pair:
 
 
 def find_duplicates(index: Index, read: Callable[[int], Image]) -> list[Pair]:
-    """Find files that show one exposure.
+    """Find files that show the same radiograph.
 
     Args:
-        index: Their fingerprints.
-        read: Reads the file at a position, (H, W) uint8; called for candidates only.
+        index: Fingerprints of the files.
+        read: Returns the image at a position, (H, W) uint8; used for similar images only.
 
     Returns:
-        Pairs, ascending. Of files with the same bytes each is paired with the first of them, which
-        alone is compared with others.
+        Pairs, ascending. Identical files are paired with the first of them, and only the first is
+        compared with other images.
     """
     same: dict[str, list[int]] = defaultdict(list)
     for i in index.usable().tolist():
@@ -117,14 +117,14 @@ def _near(
         first, second, view = candidate
         return align(read(first), read(second), view)
 
-    alignments = in_threads(compare, candidates, "Comparing look-alikes", quiet=_SILENT)
+    alignments = in_threads(compare, candidates, "Comparing similar images", quiet=_SILENT)
     for (i, j, _), alignment in zip(candidates, alignments, strict=True):
         if alignment.same:
             yield Pair(min(i, j), max(i, j), alignment.correlation, False)
 
 
 def _candidates(thumbnails: Image) -> list[tuple[int, int, View]]:
-    """List (i, j, view) where that view of i looks like j."""
+    """List (i, j, view) for which this view of image i is similar to image j."""
     if not len(thumbnails):
         return []
     whole = _describe(thumbnails, _VIEWS[0])
@@ -143,7 +143,7 @@ def _candidates(thumbnails: Image) -> list[tuple[int, int, View]]:
 
 
 def _describe(thumbnails: Image, view: View) -> Matrix:
-    """(N, 1024) float32 of unit length: what is left of a thumbnail without its broad shades."""
+    """Compute descriptors (N, 1024) float32 of unit length: thumbnails after a high-pass filter."""
     described = np.empty((len(thumbnails), _SIDE * _SIDE), np.float32)
     for i, thumbnail in enumerate(thumbnails):
         seen = _warp(thumbnail.astype(np.float32), _crop(view, thumbnail.shape[0]))
@@ -155,7 +155,7 @@ def _describe(thumbnails: Image, view: View) -> Matrix:
 
 
 def _crop(view: View, side: int) -> Matrix:
-    """(2, 3) float32: from pixels of the view, scaled back to `side`, to those of the whole."""
+    """Return the (2, 3) float32 transform from pixels of a view to pixels of the whole image."""
     scale, x, y = view
     return np.array([[scale, 0, x * (side - 1)], [0, scale, y * (side - 1)]], np.float32)
 
@@ -166,11 +166,11 @@ def _warp(image: Matrix, transform: Matrix) -> Matrix:
 
 
 class Alignment(NamedTuple):
-    """How well the details of two images agree once they are aligned.
+    """Agreement of the details of two aligned images.
 
     Attributes:
-        correlation: Pearson's, where both overlap, in [-1, 1]; -1 where they cannot be aligned.
-        moved: How far the corner that moved most did, as a share of the side.
+        correlation: Pearson correlation in the common area, in [-1, 1]; -1 without an alignment.
+        moved: Largest shift of a corner, as a share of the side.
     """
 
     correlation: float
@@ -178,7 +178,7 @@ class Alignment(NamedTuple):
 
     @property
     def same(self) -> bool:
-        """Whether the images are taken for one exposure."""
+        """Whether the images show the same radiograph."""
         return self.correlation >= (CONFIRMED if self.moved <= _IN_PLACE else MOVED)
 
 
@@ -188,14 +188,14 @@ _APART = Alignment(-1.0, 1.0)
 def align(first: Image, second: Image, view: View = _VIEWS[0]) -> Alignment:
     """Align two images and correlate their details.
 
-    The affine transform is found by maximising the enhanced correlation coefficient (Evangelidis
-    and Psarakis 2008, doi:10.1109/TPAMI.2008.113), coarse to fine.
+    The affine transform maximizes the enhanced correlation coefficient (Evangelidis and Psarakis
+    2008, doi:10.1109/TPAMI.2008.113), first at a coarse, then at a fine scale.
 
     Args:
         first: (H, W) uint8.
-        second: (H, W) uint8, of any other size.
-        view: Where the search begins: the share of a side of `first` that `second` shows, and the
-            left and upper end of it, as shares of the side.
+        second: (H, W) uint8, possibly of another size.
+        view: Start of the search: the share of the side of `first` that `second` shows, and the
+            left and upper end of this part, as shares of the side.
     """
     transform, previous = _crop(view, _LEVELS[0].side), _LEVELS[0].side
     try:
@@ -214,7 +214,7 @@ def align(first: Image, second: Image, view: View = _VIEWS[0]) -> Alignment:
             )
             transform, previous = np.array(found, np.float32), level.side
     except cv2.error:
-        return _APART  # It does not converge on images that have nothing in common.
+        return _APART  # The search does not converge for unrelated images.
     shared = _warp(np.ones_like(whole), transform) > 0.99  # noqa: PLR2004
     edge = len(shared) // 16
     inside = np.zeros_like(shared)
@@ -232,7 +232,7 @@ def _moved(transform: Matrix, side: int) -> float:
 
 
 def _band(image: Image, level: _Level) -> Matrix:
-    """(side, side) float32: an image without what is finer and broader than the level's band."""
+    """Resize an image and apply the band-pass filter of a level, (side, side) float32."""
     size = (level.side, level.side)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     fine = cv2.GaussianBlur(small, (0, 0), level.low) if level.low else small

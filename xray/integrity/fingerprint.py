@@ -1,4 +1,4 @@
-"""What an image file is known by: its bytes, its looks, and how it was stored."""
+"""Fingerprint of an image file: its bytes, a thumbnail and its storage format."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,24 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xray.imaging.header import read_header
-from xray.imaging.read import read_image
+from xray.imaging.read import load_image
 
 THUMBNAIL = 64
-"""Side of a thumbnail, pixels."""
+"""Side of a thumbnail in pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """What an image file is known by.
+    """Fingerprint of an image file.
 
     Attributes:
-        sha256: Of the file's bytes, 64 hex digits.
-        format: By its content: "PNG", "JPEG" or "DICOM".
-        width: Pixels, as stored.
-        height: Pixels, as stored.
-        bits: Of one sample, as stored.
-        jpeg_quality: 1 to 100, estimated from the quantisation tables; 0 where it is no JPEG.
-        thumbnail: (64, 64) uint8, the whole image averaged over areas.
+        sha256: SHA-256 of the file, 64 hexadecimal digits.
+        format: Format by content, see `xray.imaging.format.Format`.
+        width: Width in pixels, as stored.
+        height: Height in pixels, as stored.
+        bits: Bits per channel, as stored.
+        jpeg_quality: Estimated quality setting of a JPEG file, 1 to 100; 0 for other formats.
+        note: How the file was read, for example with clipped outliers; usually "".
+        thumbnail: (64, 64) uint8, the image averaged over areas.
     """
 
     sha256: str
@@ -35,17 +36,18 @@ class Fingerprint:
     height: int
     bits: int
     jpeg_quality: int
+    note: str
     thumbnail: NDArray[np.uint8]
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Read a file whole and take its fingerprint.
+    """Read a file and compute its fingerprint.
 
     Raises:
-        ImageError: It is no image that can be used.
+        ImageError: The file cannot be used, see `xray.imaging.read.load_image`.
     """
-    image = read_image(path)
-    thumbnail = cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    loaded = load_image(path)
+    thumbnail = cv2.resize(loaded.pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     header = read_header(path)
     return Fingerprint(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -54,5 +56,6 @@ def fingerprint(path: Path) -> Fingerprint:
         height=header.height,
         bits=header.bits,
         jpeg_quality=header.jpeg_quality or 0,
+        note=" ".join(loaded.notes),
         thumbnail=np.asarray(thumbnail, np.uint8),
     )

@@ -1,4 +1,4 @@
-"""Fingerprints of many files, kept on disk so that a file is read again only when it changed."""
+"""Fingerprints of many files, stored on disk so that only changed files are read again."""
 
 import hashlib
 import logging
@@ -17,8 +17,9 @@ from xray.machine import in_threads
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
-# Fewer are read within about two seconds, and need no progress bar.
+# Raise whenever the same file would be read differently.
+_VERSION = 2
+# Fewer files are read within about two seconds and need no progress bar.
 _SILENT = 500
 ROW = np.dtype(
     [
@@ -28,6 +29,7 @@ ROW = np.dtype(
         ("height", np.int32),
         ("bits", np.int32),
         ("jpeg_quality", np.int32),
+        ("note", "U96"),
         ("thumbnail", np.uint8, (THUMBNAIL, THUMBNAIL)),
     ]
 )
@@ -35,13 +37,14 @@ ROW = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Fingerprints of N files, in their order.
+    """Fingerprints of N files.
 
     Attributes:
         paths: The files.
-        rows: (N,) structured array, with the fields of `xray.integrity.fingerprint.Fingerprint`.
-        problems: Position of a file that cannot be used -> what is wrong with it and the next move.
-        digest: SHA-256 of the files' paths, sizes and times of change, in hex.
+        rows: (N,) structured array with the fields of `xray.integrity.fingerprint.Fingerprint`, in
+            the order of the files.
+        problems: Position of a file that cannot be used -> its error.
+        digest: SHA-256 of the paths, sizes and modification times of the files, hexadecimal.
     """
 
     paths: Sequence[Path]
@@ -50,17 +53,17 @@ class Index:
     digest: str
 
     def usable(self) -> NDArray[np.int64]:
-        """(M,) int64, positions of the files that can be used, ascending."""
+        """Return the positions of the files that can be used, (M,) int64, ascending."""
         return np.setdiff1d(np.arange(len(self.paths)), list(self.problems))
 
 
 def index_files(paths: Sequence[Path], store: Path | None = None) -> Index:
-    """Take the fingerprints of files, on all cores.
+    """Compute the fingerprints of files, on all cores.
 
     Args:
-        paths: The files, each once.
-        store: A file (.npz) that keeps fingerprints between calls. A file is known by its path,
-            size and time of change; one that was bad before is read again.
+        paths: Files, without repetition.
+        store: File (.npz) that stores fingerprints between calls. Files of the same path, size and
+            modification time are not read again, except those that could not be read before.
     """
     keys = [_key(path) for path in paths]
     known = _load(store, paths, keys) if store else {}
@@ -99,12 +102,12 @@ def stored_rows(store: Path) -> NDArray[np.void] | None:
 
 
 def store_name(root: Path) -> str:
-    """Name the files that keep what is known of a dataset."""
+    """Return the start of the names of the files that store the results for a dataset."""
     return _sha256(str(root.resolve()))[:16]
 
 
 def _sha256(text: str) -> str:
-    # A file name may hold bytes that are no text.
+    # A file name may contain bytes that are not valid text.
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
@@ -118,21 +121,21 @@ def _key(path: Path) -> str:
 
 def _row(path: Path) -> tuple[object, ...] | ImageError:
     try:
-        print_ = fingerprint(path)
+        found = fingerprint(path)
     except ImageError as error:
         return error
-    return tuple(getattr(print_, name) for name in ROW.names or ())
+    return tuple(getattr(found, name) for name in ROW.names or ())
 
 
 def _load(store: Path, paths: Sequence[Path], keys: Sequence[str]) -> dict[int, NDArray[np.void]]:
     try:
-        # NumPy leaves open what it cannot read.
+        # NumPy does not close a file that it cannot read.
         with store.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             names, rows = saved["names"], saved["rows"]
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        log.warning("%s is damaged (%s): the images are read anew", store, error)
+        log.warning("%s is damaged (%s); the images are read again", store, error)
         return {}
     if rows.dtype != ROW:
         return {}
@@ -146,15 +149,15 @@ def _save(
     paths: Sequence[Path],
     keys: Sequence[str],
     rows: NDArray[np.void],
-    sound: set[int],
+    readable: set[int],
 ) -> None:
-    chosen = sorted(sound)
+    chosen = sorted(readable)
     names = np.array([_name(paths[i], keys[i]) for i in chosen])
     try:
         with replacing(store) as part, part.open("wb") as file:
             np.savez(file, names=names, rows=rows[chosen])
     except OSError as error:
-        log.warning("%s cannot be written (%s): the next run reads all images again", store, error)
+        log.warning("%s cannot be written (%s); the next run reads all images again", store, error)
 
 
 def _name(path: Path, key: str) -> str:

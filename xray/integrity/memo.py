@@ -1,4 +1,4 @@
-"""What was found before, kept on disk for as long as its key is the same."""
+"""Store results on disk and reuse them while their inputs are unchanged."""
 
 import json
 import logging
@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 Rows = list[tuple[Any, ...]]
 
 
-def kept(store: Path | None, key: Mapping[str, Any], find: Callable[[], Rows]) -> Rows:
-    """Give what was found before under the same key, or find it and keep it.
+def memoize(store: Path | None, key: Mapping[str, Any], find: Callable[[], Rows]) -> Rows:
+    """Return the stored rows of the same key, or compute and store them.
 
     Args:
-        store: A file (.json); None: nothing is kept.
-        key: All that the result depends on, as plain values.
-        find: Finds it: rows of plain values.
+        store: JSON file; None stores nothing.
+        key: All inputs of the result, as plain values.
+        find: Computes the result: rows of plain values.
     """
     rows = _load(store, key) if store else None
     if rows is None:
@@ -37,7 +37,7 @@ def _load(store: Path, key: Mapping[str, Any]) -> Rows | None:
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
-        log.warning("%s is damaged (%s): what it held is sought anew", store, error)
+        log.warning("%s is damaged (%s) and will be computed again", store, error)
     return None
 
 
@@ -46,4 +46,4 @@ def _save(store: Path, key: Mapping[str, Any], rows: Rows) -> None:
         with replacing(store) as part:
             part.write_text(json.dumps({"key": key, "rows": rows}))
     except OSError as error:
-        log.warning("%s cannot be written (%s): the next run seeks it anew", store, error)
+        log.warning("%s cannot be written (%s); the next run computes it again", store, error)

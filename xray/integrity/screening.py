@@ -1,4 +1,4 @@
-"""What is known of a set of files: fingerprints and duplicates, kept between runs."""
+"""Screen a set of files: fingerprints and duplicates, stored between runs."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
@@ -11,17 +11,17 @@ from xray.imaging.read import read_image
 from xray.integrity.clusters import cluster
 from xray.integrity.duplicates import CANDIDATE, CONFIRMED, MOVED, Pair, find_duplicates
 from xray.integrity.index import ROW, Index, index_files, store_name
-from xray.integrity.memo import kept
+from xray.integrity.memo import memoize
 
 
 @dataclass(frozen=True, eq=False)
 class Screening:
-    """What is known of N files.
+    """Fingerprints and duplicates of N files.
 
     Attributes:
-        index: Their fingerprints.
-        pairs: Those that show one exposure.
-        audited: Whether anybody looked at them.
+        index: Fingerprints.
+        pairs: Pairs that show the same radiograph.
+        audited: Whether the files were searched for duplicates.
     """
 
     index: Index
@@ -29,19 +29,19 @@ class Screening:
     audited: bool = True
 
     def clusters(self, owners: Sequence[str]) -> NDArray[np.int64]:
-        """Number the clusters of images of one owner or one exposure, see `clusters.cluster`.
+        """Assign images of one owner or one radiograph to clusters, see `clusters.cluster`.
 
         Args:
-            owners: Whose image each of the N files is.
+            owners: Owner of each of the N files, usually its patient.
         """
         return cluster(owners, [(pair.first, pair.second) for pair in self.pairs])
 
-    def only(self, kept: Sequence[int]) -> "Screening":
-        """Return what is known of the files at some positions, in that order."""
-        place = {old: new for new, old in enumerate(kept)}
+    def only(self, positions: Sequence[int]) -> "Screening":
+        """Return the screening of the files at some positions, in that order."""
+        place = {old: new for new, old in enumerate(positions)}
         index = Index(
-            paths=[self.index.paths[i] for i in kept],
-            rows=self.index.rows[list(kept)],
+            paths=[self.index.paths[i] for i in positions],
+            rows=self.index.rows[list(positions)],
             problems={place[i]: e for i, e in self.index.problems.items() if i in place},
             digest=self.index.digest,
         )
@@ -54,20 +54,19 @@ class Screening:
 
 
 def unscreened(paths: Sequence[Path]) -> Screening:
-    """Give what is known of files that nobody looked at: nothing."""
+    """Return an empty screening for files that were not searched for duplicates."""
     return Screening(Index(paths, np.zeros(len(paths), ROW), {}, ""), [], audited=False)
 
 
 def screen(paths: Sequence[Path], root: Path, folder: Path | None) -> Screening:
-    """Read files, all of them, and find those that show one exposure.
+    """Read all files and find those that show the same radiograph.
 
-    Nothing is read or compared again while the files' paths, sizes and times of change stay as
-    they were.
+    Files whose path, size and modification time are unchanged are not read or compared again.
 
     Args:
-        paths: The files, each once.
-        root: The dataset they belong to.
-        folder: Keeps what was found, a pair of files a dataset; None: nothing is kept.
+        paths: Files, without repetition.
+        root: Root of the dataset.
+        folder: Folder for the stored results, two files per dataset; None stores nothing.
     """
     name = store_name(root)
     index = index_files(paths, folder / f"{name}.npz" if folder else None)
@@ -76,7 +75,7 @@ def screen(paths: Sequence[Path], root: Path, folder: Path | None) -> Screening:
         "usable": len(index.usable()),
         "limits": [CANDIDATE, CONFIRMED, MOVED],
     }
-    pairs = kept(
+    pairs = memoize(
         folder / f"{name}_pairs.json" if folder else None,
         key,
         lambda: [astuple(pair) for pair in find_duplicates(index, lambda i: read_image(paths[i]))],

@@ -1,4 +1,4 @@
-"""Can the class be told from what should not matter?"""
+"""Predict the class from properties that should not matter, to detect shortcuts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,31 +12,32 @@ from xray.stats.bootstrap import Interval, resample
 from xray.stats.scores import auroc
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Positions of what a forest sees, and of what is held from it."""
+"""Positions of the training and of the held-out images."""
+
 LEAKS = 0.70
-"""An AUROC whose interval lies above this is a warning that the labels leak."""
+"""A property leaks the label if the confidence interval of its AUROC is above this value."""
 
 _FOLDS = 5
 _DRAWS = 1000
-# The forests of fewer images are grown within about two seconds, and need no progress bar.
+# The forests of fewer images take under about two seconds and need no progress bar.
 _SILENT = 500
-# Pixels of a thumbnail: 3 % and 12 % of the side.
+# In pixels of a thumbnail: 3 % and 12 % of the side.
 _EDGE = THUMBNAIL // 32
 _CORNER = THUMBNAIL // 8
 
 FAMILIES = ("size", "encoding", "border", "exposure")
-"""What the classes are told from: pixels stored, bits and JPEG quality, rim, mean and contrast."""
+"""Families of properties: size; bits and JPEG quality; borders and corners; mean and contrast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How well the class can be told from one family of traits.
+    """Result for one family of properties.
 
     Attributes:
         family: One of `FAMILIES`, or "all".
-        auroc: Cross-validated; of more than two classes, the mean of each against the rest.
-        low: Of its 95 % interval.
-        high: Of its 95 % interval.
+        auroc: Cross-validated AUROC; for more than two classes the mean over one-vs-rest.
+        low: Lower limit of its 95 % confidence interval.
+        high: Upper limit of its 95 % confidence interval.
     """
 
     family: str
@@ -46,7 +47,7 @@ class Probe:
 
     @property
     def leaks(self) -> bool:
-        """Whether the interval lies above `LEAKS`."""
+        """Whether the confidence interval is above `LEAKS`."""
         return self.low > LEAKS
 
 
@@ -56,49 +57,49 @@ def source_probe(
     clusters: NDArray[np.int64],
     seed: int = 0,
 ) -> list[Probe]:
-    """Tell the class from how an image was taken and stored, by a forest of randomised trees.
+    """Predict the class from acquisition and storage properties with extremely randomized trees.
 
-    Acquisition should not tell the class. Where it does, the classes come from other hospitals,
-    devices or files, and a network may learn those. Mean and contrast differ a little with disease,
-    too: dense lungs are bright.
+    These properties should not predict the class. If they do, the classes come from different
+    hospitals, devices or files, and a network may learn the source instead of the disease. Mean
+    and contrast also differ slightly with disease, since dense lungs are bright.
 
     Args:
         rows: (N,) fingerprints, see `xray.integrity.index.Index`.
         targets: (N,) class indices.
-        clusters: (N,) what must not be split between folds, and what the bootstrap draws.
-        seed: Of folds, forest and bootstrap.
+        clusters: (N,) clusters that are kept in one fold and resampled by the bootstrap.
+        seed: Seed of folds, forests and bootstrap.
 
     Returns:
-        One probe a family, then "all"; empty where a class has fewer than five clusters.
+        One probe per family, then "all"; empty if a class has fewer than five clusters.
     """
     classes = np.unique(targets)
     if len(classes) < 2 or min(len(np.unique(clusters[targets == c])) for c in classes) < _FOLDS:  # noqa: PLR2004
         return []
-    traits = dict(zip(FAMILIES, _traits(rows), strict=True))
-    traits["all"] = np.hstack(list(traits.values()))
-    scores = _scores(list(traits.values()), targets, clusters, seed)
+    properties = dict(zip(FAMILIES, _properties(rows), strict=True))
+    properties["all"] = np.hstack(list(properties.values()))
+    scores = _scores(list(properties.values()), targets, clusters, seed)
     return [
         Probe(family, *_auroc_interval(of_family, targets, clusters, seed))
-        for family, of_family in zip(traits, scores, strict=True)
+        for family, of_family in zip(properties, scores, strict=True)
     ]
 
 
-def _traits(rows: NDArray[np.void]) -> list[NDArray[np.float64]]:
-    """(N, F) float64 of each family."""
+def _properties(rows: NDArray[np.void]) -> list[NDArray[np.float64]]:
+    """Compute the properties of each family, (N, F) float64 each."""
     width, height = rows["width"].astype(float), rows["height"].astype(float)
     thumbnails = rows["thumbnail"].astype(float)
     return [
         np.column_stack([width, height, width / height]),
         np.column_stack([rows["bits"], rows["jpeg_quality"]]).astype(float),
-        _rim(thumbnails),
+        _border(thumbnails),
         np.column_stack([thumbnails.mean(axis=(1, 2)), thumbnails.std(axis=(1, 2))]),
     ]
 
 
-def _rim(thumbnails: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 24): mean, contrast and maximum of the four edges and the four corners.
+def _border(thumbnails: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute mean, contrast and maximum of the four edges and four corners, (N, 24).
 
-    Grey values as stored: measured against the image's own, they would tell its exposure.
+    The gray values are not normalized by those of the image, which would include its exposure.
     """
     whole = slice(None)
     sides = (slice(None, _EDGE), slice(-_EDGE, None))
@@ -112,12 +113,12 @@ def _rim(thumbnails: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _scores(
-    traits: Sequence[NDArray[np.float64]],
+    properties: Sequence[NDArray[np.float64]],
     targets: NDArray[np.int64],
     clusters: NDArray[np.int64],
     seed: int,
 ) -> list[NDArray[np.float64]]:
-    """(N, K) probabilities by each family, from forests that have not seen the image's cluster."""
+    """Compute (N, K) probabilities for each family by forests trained on other clusters."""
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -125,18 +126,18 @@ def _scores(
     folds = list(splitter.split(targets, targets, clusters))
 
     def held_out(task: tuple[NDArray[np.float64], Fold]) -> NDArray[np.float64]:
-        x, (seen, held) = task
+        x, (train, test) = task
         forest = ExtraTreesClassifier(
             60, min_samples_leaf=5, class_weight="balanced", random_state=seed
         )
-        found: NDArray[np.float64] = forest.fit(x[seen], targets[seen]).predict_proba(x[held])
+        found: NDArray[np.float64] = forest.fit(x[train], targets[train]).predict_proba(x[test])
         return found
 
-    tasks = [(x, fold) for x in traits for fold in folds]
-    # One after the other: each sets the warning filters for a while, which all threads share.
-    shown = track(tasks, "Growing forests", transient=True, disable=len(targets) < _SILENT)
+    tasks = [(x, fold) for x in properties for fold in folds]
+    # Sequential, since each forest changes the warning filters, which all threads share.
+    shown = track(tasks, "Training forests", transient=True, disable=len(targets) < _SILENT)
     parts = [held_out(task) for task in shown]
-    order = np.argsort(np.concatenate([held for _, held in folds]))
+    order = np.argsort(np.concatenate([test for _, test in folds]))
     return [np.concatenate(parts[i : i + _FOLDS])[order] for i in range(0, len(parts), _FOLDS)]
 
 
@@ -146,7 +147,7 @@ def _auroc_interval(
     clusters: NDArray[np.int64],
     seed: int,
 ) -> tuple[float, float, float]:
-    """AUROC and its 95 % interval; where all resamples agree, no wider than a point."""
+    """Compute the AUROC and its 95 % confidence interval; all resamples may agree."""
     classes = np.unique(targets)
     columns = range(1, 2) if len(classes) == 2 else range(len(classes))  # noqa: PLR2004
 

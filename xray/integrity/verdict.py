@@ -1,7 +1,10 @@
-"""What a split is worth, in a word."""
+"""Verdict on the splits of a dataset."""
 
 from typing import Literal
 
 Verdict = Literal["clean", "leaks found", "unknown patients"]
 LEAKING: Verdict = "leaks found"
+"""Splits share patients or duplicate images."""
+
 UNAUDITED = "not audited"
+"""The splits were not searched for shared patients or duplicate images."""

@@ -18,11 +18,12 @@ Told = Mapping[str, Any]
 
 _NAMES = {
     "patient_overlap": "patients in two splits",
-    "exact_duplicate": "duplicates, the same bytes",
+    "exact_duplicate": "identical files",
     "near_duplicate": "near-duplicates",
     "contradiction": "duplicates of two classes",
     "bad_file": "files that cannot be read",
-    "misnamed": "files with another format's ending",
+    "misnamed": "files with the ending of another format",
+    "note": "files read with a note, such as clipped outliers",
     "mask": "segmentation masks, not used",
     "unread": "image files that are not read",
     "outside": "images outside the class folders",
