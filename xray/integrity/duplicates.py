@@ -20,8 +20,8 @@ View = tuple[float, float, float]
 CANDIDATE = 0.82
 """Smallest correlation of the descriptors of a pair that is compared in detail.
 
-Of the 17 million pairs of 5,840 pediatric radiographs (Kermany et al. 2018) about 3,000 pass, and so
-do copies that were re-encoded, resized, brightened, rotated by two degrees or cropped by 6 % per
+Of the 17 million pairs of 5,840 pediatric radiographs (Kermany et al. 2018) about 3,000 pass.
+So do copies that were re-encoded, resized, brightened, rotated by two degrees or cropped by 6 % per
 side. At the same recall, perceptual hashes would pass a hundred times as many pairs, since
 radiographs are similar to each other.
 """
