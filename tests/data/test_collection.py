@@ -14,7 +14,7 @@ def row(path, **known):
     return Row(path=path, source="ours", **known)
 
 
-def test_images_are_in_the_splits_they_were_given(tmp_path):
+def test_images_are_in_the_splits_of_their_folders(tmp_path):
     for i, folder in enumerate(("train/normal", "train/covid", "val/normal", "test/covid")):
         write_image(tmp_path / folder / f"patient000{i}_01.png", seed=i)
     found = collect(tmp_path, GROUPS, compile_patient_pattern(None))
@@ -26,7 +26,7 @@ def test_images_are_in_the_splits_they_were_given(tmp_path):
     assert joined.only([3]).splits == ["test"]
 
 
-def test_a_manifest_tells_more_than_a_name(tmp_path):
+def test_the_manifest_takes_precedence_over_names(tmp_path):
     for name in ("normal/patient01_1.png", "covid/b.png", "covid/patient02_3.png"):
         write_image(tmp_path / name, seed=len(name))
     write_manifest(
@@ -44,7 +44,7 @@ def test_a_manifest_tells_more_than_a_name(tmp_path):
     ]
 
 
-def test_a_table_of_patients_is_enough(tmp_path):
+def test_a_manifest_with_paths_and_patients_is_sufficient(tmp_path):
     root = tmp_path / "set"
     for name in ("a", "b"):
         write_image(root / "normal" / f"{name}.png")

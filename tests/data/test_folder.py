@@ -16,7 +16,7 @@ def folder(root, pattern=None):
     return XrayFolder(root, GROUPS, compile_patient_pattern(pattern))
 
 
-def test_a_file_that_names_no_patient_is_one_of_its_own(tmp_path):
+def test_an_image_without_a_patient_id_counts_as_a_patient(tmp_path):
     write_image(tmp_path / "normal" / "a.png")
     write_image(tmp_path / "covid" / "a.png")
     found = folder(tmp_path)
@@ -24,7 +24,7 @@ def test_a_file_that_names_no_patient_is_one_of_its_own(tmp_path):
     assert len({record.owner for record in found.records}) == 2
 
 
-def test_own_pattern_takes_its_first_group(tmp_path):
+def test_group_1_of_a_pattern_is_the_patient_id(tmp_path):
     write_image(tmp_path / "normal" / "study-7-b.png")
     assert folder(tmp_path, r"study-(\d+)").records[0].patient == "7"
 
@@ -38,7 +38,7 @@ def test_classes_are_numbered_by_the_configuration(tmp_path):
     assert (image.shape, target) == ((40, 40), 1)
 
 
-def test_noise_is_never_a_class_or_a_sample(tmp_path):
+def test_hidden_files_and_masks_are_not_used(tmp_path):
     image = write_image(tmp_path / "normal" / "deep" / "a.png")
     for path in (
         "__MACOSX/x.png",
@@ -54,7 +54,7 @@ def test_noise_is_never_a_class_or_a_sample(tmp_path):
     assert [record.path for record in folder(tmp_path).records] == [image]
 
 
-def test_a_link_to_a_sibling_whose_name_begins_alike_is_no_loop(tmp_path):
+def test_a_link_to_a_folder_with_a_similar_name_is_followed(tmp_path):
     image = write_image(tmp_path / "covid" / "a.png")
     write_image(tmp_path / "covid_vs_normal" / "normal" / "b.png")
     (tmp_path / "covid_vs_normal" / "covid").symlink_to(image.parent, target_is_directory=True)
@@ -77,7 +77,7 @@ def test_unknown_folder_and_no_images_are_errors(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".dcm", ".DICOM"])
-def test_dicom_is_taken_beside_other_formats(tmp_path, suffix):
+def test_dicom_is_read_along_with_other_formats(tmp_path, suffix):
     write_image(tmp_path / "normal" / "a.png")
     write(dataset(radiograph(), 12), tmp_path / "normal" / f"b{suffix}")
     found = folder(tmp_path)

@@ -3,40 +3,46 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from xray.data.collection import Collection
 from xray.data.extraneous import describe_unread, summarize
 from xray.data.groups import Groups
 from xray.data.partition import Rules
 from xray.errors import DataError
+from xray.integrity.findings import Finding
 from xray.types import Split
 
 log = logging.getLogger(__name__)
 _SHOWN = 3
 
 
-def check_unused(collection: Collection) -> None:
+def check_unused(root: Path, extraneous: Sequence[Finding]) -> None:
     """Check that no image is outside the class folders, and log which files are not read.
+
+    Args:
+        root: Data root.
+        extraneous: Findings about files that are not used.
 
     Raises:
         DataError: Images are outside the class folders.
     """
-    outside = [finding.path for finding in collection.extraneous if finding.kind == "outside"]
+    outside = [finding.path for finding in extraneous if finding.kind == "outside"]
     if outside:
         more = ", ..." if len(outside) > _SHOWN else ""
         raise DataError(
-            f"{collection.root} contains {len(outside)} images outside the class folders: "
+            f"{root} contains {len(outside)} images outside the class folders: "
             f"{', '.join(outside[:_SHOWN])}{more}. They have no class and would not be used. Move "
             "them into a class folder, or out of the dataset."
         )
-    found = summarize(collection.extraneous)
+    found = summarize(extraneous)
     if found["masks"]:
-        log.info("%s: %d segmentation masks are skipped", collection.root, found["masks"])
+        log.info("%s: %d segmentation masks are skipped", root, found["masks"])
     if found["unread"]:
         log.warning(
-            "%s: %d image files are not read (%s). Convert them to PNG or JPEG, or remove them; "
-            "audit/findings.csv lists them.",
-            collection.root,
+            "%s: %d image files are not read (%s). Convert them to PNG or JPEG, or remove them. "
+            "python -m xray.audit lists them.",
+            root,
             sum(found["unread"].values()),
             describe_unread(found["unread"]),
         )

@@ -17,7 +17,7 @@ _AGE_GAP = 0.5
 def find_confounding(samples: Sequence[Sample], classes: Sequence[str]) -> Iterator[str]:
     """Describe how class and source, or class and age, coincide in the training images.
 
-    Images without a source, which only a manifest.csv provides, are left out.
+    Images without a source, which only a manifest.csv provides, are not counted.
 
     Args:
         samples: Training images.

@@ -111,7 +111,7 @@ class XrayDataModule(pl.LightningDataModule):
         """
         if self._used is None:
             collection = collect(self.root, self.groups, self.patient)
-            check_unused(collection)
+            check_unused(self.root, collection.extraneous)
             paths = [sample.path for sample in collection.samples]
             screening = (
                 screen(paths, self.root, self.audit_dir) if self.audit else unscreened(paths)

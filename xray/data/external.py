@@ -1,11 +1,13 @@
-"""Another hospital's folder, read with the classes of a network that was trained elsewhere."""
+"""External datasets, read with the classes of a trained network."""
 
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from xray.data.checks import check_unused
 from xray.data.describe import describe_images
+from xray.data.extraneous import find_outside, has_images
 from xray.data.folder import XrayFolder
 from xray.data.groups import Groups
 from xray.data.layout import find_layout
@@ -21,9 +23,9 @@ _FEWEST_CLASSES = 2
 
 
 def read_external(root: Path, split: Split, groups: Groups, patient: PatientRule) -> list[Sample]:
-    """Find the images of a folder, and make sure that its classes are those of the network.
+    """Find the images of another dataset, and check that its classes are those of the network.
 
-    Where it lacks one of three classes or more, a line says so.
+    If it lacks some of several classes, that is logged.
 
     Args:
         root: Folder with `<split>/<class>/...` or `<class>/...`, and possibly a manifest.csv: see
@@ -33,21 +35,26 @@ def read_external(root: Path, split: Split, groups: Groups, patient: PatientRule
         patient: Rule that finds patient IDs in paths.
 
     Raises:
-        DataError: The folder is missing, has splits but not this one, or folders that no class
-            claims; has images of one class only; or its manifest puts an image into another class
-            than its folder does.
+        DataError: The folder is missing, lacks the split, contains folders that belong to no class
+            or images outside the class folders, has images of one class only, or has a manifest
+            that contradicts the class of a folder.
     """
     layout = find_layout(root, needs_train=False)
     is_flat = layout.get("train") == root
     path = layout.get("train" if is_flat else split)
     if path is None:
         raise DataError(
-            f"{root} holds {', '.join(layout)}, but no {split}/. Pass split={next(iter(layout))}."
+            f"{root} contains {', '.join(f.name for f in layout.values())}, but no {split}/. Pass "
+            f"split={next(iter(layout))}."
         )
     _check_names(path, groups)
-    records = XrayFolder(path, groups, patient).records
-    folder_splits: list[Split] = [split] * len(records)
-    found, splits = describe_images(records, folder_splits, root, groups, patient, is_flat=is_flat)
+    images = XrayFolder(path, groups, patient)
+    extraneous = [*find_outside(root, {split: path}), *images.extraneous]
+    check_unused(root, [found.finding(root, split) for found in extraneous])
+    folder_splits: list[Split] = [split] * len(images.records)
+    found, splits = describe_images(
+        images.records, folder_splits, root, groups, patient, is_flat=is_flat
+    )
     if is_flat and set(splits) != {"train"}:
         found = _of_split(found, splits, split, root)
     _check_classes(path, found, groups)
@@ -66,21 +73,24 @@ def _of_split(
 
 
 def _check_names(path: Path, groups: Groups) -> None:
-    strange = [folder.name for folder in folders_in(path) if groups.find(folder.name) is None]
-    if not strange:
+    """Check that every folder with images belongs to a class."""
+    unknown = [f for f in folders_in(path) if groups.find(f.name) is None and has_images(f)]
+    if not unknown:
         return
-    nearest = {name: groups.nearest(name) for name in strange}
+    similar = {folder.name: groups.nearest(folder.name) for folder in unknown}
     listed = ", ".join(
-        f"'{name}'" + (f" (nearest: '{near}')" if near else "") for name, near in nearest.items()
+        f"'{name}'" + (f" (similar to '{known}')" if known else "")
+        for name, known in similar.items()
     )
     raise DataError(
-        f"{path} has folders that no class of this network claims: {listed}. Known: "
-        f"{groups.describe()}. Rename them, or move them away: what a network calls its classes "
-        "was settled when it was trained."
+        f"{path} contains images in folders that belong to no class of this network: {listed}. "
+        f"Known: {groups.describe()}. Rename the folders to one of these names, or move them out "
+        "of the dataset; the classes of a trained network cannot be changed."
     )
 
 
 def _check_classes(path: Path, samples: Sequence[Sample], groups: Groups) -> None:
+    """Check that at least two classes have images, and log which classes have none."""
     counts = Counter(sample.target for sample in samples)
     absent = [name for i, name in enumerate(groups.classes) if not counts[i]]
     if not absent:
@@ -89,12 +99,11 @@ def _check_classes(path: Path, samples: Sequence[Sample], groups: Groups) -> Non
     if len(present) < _FEWEST_CLASSES:
         names = "; ".join(f"{name}: {', '.join(groups.as_dict()[name])}" for name in absent)
         raise DataError(
-            f"{path} has images of {present[0]} only, and none of {', '.join(absent)}: a network "
-            "that always gives one answer would be right each time. Add a folder of the others "
-            f"({names})."
+            f"{path} has only images of class '{present[0]}'. Metrics such as the AUROC are "
+            f"undefined with one class. Add a folder of another class ({names})."
         )
     log.warning(
-        "%s has no image of %s: what needs them stays undefined, the rest is measured.",
+        "No images of class %s in %s: metrics that need them are undefined.",
+        ", ".join(f"'{name}'" for name in absent),
         path,
-        ", ".join(absent),
     )

@@ -1,4 +1,4 @@
-"""Files below a data root that are not used as images of a class, and the reasons.
+"""Files in a dataset that are not used as images of a class, and the reasons.
 
 Training and the audit both take them from here, while the class folders are listed for images.
 """
@@ -84,7 +84,7 @@ def has_images(folder: Path) -> bool:
 
 
 def find_outside(root: Path, layout: Mapping[Split, Path]) -> Iterator[Extraneous]:
-    """Find what lies beside the class folders, in the root and in the folders of the splits.
+    """Find files next to the class folders, in the root and in the folders of the splits.
 
     Args:
         root: Data root. Its folder `masks/` is skipped: it contains the masks of images.
