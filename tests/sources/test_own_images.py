@@ -25,6 +25,16 @@ FLAT = ["COVID-19/patient01_1.png", "COVID-19/patient01_2.png", "COVID-19/patien
         "masks/lesion/COVID-19/patient01_1.png", "__MACOSX/Healthy/._patient03_1.jpg"]  # fmt: skip
 
 
+@pytest.mark.parametrize("inner", ["Normal/COVID-19/a.png", "Normal/deep/test/a.png"])
+def test_a_class_or_split_below_a_class_is_an_error(tmp_path: Path, inner: str) -> None:
+    files = pictures(["COVID-19/a.png", "Normal/b.png", "Normal/lung masks/b.png", inner])
+    outcome = prepare(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}")
+    assert outcome.status == 1
+    folder = tmp_path / "in" / Path(inner).parent
+    assert f"{folder} is named like" in outcome.err
+    assert f"inside {tmp_path / 'in' / 'Normal'}" in outcome.err.replace("the class folder ", "")
+
+
 def test_flat_folder_in_an_archive(tmp_path: Path) -> None:
     files = pictures([f"wrap/site/{name}" for name in FLAT])
     rows = prepared(tmp_path, "source=folder", f"path={pack(tmp_path / 'a.zip', files)}")

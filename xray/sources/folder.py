@@ -2,14 +2,16 @@
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
+from xray.data.extraneous import ClassFiles
+from xray.data.groups import Groups
 from xray.data.layout import find_layout
 from xray.data.manifest import MANIFEST
-from xray.data.names import folders_in, is_noise
+from xray.data.names import fold_name, folders_in, is_noise
 from xray.data.patients import PatientRule, check_pattern, compile_patient_pattern
 from xray.errors import ImageError
 from xray.imaging.dicom_tags import dicom_tags
@@ -112,10 +114,24 @@ class DicomNames:
 
 def _images(folder: Path, rule: PatientRule) -> Iterator[Item]:
     """Yield the images of the class folders in a folder."""
-    found = [path for label in folders_in(folder) for path in images_in(label)]
+    labels = folders_in(folder)
+    _check_nested(labels)
+    found = [path for label in labels for path in images_in(label)]
     places = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found]
     for path, place, patient in zip(found, places, rule.find(places), strict=True):
         yield Item(path, place.parts[0], patient=patient)
+
+
+def _check_nested(labels: Sequence[Path]) -> None:
+    """Check that no class folder contains a folder named like a split or another class folder.
+
+    Raises:
+        DataError: One does; the message names both.
+    """
+    names: dict[str, list[str]] = {fold_name(label.name): [] for label in labels}
+    if len(names) > 1:
+        for label in labels:
+            ClassFiles(label, Groups(names))
 
 
 def _wrapped(root: Path) -> Path | None:
