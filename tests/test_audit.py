@@ -60,7 +60,7 @@ def test_a_clean_set_ends_with_0_and_a_leaky_one_with_3(make_tree, call, capsys)
         "train/Covid/patient0900_00.png",
         "test/Normal/patient0200_00.png",
     }
-    assert "leaks found, overlaps between splits: 1." in capsys.readouterr().out
+    assert "Verdict: leaks found. Overlaps between splits: 1." in capsys.readouterr().out
 
 
 def test_what_cannot_run_ends_with_1(tmp_path, call, capsys):

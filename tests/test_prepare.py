@@ -65,7 +65,9 @@ def test_summary(tmp_path: Path, kermany: Path) -> None:
     assert any("https://doi.org/10.17632/rscbjbr9sj.2" in line for line in lines)
     assert lines[-1] == f"python -m xray.train data=folder data.root={out}"
     assert {"manifest.csv", "SOURCE.md", "prepare.json", "audit.json", "findings.csv"} < tree(out)
-    assert any(line.startswith("leaks found, overlaps between splits: 1.") for line in lines)
+    assert any(
+        line.startswith("Verdict: leaks found. Overlaps between splits: 1.") for line in lines
+    )
     assert "rejected.csv" not in tree(out)
 
 

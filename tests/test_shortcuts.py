@@ -76,14 +76,14 @@ def test_a_run_ends_with_a_scorecard_of_some_test_images(clean):
     found = {(row["measure"], row["map"]): row for row in report["rows"]}
     assert found["energy in the lungs", "center prior"]["n"] == 6
     page = (run / "report.html").read_text()
-    assert "Scorecard of gradcam, test, 6 of 24 images: is the heat in the lungs?" in page
+    assert "Grad-CAM scorecard, test, 6 of 24 images: heat inside the lungs" in page
 
 
 def test_maps_are_scored_against_baselines(clean):
     folder, run = clean
     shown = call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
     assert (shown / "gradcam" / "test" / "failures" / "index.csv").is_file()
-    assert "test: do the maps find the lesions?" in (run / "report.html").read_text()
+    assert "test: localization of lesions" in (run / "report.html").read_text()
     report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
     found = {(row["measure"], row["map"]): row for row in report["rows"]}
     maps = {"map", "center prior", "mean map of the class", "randomized weights"}

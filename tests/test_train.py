@@ -157,7 +157,7 @@ def test_the_surest_mistakes_have_overlays(run):
     assert {row["path"] for row in drawn} == wrong
     assert all(row["truth"] != row["predicted"] for row in drawn)
     page = (run / "report.md").read_text()
-    assert ("Where the network looked in these" in page) == bool(wrong)
+    assert ("gradcam/test/failures/" in page) == bool(wrong)
 
 
 def test_a_mistake_is_explained_as_it_was_predicted(run, run_verb, tmp_path):

@@ -23,27 +23,27 @@ def audit(cfg: "DictConfig") -> int:
     from omegaconf import OmegaConf
     from rich.console import Console
 
+    from xray.reporting.audit_memo import AuditMemo
     from xray.reporting.audit_tables import passed, show_audit
-    from xray.reporting.kept_audit import KeptAudit
     from xray.runs.store import write_environment
 
     run, console = Path(cfg.paths.run), Console()
     write_environment(run, cfg.seed)
     settings = {"data": OmegaConf.to_container(cfg.data, resolve=True), "seed": cfg.seed}
-    told = None
+    record = None
     if cfg.data.audit_dir and not cfg.fresh and Path(cfg.data.root).is_dir():
-        kept = KeptAudit(Path(cfg.data.root), settings, Path(cfg.data.audit_dir))
-        told = kept.recall(run)
-    if told:
+        memo = AuditMemo(Path(cfg.data.root), settings, Path(cfg.data.audit_dir))
+        record = memo.recall(run)
+    if record:
         console.print("nothing changed since the last audit (fresh=true audits anew)")
     else:
-        told = _look(cfg, run)
+        record = _look(cfg, run)
         if cfg.data.audit_dir:
             # Phantoms are drawn only now.
-            KeptAudit(Path(cfg.data.root), settings, Path(cfg.data.audit_dir)).keep(run)
-    show_audit(told, console)
+            AuditMemo(Path(cfg.data.root), settings, Path(cfg.data.audit_dir)).store(run)
+    show_audit(record, console)
     console.print(f"run directory: {run}", soft_wrap=True)
-    return 0 if passed(told) else LEAKS
+    return 0 if passed(record) else LEAKS
 
 
 def _look(cfg: "DictConfig", run: Path) -> dict[str, Any]:

@@ -74,16 +74,14 @@ def train(cfg: "DictConfig") -> float:
 def tell(
     cfg: "DictConfig", data: "XrayDataModule", model: "XrayClassifier", console: "Console"
 ) -> None:
-    """Draw the curves and the surest mistakes of a run that ended, and write its report."""
+    """Draw the heatmaps of the most confident errors of a finished run, and write its report."""
     # Templates and pictures, which training does without.
     from xray.reporting.failure_gallery import explain_failures
-    from xray.reporting.figures import write_curves
     from xray.reporting.html import write_report
     from xray.runs import store
     from xray.runs.environment import now
 
     run, shown = Path(cfg.paths.run), cfg.callbacks.get("gradcam")
-    write_curves(run)
     if cfg.test and shown and shown.n:
         test = data.dataset("test")
         explain_failures(run, "test", model, test, method=shown.method, device=model.device)

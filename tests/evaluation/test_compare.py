@@ -112,7 +112,7 @@ def test_tables_and_files(three, tmp_path):
     assert "0.800 [0.700, 0.900]" in text
     assert "good - bad" in text
     assert "0.700 ± 0.141" in text
-    assert "not paired: good and other: 260 test images are only in good" in text
+    assert "not compared: good and other: 260 test images are only in good" in text
     assert "independent" not in text
     assert json.loads((tmp_path / "out" / "compare.json").read_text()) == found
     with (tmp_path / "out" / "compare.csv").open() as file:
@@ -130,4 +130,4 @@ def test_comparison_states_that_tests_ignore_patients(tmp_path):
     runs = read_runs([make_run(tmp_path / name, twice) for name in "ab"])
     shown = io.StringIO()
     write_comparison(tmp_path, compare(runs), Console(file=shown, width=200))
-    assert "the tests take images for independent" in shown.getvalue()
+    assert "The p-values assume independent images" in shown.getvalue()

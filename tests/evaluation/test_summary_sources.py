@@ -8,7 +8,7 @@ from rich.console import Console
 
 from xray.evaluation.summary import summarize, summarize_sources
 from xray.reporting.html import write_report
-from xray.reporting.source_tables import source_grid
+from xray.reporting.metric_tables import source_grid
 from xray.reporting.terminal import source_table
 from xray.runs.finished import read_runs
 
@@ -74,9 +74,9 @@ def test_report_and_terminal_show_sources(tmp_path):
     run = make_run(tmp_path / "run", made(8), config={"seed": 0})
     (run / "metrics.json").write_text(json.dumps({"test": entry}))
     page = write_report(run).read_text()
-    assert "By the dataset the images came from" in page
+    assert "Results by source dataset" in page
     assert "b &lt;i&gt;" in page
-    assert "Each source has one class only" not in page
+    assert "images of one class only" not in page
     console = Console(width=120)
     with console.capture() as shown:
         console.print(source_table(entry["per_source"], "test"))
@@ -91,6 +91,6 @@ def test_warning_for_sources_with_one_class_each():
     predictions = merged([])
     sources = ["clinic" if target else "school" for target in predictions.targets]
     (grid,) = source_grid(summarize(replace(predictions, sources=sources)))
-    assert "Each source has one class only" in grid.note
+    assert "images of one class only" in grid.note
     assert [row[0] for row in grid.rows] == ["clinic", "school"]
     assert grid.rows[0][-1] == "-"

@@ -1,4 +1,4 @@
-"""Remarks follow from numbers made by hand."""
+"""Limitations follow from hand-computed numbers."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def said(config=CONFIG, data=CLEAN, val=None, **test):
     return " | ".join(f"{r.limit} {r.advice}" for r in remarks(config, data, metrics))
 
 
-def test_a_sound_run_has_only_what_every_run_has():
+def test_run_without_objections_has_only_general_limitations():
     found = remarks(CONFIG, CLEAN, {"val": GOOD, "test": GOOD})
     assert len(found) == 2
     assert "one seed (3)" in said()
@@ -38,45 +38,45 @@ def test_a_sound_run_has_only_what_every_run_has():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"auroc": {"value": 0.9, "low": 0.8, "high": 0.95}}, "from 0.800 to 0.950"),
-        ({"accuracy": {"value": 0.9, "low": 0.8, "high": 0.95}}, "its accuracy may lie"),
+        ({"auroc": {"value": 0.9, "low": 0.8, "high": 0.95}}, "AUROC is 0.800 to 0.950"),
+        ({"accuracy": {"value": 0.9, "low": 0.8, "high": 0.95}}, "Accuracy is 0.800 to 0.950"),
         (
             {"val": GOOD | {"auroc": {"value": 0.99}}, "auroc": {"value": 0.9}},
             "0.990 on validation",
         ),
-        ({"specificity": {"value": 0.4}}, "many false alarms, few misses"),
-        ({"recall": {"value": 0.4}}, "many misses, few false alarms"),
-        ({"ece": {"value": 0.2}}, "off by 0.200"),
+        ({"specificity": {"value": 0.4}}, "many false positives"),
+        ({"recall": {"value": 0.4}}, "many false negatives"),
+        ({"ece": {"value": 0.2}}, "by 0.200 on average"),
         (
             {"ece": {"value": 0.2}, "calibration": {"ece": {"before": 0.2, "after": 0.1}}},
-            "temperature brings it to 0.100",
+            "Temperature scaling reduces the ECE to 0.100",
         ),
         ({"per_label": {"covid": {"n": 7, "recall": 1.0}}}, "covid (7)"),
         ({"data": {"audit": {"verdict": "leaks found", "remaining": 4}}}, "4 overlaps"),
         (
             {"data": {"audit": {"verdict": "unknown patients", "unknown_patients": 9}}},
-            "of 9 images",
+            "9 images have no patient ID",
         ),
-        ({"data": {"audit": {"verdict": "not audited"}}}, "Nobody looked"),
+        ({"data": {"audit": {"verdict": "not audited"}}}, "not audited for shared patients"),
         ({"config": {"model": {"weights": "random"}}}, "random weights"),
-        ({"config": {"data": {"_target_": "x.PhantomDataModule"}}}, "drawings, not patients"),
+        ({"config": {"data": {"_target_": "x.PhantomDataModule"}}}, "drawn phantoms"),
     ],
 )
-def test_each_number_has_its_remark(changes, words):
+def test_each_rule_has_its_limitation(changes, words):
     assert words in said(**changes)
     assert words not in said()
 
 
-def test_a_threshold_that_was_chosen_is_not_advised_again():
+def test_rule_in_use_is_not_suggested_again():
     points = [{"rule": "0.5", "threshold": 0.5}, {"rule": "sens@0.95", "threshold": 0.23}]
     found = said(threshold=0.23, specificity={"value": 0.4}, operating_points=points)
-    assert "sens@0.95 chose it on validation, whose images differ" in found
-    assert "Choose the operating point" not in found
+    assert "The rule sens@0.95 chose this threshold" in found
+    assert "Choose the threshold" not in found
 
 
-def test_what_may_be_chance_is_not_called_miscalibrated():
-    assert "off by" not in said(ece={"value": 0.07, "low": 0.0, "high": 0.1})
-    assert "off by 0.070" in said(ece={"value": 0.07, "low": 0.01, "high": 0.1})
+def test_ece_within_chance_is_not_reported():
+    assert "miscalibrated" not in said(ece={"value": 0.07, "low": 0.0, "high": 0.1})
+    assert "by 0.070 on average" in said(ece={"value": 0.07, "low": 0.01, "high": 0.1})
 
 
 EXPOSING = {"note": f"{EXPOSED}: with the corners hidden it falls by 0.2. Hidden: filled."}
@@ -92,27 +92,28 @@ def scored(measure, low, control):
 
 
 @pytest.mark.parametrize("measure", ["energy in the lesion", ROAD])
-def test_maps_that_beat_no_control_and_shortcuts_are_told(measure):
-    def told(*measured):
+def test_heatmaps_no_better_than_a_baseline_and_shortcuts_are_reported(measure):
+    def limits(*measured):
         found = remarks(CONFIG, CLEAN, {"val": GOOD, "test": GOOD}, measured)
         return " | ".join(r.limit for r in found)
 
-    assert "with the corners hidden it falls by 0.2." in told(EXPOSING)
-    assert "Hidden:" not in told(EXPOSING)
-    assert told({"note": f"{CLEARED}. Hidden: filled."}) == told()
-    assert told(scored(measure, 0.25, 0.2)) == told()
-    assert "0.300, and 0.260 of a control (randomised weights)" in told(scored(measure, 0.25, 0.26))
-    assert told(scored("another", 0.25, 0.26)) == told()
+    assert "with the corners hidden it falls by 0.2." in limits(EXPOSING)
+    assert "Hidden:" not in limits(EXPOSING)
+    assert limits({"note": f"{CLEARED}. Hidden: filled."}) == limits()
+    assert limits(scored(measure, 0.25, 0.2)) == limits()
+    assert "baseline (randomized weights)" in limits(scored(measure, 0.25, 0.26))
+    assert limits(scored("another", 0.25, 0.26)) == limits()
 
 
-def test_the_measures_are_those_of_a_scorecard():
-    assert set(limitations._TELLING) <= {*IN_LESION, ROAD}
+def test_measures_are_those_of_a_scorecard():
+    assert {ROAD, "energy in the lesion"} <= set(limitations._BASELINE_MEASURES)
+    assert "energy in the lesion" in IN_LESION
 
 
-def test_an_untested_run_is_said_to_be():
-    assert "Nothing was tested" in remarks(CONFIG, CLEAN, {"val": GOOD})[0].limit
+def test_untested_run_is_reported():
+    assert "was not tested" in remarks(CONFIG, CLEAN, {"val": GOOD})[0].limit
     assert remarks({}, {"audit": "not audited"}, {})
 
 
 def test_three_classes_have_no_threshold():
-    assert "false alarms" not in said(threshold=None, specificity={"value": 0.4})
+    assert "false positives" not in said(threshold=None, specificity={"value": 0.4})

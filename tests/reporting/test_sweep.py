@@ -1,4 +1,4 @@
-"""A sweep's directories, made by hand, read into its table."""
+"""The table and the comparison of a sweep, from directories written by hand."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def sweep(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_jobs_come_best_first_and_the_others_by_number(sweep: Path) -> None:
+def test_finished_jobs_are_ranked_and_the_others_follow_by_number(sweep: Path) -> None:
     jobs = read_sweep(sweep, "val/auroc", "max")
     assert [(int(j.directory.name), j.state, j.value) for j in jobs] == [
         (10, "finished", 0.8),
@@ -55,7 +55,7 @@ def test_jobs_come_best_first_and_the_others_by_number(sweep: Path) -> None:
     assert [int(j.directory.name) for j in lowest] == [0, 10, 1, 2]
 
 
-def test_the_best_command_can_be_pasted(sweep: Path) -> None:
+def test_best_command_is_quoted_for_the_shell(sweep: Path) -> None:
     jobs = read_sweep(sweep, "val/auroc", "max")
     said = """python -m xray.train seed=1 optim.lr=0.2 'tag='"'"'a b'"'"''"""
     assert best_command(jobs, PROGRAM) == said
@@ -63,7 +63,7 @@ def test_the_best_command_can_be_pasted(sweep: Path) -> None:
     assert best_command([], PROGRAM) is None
 
 
-def test_the_table_is_printed_and_written(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_is_shown_and_written(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_sweep(sweep, "val/auroc", "max", PROGRAM) == ["loss is nan. Lower optim.lr."]
     shown = capsys.readouterr().out
     assert "2 of 4 jobs finished" in shown
@@ -81,7 +81,7 @@ def test_the_table_is_printed_and_written(sweep: Path, capsys: pytest.CaptureFix
     ]
 
 
-def test_a_sweep_without_a_result_names_no_best(
+def test_sweep_without_results_has_no_best_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert show_sweep(tmp_path, "val/auroc", "max", PROGRAM) == []
@@ -92,7 +92,7 @@ def test_a_sweep_without_a_result_names_no_best(
 
 
 @pytest.mark.parametrize(("mode", "value"), [("min", 0.25), ("max", 0.5)])
-def test_a_job_that_was_not_tested_goes_by_its_curve(
+def test_job_without_a_test_is_ranked_by_its_learning_curve(
     tmp_path: Path, mode: str, value: float
 ) -> None:
     directory = job(tmp_path, 0, [], "test: false")
@@ -107,7 +107,7 @@ def test_a_job_that_was_not_tested_goes_by_its_curve(
     assert found.value is None
 
 
-def test_one_job_shows_all_its_overrides(tmp_path: Path) -> None:
+def test_single_job_shows_all_overrides(tmp_path: Path) -> None:
     result(job(tmp_path, 0, ["seed=1", "model=vgg16"]), 0.5, 0.5)
     jobs = read_sweep(tmp_path, "val/auroc", "max")
     write_sweep_csv(tmp_path / "out.csv", jobs, "val/auroc")
@@ -115,13 +115,13 @@ def test_one_job_shows_all_its_overrides(tmp_path: Path) -> None:
     assert header == "job,state,seed,model,val/auroc,test/auroc,test/accuracy,error"
 
 
-def test_a_job_directory_without_a_configuration_is_unfinished(tmp_path: Path) -> None:
+def test_job_without_a_configuration_is_unfinished(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     [found] = read_sweep(tmp_path, "val/auroc", "max")
     assert (found.state, found.overrides) == ("unfinished", ())
 
 
-def test_a_sweep_leaves_a_comparison_and_shows_the_pairs_with_the_best(
+def test_comparison_is_written_and_pairs_with_the_best_run_are_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number, val in enumerate((0.6, 0.9, 0.7, 0.5)):
@@ -129,7 +129,7 @@ def test_a_sweep_leaves_a_comparison_and_shows_the_pairs_with_the_best(
         metrics = json.loads((tmp_path / str(number) / "metrics.json").read_text())
         metrics["val"] = {"auroc": {"value": val}}
         (tmp_path / str(number) / "metrics.json").write_text(json.dumps(metrics))
-    # It was not tested.
+    # This job was not tested.
     result(job(tmp_path, 4, ["seed=4"]), 0.99, 0.5)
     assert show_sweep(tmp_path, "val/auroc", "max", PROGRAM) == []
     found = json.loads((tmp_path / "compare.json").read_text())
@@ -141,31 +141,32 @@ def test_a_sweep_leaves_a_comparison_and_shows_the_pairs_with_the_best(
     shown = capsys.readouterr().out
     assert all(f"1 - {other}" in shown for other in "203")
     assert "2 - 0" not in shown
-    assert "with the best, 1, of 6 pairs" in shown
+    assert "3 of 6 pairs are shown: those with the best run, 1" in shown
     assert shown.splitlines()[-2:][0] == f"sweep: {tmp_path}"
 
 
-def test_what_cannot_be_compared_does_not_end_a_sweep(
-    sweep: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_failed_comparison_is_explained(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show_sweep(sweep, "val/auroc", "max", PROGRAM)
-    assert "no comparison: 0 jobs were tested, and two are needed." in capsys.readouterr().out
+    assert (
+        "The jobs were not compared: 0 jobs were tested, at least two are needed."
+        in capsys.readouterr().out
+    )
     for number in ("0", "10"):
         (sweep / number / "predictions").mkdir()
         (sweep / number / "predictions" / "test.csv").write_text("damaged")
     show_sweep(sweep, "val/auroc", "max", PROGRAM)
-    assert "no comparison: " in (shown := capsys.readouterr().out)
+    assert "The jobs were not compared: " in (shown := capsys.readouterr().out)
     assert "test.csv, line 1" in shown
     show_sweep(sweep, "val/auroc", "max", PROGRAM, compared=False)
-    assert "comparison" not in capsys.readouterr().out
+    assert "compared" not in capsys.readouterr().out
 
 
-def test_many_runs_that_are_no_pairs_take_few_lines(
+def test_explanations_of_pairs_without_comparison_are_limited(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(6):
         make_run(tmp_path / str(number), made(20 + number))
     show_sweep(tmp_path, "val/auroc", "max", PROGRAM)
-    lines = [x for x in capsys.readouterr().out.splitlines() if x.startswith("not paired")]
+    lines = [x for x in capsys.readouterr().out.splitlines() if x.startswith("not compared")]
     assert len(lines) == 4
-    assert lines[-1] == "not paired: 2 more, see compare.json"
+    assert lines[-1] == "not compared: 2 more pairs, see compare.json"

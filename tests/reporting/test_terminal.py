@@ -79,7 +79,7 @@ def test_sweep_table_has_one_column_per_override():
     ]
     table = sweep_table(rows, "val/auroc", "max")
     assert [str(column.header) for column in table.columns] == [
-        "rank",
+        "#",
         "optim.lr",
         "model.head.hidden",
         "x",

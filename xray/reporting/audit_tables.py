@@ -1,4 +1,4 @@
-"""What an audit leaves behind: tables, audit.json and findings.csv."""
+"""Write the result of an audit: audit.json, findings.csv and tables on the terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from xray.files import write_json
 from xray.integrity.verdict import LEAKING
@@ -13,28 +14,29 @@ from xray.integrity.verdict import LEAKING
 if TYPE_CHECKING:
     from xray.data.audit import Audit
 
-Told = Mapping[str, Any]
-"""What audit.json says, as `xray.data.audit.Audit.as_dict` gives it."""
+Record = Mapping[str, Any]
+"""The content of audit.json, the result of `xray.data.audit.Audit.as_dict`."""
 
-_NAMES = {
+_KINDS = {
     "patient_overlap": "patients in two splits",
-    "exact_duplicate": "identical files",
+    "exact_duplicate": "exact duplicates",
     "near_duplicate": "near-duplicates",
-    "contradiction": "duplicates of two classes",
-    "bad_file": "files that cannot be read",
-    "misnamed": "files with the ending of another format",
+    "contradiction": "duplicates with different classes",
+    "bad_file": "unreadable files",
+    "misnamed": "files with the extension of another format",
     "note": "files read with a note, such as clipped outliers",
     "mask": "segmentation masks, not used",
     "unread": "image files that are not read",
     "outside": "images outside the class folders",
     "ignored": "other files that are not used",
 }
+"""Kind of a finding -> its name in tables, in the order of the tables."""
 _FAMILIES = {
     "size": "size and aspect ratio",
     "encoding": "bit depth and JPEG quality",
     "border": "border and corners",
     "exposure": "mean and contrast",
-    "all": "all of these",
+    "all": "all properties",
 }
 
 
@@ -46,79 +48,110 @@ def write_audit(folder: Path, audit: "Audit") -> None:
     write_findings(folder / "findings.csv", audit.findings)
 
 
-def passed(told: Told) -> bool:
-    """Tell whether there are neither leaks nor contradictions."""
-    return told["verdict"] != LEAKING and not told["contradictions"]
+def passed(record: Record) -> bool:
+    """Return whether the audit found neither leaks nor contradictions."""
+    return record["verdict"] != LEAKING and not record["contradictions"]
 
 
-def show_audit(told: Told, console: Console) -> None:
-    """Show the tables, and say what follows."""
-    console.print(*audit_tables(told))
-    for sentence in conclusions(told):
-        console.print(sentence, soft_wrap=True)
+def show_audit(record: Record, console: Console) -> None:
+    """Show the tables of an audit and its conclusions."""
+    console.print(*audit_tables(record))
+    for sentence in conclusions(record):
+        console.print(sentence, soft_wrap=True, markup=False)
 
 
-def audit_tables(told: Told) -> Iterator[Table]:
-    """Show counts, findings, and what the source probe says."""
-    splits = told["splits"]
-    table = Table(title=f"audit: {told['root']}", title_justify="left")
-    table.add_column("split")
+def audit_tables(record: Record) -> Iterator[Table]:
+    """Yield the tables of image counts, findings, skipped files by extension, and the probe."""
+    yield _count_table(record)
+    if record["findings"]:
+        yield _finding_table(record["findings"])
+    if unread := (record.get("extraneous") or {}).get("unread"):
+        yield _extension_table(unread)
+    if record["source_probe"]:
+        yield _probe_table(record["source_probe"])
+
+
+def kind_name(kind: str) -> str:
+    """Return the name of a kind of finding; a kind without a name is shown as it is."""
+    return _KINDS.get(kind, kind.replace("_", " "))
+
+
+def conclusions(record: Record) -> Iterator[str]:
+    """Yield one sentence for each conclusion of the audit, with the next step."""
+    yield _verdict(record)
+    if record["contradictions"]:
+        yield (
+            f"Duplicates with different classes: {record['contradictions']:,}. findings.csv lists "
+            "them; correct their labels or remove them."
+        )
+    if any(probe["leaks"] for probe in record["source_probe"]):
+        yield (
+            "The class can be predicted from technical properties of the images (AUROC above "
+            f"{record['leaks_above']:.2f}). The network may learn these properties instead of the "
+            "disease."
+        )
+    if "bad_file" in record["findings"]:
+        yield "Some files are unreadable: replace them, or skip them with data.on_bad_file=skip."
+
+
+def _verdict(record: Record) -> str:
+    if record["verdict"] == LEAKING:
+        overlaps = sum(numbers["across"] for numbers in record["findings"].values())
+        return (
+            f"Verdict: leaks found. Overlaps between splits: {overlaps:,}. Training removes the "
+            "overlapping images with data.leaks=drop."
+        )
+    if record["verdict"] == "unknown patients":
+        return (
+            "Verdict: unknown patients. No leaks were found. Images without a patient ID: "
+            f"{record['unknown_patients']:,}. To add patient IDs, set data.patient_pattern or "
+            "provide a manifest.csv."
+        )
+    return "Verdict: clean. No patient and no duplicate image is in more than one split."
+
+
+def _count_table(record: Record) -> Table:
+    splits = record["splits"]
     classes = list(next(iter(splits.values()))["classes"])
-    for column in ("images", "patients", *classes):
-        table.add_column(column, justify="right")
+    table = _table(f"audit: {record['root']}", "split", "images", "patients", *classes)
     for split, numbers in splits.items():
-        columns = [numbers["images"], numbers["patients"], *numbers["classes"].values()]
-        table.add_row(split, *(f"{number:,}" for number in columns))
-    yield table
-    table = Table(title="findings", title_justify="left")
-    for column in ("", "within a split", "across splits"):
-        table.add_column(column, justify="right" if column else "left")
-    counted = told["findings"]
-    for kind, name in _NAMES.items():
-        if kind in counted:
-            numbers = counted[kind]
-            table.add_row(name, f"{numbers['within']:,}", f"{numbers['across']:,}")
-    if counted:
-        yield table
-    if told["source_probe"]:
-        yield _probe_table(told["source_probe"])
-
-
-def _probe_table(probes: Sequence[Told]) -> Table:
-    title = "source probe: can the class be told from how an image was taken and stored?"
-    table = Table(title=title, title_justify="left")
-    for column in ("told from", "AUROC [95 %]", ""):
-        table.add_column(column)
-    for probe in probes:
-        interval = f"{probe['auroc']:.3f} [{probe['low']:.3f}, {probe['high']:.3f}]"
-        leaks = "labels leak" if probe["leaks"] else ""
-        table.add_row(_FAMILIES[probe["family"]], interval, leaks)
+        counts = [numbers["images"], numbers["patients"], *numbers["classes"].values()]
+        table.add_row(split, *(f"{count:,}" for count in counts))
     return table
 
 
-def conclusions(told: Told) -> Iterator[str]:
-    """Say in a sentence each what follows from the audit."""
-    counted = told["findings"]
-    across = sum(numbers["across"] for numbers in counted.values())
-    if told["verdict"] == LEAKING:
-        yield (
-            f"leaks found, overlaps between splits: {across:,}. Training leaves out what overlaps "
-            "(data.leaks=drop)."
-        )
-    elif told["verdict"] == "unknown patients":
-        yield (
-            "no leaks found; images whose patient nothing tells: "
-            f"{told['unknown_patients']:,}. To know more, set data.patient_pattern, or give a "
-            "manifest.csv."
-        )
-    else:
-        yield "clean: no patient and no exposure is in two splits."
-    if told["contradictions"]:
-        yield f"contradictions, pairs of one exposure in two classes: {told['contradictions']:,}."
-    if any(probe["leaks"] for probe in told["source_probe"]):
-        yield (
-            f"the labels leak: the class can be told from how images were taken (AUROC above "
-            f"{told['leaks_above']:.2f}). A network may learn that in place of disease."
-        )
-    if "bad_file" in counted:
-        yield "some files cannot be read: mend them, or pass data.on_bad_file=skip."
+def _finding_table(findings: Mapping[str, Mapping[str, int]]) -> Table:
+    table = _table("findings", "kind", "within a split", "across splits")
+    order = [*(kind for kind in _KINDS if kind in findings), *(findings.keys() - _KINDS.keys())]
+    for kind in order:
+        numbers = findings[kind]
+        table.add_row(Text(kind_name(kind)), f"{numbers['within']:,}", f"{numbers['across']:,}")
+    return table
+
+
+def _extension_table(unread: Mapping[str, int]) -> Table:
+    table = _table("image files that are not read", "extension", "files")
+    for extension, count in unread.items():
+        table.add_row(Text(extension or "none"), f"{count:,}")
+    return table
+
+
+def _probe_table(probes: Sequence[Record]) -> Table:
+    title = "source probe: class predicted from technical properties of the images"
+    table = Table(title=title, title_justify="left")
+    for column in ("properties", "AUROC [95 % CI]", "result"):
+        table.add_column(column)
+    for probe in probes:
+        interval = f"{probe['auroc']:.3f} [{probe['low']:.3f}, {probe['high']:.3f}]"
+        family = _FAMILIES.get(probe["family"], probe["family"])
+        table.add_row(family, interval, "reveals the class" if probe["leaks"] else "")
+    return table
+
+
+def _table(title: str, first: str, *numbers: str) -> Table:
+    """Return an empty table with one column of text and further columns of numbers."""
+    table = Table(title=Text(title), title_justify="left")
+    table.add_column(first)
+    for name in numbers:
+        table.add_column(Text(name), justify="right")
+    return table

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 UNDEFINED = "-"
-_MAX_LENGTH = 400
 
 
 def estimate_text(entry: Any) -> str:
@@ -33,10 +32,10 @@ def count_text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else UNDEFINED
 
 
-def scalar_text(value: Any, missing: str = "unknown") -> str:
-    """Write a text, number or Boolean of a JSON or YAML file, cut after 400 characters."""
+def scalar_text(value: Any, missing: str = "unknown", *, length: int = 400) -> str:
+    """Write a text, number or Boolean of a JSON or YAML file, cut after `length` characters."""
     text = str(value) if isinstance(value, str | int | float) else missing
-    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def as_number(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""A comparison on the terminal and in files."""
+"""Write the comparison of runs to files, and show it on the terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,14 +10,15 @@ from rich.text import Text
 
 from xray.evaluation.compare import COMPARED, TESTS
 from xray.files import write_csv, write_json
-from xray.reporting.cells import estimate_text
+from xray.reporting.cells import UNDEFINED, estimate_text
+from xray.reporting.metric_names import metric_name
+from xray.reporting.terminal import INTERVALS
 
 SHOWN = ("auroc", "accuracy", "recall", "specificity", "f1")
 _ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
-
-
-MOST_UNPAIRED = 3
-"""Lines on the terminal that say why two runs are no pair."""
+_TEST_NAMES = {"delong": "DeLong", "mcnemar": "McNemar"}
+MAX_UNPAIRED = 3
+"""The terminal explains at most this many pairs of runs that cannot be compared."""
 
 
 def write_comparison(
@@ -27,14 +28,14 @@ def write_comparison(
     *,
     best_first: bool = False,
 ) -> None:
-    """Write compare.json, compare.csv (a row a run) and pairs.csv, and show their tables.
+    """Write compare.json, compare.csv (one row per run) and pairs.csv, and show their tables.
 
     Args:
-        directory: Where they go.
-        comparison: What `xray.evaluation.compare.compare` gives.
-        console: Where the tables go.
-        best_first: Whether the first run is the best, and only pairs with it are shown; the files
-            hold all.
+        directory: The folder that receives the files.
+        comparison: The result of `xray.evaluation.compare.compare`.
+        console: The terminal that shows the tables.
+        best_first: True if the first run is the best one; then only the pairs with it are shown.
+            The files contain all pairs.
     """
     write_json(directory / "compare.json", dict(comparison))
     write_csv(directory / "compare.csv", [_run_row(run) for run in comparison["runs"]])
@@ -42,51 +43,58 @@ def write_comparison(
     best = comparison["runs"][0]["name"] if best_first else None
     for table in comparison_tables(comparison, best):
         console.print(table)
-    for said in (*_not_paired(comparison, best), f"comparison: {directory}"):
-        console.print(said, soft_wrap=True, markup=False, highlight=False)
+    for line in (*_not_paired(comparison, best), f"comparison: {directory}"):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def comparison_tables(comparison: Mapping[str, Any], best: str | None = None) -> Iterator[Table]:
-    """Lay out runs, pairs and repeats; a table without a row is left out.
+    """Yield the tables of runs, pairs and repeated runs; empty tables are left out.
 
     Args:
-        comparison: What `xray.evaluation.compare.compare` gives.
-        best: The run whose pairs alone are shown; None: all are.
+        comparison: The result of `xray.evaluation.compare.compare`.
+        best: If given, only the pairs with this run are shown.
     """
     runs = [
         [run["name"], f"{run['n']:,}", run["verdict"], *_estimates(run["metrics"], SHOWN)]
         for run in comparison["runs"]
     ]
-    yield _table("Runs on their test images", ["run", "images", "split", *SHOWN], runs)
+    columns = ["run", "images", "split verdict", *map(metric_name, SHOWN)]
+    yield _table("Test results of the runs", columns, runs, INTERVALS)
     pairs = [
         [f"{pair['a']} - {pair['b']}", *_estimates(pair, COMPARED), *_tests(pair)]
         for pair in comparison["pairs"]
         if best in (None, pair["a"], pair["b"])
     ]
     if pairs:
-        columns = ["difference", *COMPARED, *(f"{test} p (Holm)" for test in TESTS)]
-        clustered = any(run["patients"] < run["n"] for run in comparison["runs"])
-        notes = []
-        if clustered:
-            notes.append("the tests take images for independent: rely on the intervals")
-        if len(pairs) < len(comparison["pairs"]):
-            all_pairs = len(comparison["pairs"])
-            notes.append(f"with the best, {best}, of {all_pairs} pairs; pairs.csv holds all")
-        yield _table("Pairs on the same images", columns, pairs, "\n".join(notes) or None)
+        tests = (f"{_TEST_NAMES.get(test, test)} p (Holm)" for test in TESTS)
+        columns = ["difference", *map(metric_name, COMPARED), *tests]
+        notes = "\n".join(_pair_notes(comparison, best, len(pairs)))
+        yield _table("Differences on the same test images", columns, pairs, notes or None)
     rows = [
         [", ".join(group["runs"]), *_spreads(group["metrics"])] for group in comparison["repeats"]
     ]
     if rows:
-        title = "Runs that differ in seed or fold only: mean ± standard deviation"
-        yield _table(title, ["runs", *SHOWN], rows)
+        title = "Runs that differ only in seed or fold: mean ± standard deviation"
+        yield _table(title, ["runs", *map(metric_name, SHOWN)], rows)
+
+
+def _pair_notes(comparison: Mapping[str, Any], best: str | None, shown: int) -> Iterator[str]:
+    if any(run["patients"] < run["n"] for run in comparison["runs"]):
+        yield (
+            "The p-values assume independent images, but some patients have several. Use the "
+            "confidence intervals instead."
+        )
+    if shown < len(comparison["pairs"]):
+        total = len(comparison["pairs"])
+        yield f"{shown} of {total} pairs are shown: those with the best run, {best}. See pairs.csv."
 
 
 def _not_paired(comparison: Mapping[str, Any], best: str | None) -> Iterator[str]:
     unpaired = [p for p in comparison["unpaired"] if best in (None, p["a"], p["b"])]
-    for pair in unpaired[:MOST_UNPAIRED]:
-        yield f"not paired: {pair['a']} and {pair['b']}: {pair['why']}"
-    if len(unpaired) > MOST_UNPAIRED:
-        yield f"not paired: {len(unpaired) - MOST_UNPAIRED} more, see compare.json"
+    for pair in unpaired[:MAX_UNPAIRED]:
+        yield f"not compared: {pair['a']} and {pair['b']}: {pair['why']}"
+    if len(unpaired) > MAX_UNPAIRED:
+        yield f"not compared: {len(unpaired) - MAX_UNPAIRED} more pairs, see compare.json"
 
 
 def _table(
@@ -108,14 +116,16 @@ def _estimates(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
 
 def _tests(pair: Mapping[str, Any]) -> list[str]:
     return [
-        "-" if pair[test]["p"] is None else f"{pair[test]['p']:.3g} ({pair[test]['holm']:.3g})"
+        UNDEFINED
+        if pair[test]["p"] is None
+        else f"{pair[test]['p']:.3g} ({pair[test]['holm']:.3g})"
         for test in TESTS
     ]
 
 
 def _spreads(metrics: Mapping[str, Any]) -> list[str]:
     found = [metrics.get(name) for name in SHOWN]
-    return [f"{each['mean']:.3f} ± {each['sd']:.3f}" if each else "-" for each in found]
+    return [f"{each['mean']:.3f} ± {each['sd']:.3f}" if each else UNDEFINED for each in found]
 
 
 def _run_row(run: Mapping[str, Any]) -> dict[str, Any]:

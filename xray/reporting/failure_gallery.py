@@ -7,7 +7,7 @@ import torch
 
 from xray.data.dataset import SplitDataset
 from xray.model.classifier import XrayClassifier
-from xray.reporting.failures import worst_failures
+from xray.reporting.failures import confident_errors
 from xray.runs import layout
 from xray.runs.run import RunFiles
 from xray.saliency.gallery import explain_samples, lesion_mask, write_gallery
@@ -39,7 +39,7 @@ def explain_failures(
     if predictions is None:
         return 0
     places = {str(sample.path.absolute()): i for i, sample in enumerate(dataset.samples)}
-    worst = [i for i in worst_failures(predictions) if predictions.paths[i] in places]
+    worst = [i for i in confident_errors(predictions) if predictions.paths[i] in places]
     chosen = [places[predictions.paths[i]] for i in worst]
     drawn = explain_samples(
         model,

@@ -1,4 +1,4 @@
-"""The images that a network is most sure of and wrong about."""
+"""Confident errors: wrong predictions with a high probability."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,46 +14,51 @@ from xray.runs.predictions import Predictions
 from xray.stats.scores import BINARY
 
 SHOWN = 12
-TINY = 1e-12
+_SMALLEST = 1e-12
 _COLUMNS = 4
 _NAME_LENGTH = 28
 
 
-def worst_failures(predictions: Predictions, n: int = SHOWN) -> list[int]:
-    """Give the positions of the wrong predictions, the surest first, n at most.
+def confident_errors(predictions: Predictions, n: int = SHOWN) -> list[int]:
+    """Return the positions of the most confident wrong predictions, most confident first.
 
-    With two classes a call is the surer, the farther its probability lies from the threshold, as a
-    share of what it can be; at 0.5, and with more classes, the more probable it is.
+    With two classes the confidence is the distance of the probability from the threshold, relative
+    to the largest possible distance. With three or more it is the probability.
+
+    Args:
+        predictions: The predictions of a split.
+        n: The maximum number of positions.
     """
     wrong = np.flatnonzero(predictions.predicted != predictions.targets)
-    called = predictions.predicted[wrong]
-    sure = predictions.probabilities[wrong, called]
+    predicted = predictions.predicted[wrong]
+    confidence = predictions.probabilities[wrong, predicted]
     if len(predictions.classes) == BINARY:
-        least = np.where(called == 1, predictions.threshold, 1 - predictions.threshold)
-        sure = (sure - least) / np.maximum(1 - least, TINY)
-    return wrong[np.argsort(-sure, kind="stable")][:n].tolist()  # type: ignore[no-any-return]
+        least = np.where(predicted == 1, predictions.threshold, 1 - predictions.threshold)
+        confidence = (confidence - least) / np.maximum(1 - least, _SMALLEST)
+    order = np.argsort(-confidence, kind="stable")
+    return wrong[order][:n].tolist()  # type: ignore[no-any-return]
 
 
 def failures_figure(
     predictions: Predictions, split: str, read: Callable[[str], npt.NDArray[np.uint8]]
 ) -> Figure | None:
-    """Draw the most confidently wrong images, or nothing where all are right.
+    """Draw the images of the most confident errors, or None if every prediction is correct.
 
     Args:
-        predictions: Of a split.
-        split: Its name.
-        read: Turns a path into (H, W) uint8; an image it refuses is shown as a grey field.
+        predictions: The predictions of a split.
+        split: The name of the split.
+        read: Reads the image at a path as (H, W) uint8; a gray field stands for an image that
+            cannot be read.
     """
-    shown = worst_failures(predictions)
+    shown = confident_errors(predictions)
     if not shown:
         return None
     columns = min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     figure = style.new_figure(max(2.7 * columns, 5.4), 3.2 * rows + 0.5)
     wrong = int((predictions.predicted != predictions.targets).sum())
-    figure.set_layout_engine("constrained", h_pad=0.12, w_pad=0.08)
-    counts = f"{len(shown)} of {wrong:,} wrong, n = {len(predictions.paths):,}"
-    title = f"Surest mistakes, {split} ({counts})"
+    counts = f"{len(shown)} of {wrong:,} errors, n = {len(predictions.paths):,}"
+    title = f"Most confident errors, {split} ({counts})"
     figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
@@ -71,11 +76,17 @@ def _show(
     except ImageError:
         axes.imshow(np.full((1, 1), 200, np.uint8), cmap="gray", vmin=0, vmax=255)
         axes.text(0, 0, "cannot be read", ha="center", va="center", fontsize=style.TICK)
-    called = predictions.predicted[index]
-    probability = predictions.probabilities[index, called]
+    predicted = predictions.predicted[index]
+    probability = predictions.probabilities[index, predicted]
     truth, label = predictions.classes[predictions.targets[index]], predictions.labels[index]
     if label.casefold() != truth.casefold():
         truth = f"{truth} ({label})"
     name = style.shortened(Path(predictions.paths[index]).name, _NAME_LENGTH)
-    text = f"truth: {truth}\ncalled {predictions.classes[called]}, p = {probability:.3f}\n{name}"
-    axes.set_title(text, fontsize=style.TICK, color=style.INK, loc="left", parse_math=False)
+    lines = [
+        f"true: {truth}",
+        f"predicted: {predictions.classes[predicted]}, p = {probability:.3f}",
+        name,
+    ]
+    axes.set_title(
+        "\n".join(lines), fontsize=style.TICK, color=style.INK, loc="left", parse_math=False
+    )

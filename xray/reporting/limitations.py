@@ -1,30 +1,40 @@
-"""What speaks against a run's result, and what to try next, from its own numbers."""
+"""Limitations of a result, each with the next step, derived from the numbers of a run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xray.evaluation.shortcuts import EXPOSED
+from xray.reporting.cells import as_number
+from xray.reporting.explanation_tables import standard_name
+from xray.reporting.metric_names import metric_name
 
 WIDE = 0.10
-"""Width of an interval above which the test is too small to tell good from fair."""
+"""Width of a confidence interval above which the test set counts as small."""
 SHIFT = 0.05
-"""Fall of the AUROC from validation to test that is worth a word."""
+"""Decrease of the AUROC from validation to test above which a shift is reported."""
 MISCALIBRATED = 0.05
-"""Expected calibration error above which a probability should not be read as one."""
+"""ECE above which probabilities count as miscalibrated."""
 UNBALANCED = 0.15
-"""Difference of sensitivity and specificity that another threshold would mend."""
+"""Difference of sensitivity and specificity above which another threshold is suggested."""
 FEW = 50
-"""Images of a class or label below which its own figures say little."""
+"""Number of images of a folder below which its own results are uncertain."""
+
+_BASELINE_MEASURES = {
+    "energy in the lesion": "share of the heat inside the lesions",
+    "ROAD (more is better)": "ROAD",
+    "ROAD (higher is better)": "ROAD",
+}
+"""Measures of a scorecard that compare the heatmaps with baselines, and their names."""
 
 
 @dataclass(frozen=True)
 class Remark:
-    """A limitation and what to do about it.
+    """A limitation and the next step.
 
     Attributes:
-        limit: What speaks against the result.
-        advice: The next move.
+        limit: What limits the result.
+        advice: The next step.
     """
 
     limit: str
@@ -37,13 +47,13 @@ def remarks(
     metrics: Mapping[str, Any],
     measured: Sequence[Mapping[str, Any]] = (),
 ) -> list[Remark]:
-    """Judge a run by its numbers; a rule whose number is missing says nothing.
+    """Return the limitations of a run. A rule whose numbers are missing returns none.
 
     Args:
-        config: The run's configuration.
-        data: data.json.
-        metrics: metrics.json.
-        measured: What scorecard.json and shortcuts.json hold.
+        config: The configuration of the run.
+        data: The content of data.json.
+        metrics: The content of metrics.json.
+        measured: The contents of scorecard.json and shortcuts.json files.
     """
     val, test = metrics.get("val") or {}, metrics.get("test") or {}
     return [
@@ -58,111 +68,124 @@ def remarks(
     ]
 
 
-def number(entry: Mapping[str, Any], name: str, part: str = "value") -> float | None:
-    """Give a metric's value, or an end of its interval; None where it has none."""
+def _number(entry: Mapping[str, Any], name: str, part: str = "value") -> float | None:
+    """Return the value of a metric or an end of its interval; None if it is undefined."""
     found = entry.get(name)
-    value = found.get(part) if isinstance(found, Mapping) else found if part == "value" else None
-    return float(value) if isinstance(value, int | float) else None
+    if isinstance(found, Mapping):
+        return as_number(found.get(part))
+    return as_number(found) if part == "value" else None
 
 
 def _data(config: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Remark]:
     target = str((config.get("data") or {}).get("_target_", ""))
     if target.endswith("PhantomDataModule"):
         yield Remark(
-            "The images are drawings, not patients: these figures say nothing of real X-rays.",
+            "The images are drawn phantoms, not X-rays of patients. The metrics are not "
+            "transferable to real images.",
             "Train on your own images: data=folder data.root=<folder>.",
         )
     found = data.get("audit")
-    audit = found if isinstance(found, Mapping) else {}
+    yield from _split(found if isinstance(found, Mapping) else {})
+    if (config.get("model") or {}).get("weights") == "random":
+        yield Remark(
+            "The backbone was initialized with random weights. Frozen layers keep these weights, "
+            "so the result is not comparable with a pretrained run.",
+            "Use pretrained weights: model.weights=imagenet, or a weights file.",
+        )
+
+
+def _split(audit: Mapping[str, Any]) -> Iterator[Remark]:
+    """Yield the limitation that follows from the verdict on the splits."""
     verdict = audit.get("verdict")
     if verdict == "leaks found":
         yield Remark(
-            f"{audit.get('remaining', 'Some')} overlaps between the splits remain: the network has "
-            "seen some of what it is tested on, and the figures are too good.",
+            f"{audit.get('remaining', 'Some')} overlaps between the splits remain: the model was "
+            "trained on some of the test patients or images, so the metrics are too optimistic.",
             "Train again with data.leaks=drop.",
         )
     elif verdict == "unknown patients":
         yield Remark(
-            f"Nothing tells the patient of {audit.get('unknown_patients', 'some')} images: one "
-            "patient may be in two splits, which makes figures too good.",
-            "Set data.patient_pattern, or give a manifest.csv that names patients.",
+            f"{audit.get('unknown_patients', 'Some')} images have no patient ID. If a patient is "
+            "in more than one split, the metrics are too optimistic.",
+            "Set data.patient_pattern, or provide a manifest.csv with patient IDs.",
         )
     elif verdict == "not audited":
         yield Remark(
-            "Nobody looked for images or patients that two splits share.",
+            "The splits were not audited for shared patients or duplicate images.",
             "Run python -m xray.audit, and train with data.audit=true.",
-        )
-    if (config.get("model") or {}).get("weights") == "random":
-        yield Remark(
-            "The network started from random weights, not from ones trained on photographs.",
-            "Give model.weights=imagenet, or a file of weights.",
         )
 
 
 def _size(test: Mapping[str, Any]) -> Iterator[Remark]:
     for name in ("auroc", "accuracy"):
-        low, high = number(test, name, "low"), number(test, name, "high")
+        low, high = _number(test, name, "low"), _number(test, name, "high")
         if low is not None and high is not None and high - low > WIDE:
             yield Remark(
-                f"The test is small ({test.get('n', '?')} images of {test.get('patients', '?')} "
-                f"patients): its {_NAMES[name]} may lie anywhere from {low:.3f} to {high:.3f}.",
-                "Test on more patients before comparing with anything else.",
+                f"The test set is small ({test.get('n', '?')} images of "
+                f"{test.get('patients', '?')} patients): the 95 % confidence interval of the "
+                f"{metric_name(name)} is {low:.3f} to {high:.3f}.",
+                "Test on more patients before you compare this model with others.",
             )
             return
 
 
 def _shift(val: Mapping[str, Any], test: Mapping[str, Any]) -> Iterator[Remark]:
-    before, after = number(val, "auroc"), number(test, "auroc")
+    before, after = _number(val, "auroc"), _number(test, "auroc")
     if before is not None and after is not None and before - after > SHIFT:
         yield Remark(
-            f"The AUROC falls from {before:.3f} on validation to {after:.3f} on test: the test "
-            "images differ from those it was trained on, or few images mislead.",
-            "See how the two were taken; try transform=strong; compare over data.split_seed.",
+            f"The AUROC decreases from {before:.3f} on validation to {after:.3f} on test. The test "
+            "images differ from the training images, or the test set is small.",
+            "Compare how the images of both splits were acquired, try transform=strong, and repeat "
+            "the run with several values of data.split_seed.",
         )
 
 
 def _threshold(test: Mapping[str, Any]) -> Iterator[Remark]:
-    recall, specificity = number(test, "recall"), number(test, "specificity")
-    if test.get("threshold") is None or recall is None or specificity is None:
+    recall, specificity = _number(test, "recall"), _number(test, "specificity")
+    threshold = as_number(test.get("threshold"))
+    if threshold is None or recall is None or specificity is None:
         return
     if abs(recall - specificity) > UNBALANCED:
-        more, less = ("misses", "false alarms") if recall < specificity else _ALARMS
+        missed = "many false negatives" if recall < specificity else "many false positives"
         yield Remark(
-            f"At the threshold of {test['threshold']:.3g} sensitivity is {recall:.3f} and "
-            f"specificity {specificity:.3f}: many {more}, few {less}.",
+            f"At the threshold {threshold:.3g} the sensitivity is {recall:.3f} and the specificity "
+            f"{specificity:.3f}: there are {missed}.",
             _other_threshold(test),
         )
 
 
 def _other_threshold(test: Mapping[str, Any]) -> str:
-    chosen = [
+    rules = [
         str(point.get("rule"))
         for point in test.get("operating_points") or []
         if point.get("threshold") == test["threshold"]
     ]
-    rule = next((name for name in chosen if not name[:1].isdigit()), None)
+    rule = next((name for name in rules if not name[:1].isdigit()), None)
     if rule is None:
-        return "Choose the operating point on validation: threshold=youden or threshold=sens@0.95."
+        return "Choose the threshold on the validation images: threshold=youden or sens@0.95."
     return (
-        f"{rule} chose it on validation, whose images differ from these. See the other thresholds "
-        "in the table; to choose one for such images, take some of them into validation."
+        f"The rule {rule} chose this threshold on the validation images, which differ from the "
+        "test images. Compare the other operating points in the details, or add images like the "
+        "test images to the validation split."
     )
 
 
 def _calibration(test: Mapping[str, Any]) -> Iterator[Remark]:
-    ece, low = number(test, "ece"), number(test, "ece", "low")
-    # A perfect network, too, seems to be off by chance, which is where an interval begins at 0.
+    ece, low = _number(test, "ece"), _number(test, "ece", "low")
+    # The ECE of a perfectly calibrated model is above 0 by chance; its interval then starts at 0.
     if ece is None or ece <= MISCALIBRATED or low == 0:
         return
-    found = test.get("calibration") or {}
-    after = (found.get("ece") or {}).get("after")
-    better = after is not None and after < ece
-    mended = f" The fitted temperature brings it to {after:.3f}." if better else ""
+    after = as_number(((test.get("calibration") or {}).get("ece") or {}).get("after"))
+    if after is not None and after < ece:
+        limit = f" Temperature scaling reduces the ECE to {after:.3f}."
+        advice = "Use the probabilities of python -m xray.predict, which apply the temperature."
+    else:
+        limit = ""
+        advice = "Use more validation images to fit the temperature."
     yield Remark(
-        f"Probabilities are off by {ece:.3f} on average: do not read 0.9 as nine in ten.{mended}",
-        "Divide the logits by the temperature above before showing probabilities to anybody."
-        if mended
-        else "Take more validation images, and calibrate on them.",
+        f"The probabilities are miscalibrated: they differ from the observed frequencies by "
+        f"{ece:.3f} on average (ECE).{limit}",
+        advice,
     )
 
 
@@ -172,57 +195,60 @@ def _labels(test: Mapping[str, Any]) -> Iterator[Remark]:
     if few:
         listed = ", ".join(f"{name} ({n})" for name, n in few.items())
         yield Remark(
-            f"Few test images of: {listed}. Figures of theirs alone say little.",
-            "Collect more of them before judging how the network does there.",
+            f"Some folders have fewer than {FEW} test images: {listed}. Results for these folders "
+            "alone are uncertain.",
+            "Collect more images of these folders before you judge the model on them.",
         )
 
 
 def _measured(found: Mapping[str, Any]) -> Iterator[Remark]:
-    """Judge by a scorecard.json or a shortcuts.json."""
-    said = str(found.get("note", "")).partition(" Hidden:")[0]
-    if said.startswith(EXPOSED):
+    """Yield the limitations that follow from a scorecard.json or a shortcuts.json."""
+    conclusion = str(found.get("note", "")).partition(" Hidden")[0]
+    if conclusion.startswith(EXPOSED):
         yield Remark(
-            said,
-            "See where the overlays are hot. Crop or cover what is marked on the images, or take "
-            "all classes from one source, and train again.",
+            conclusion,
+            "Check where the heatmaps are hot. Crop or cover marks in the images, or take all "
+            "classes from one source, and train again.",
         )
-    rows = [row for row in found.get("rows") or [] if isinstance(row, Mapping)]
-    for measure, short in _TELLING.items():
-        maps = {str(row.get("map")): row for row in rows if row.get("measure") == measure}
-        own = maps.pop("map", {})
-        values = {name: row.get("value") for name, row in maps.items()}
-        controls = {name: value for name, value in values.items() if value is not None}
-        best = max(controls, key=controls.__getitem__, default=None)
-        if own.get("value") is None or best is None:
-            continue
-        if own.get("low") is None or own["low"] <= controls[best]:
-            yield Remark(
-                f"The heatmaps are not shown to be better than what knows less: {short} "
-                f"{own['value']:.3f}, and {controls[best]:.3f} of a control ({best}).",
-                "Take no overlay for evidence. Train more than the head (model.trainable=block5), "
-                "and score the maps of more images: python -m xray.gradcam scorecard=true.",
-            )
+    listed = found.get("rows")
+    rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
+    for measure, name in _BASELINE_MEASURES.items():
+        yield from _baselines([row for row in rows if row.get("measure") == measure], name)
+
+
+def _baselines(rows: Sequence[Mapping[str, Any]], name: str) -> Iterator[Remark]:
+    """Yield a limitation if heatmaps are not significantly better than every baseline."""
+    maps = {str(row.get("map")): row for row in rows}
+    own = maps.pop("map", {})
+    value, low = as_number(own.get("value")), as_number(own.get("low"))
+    values = {key: as_number(row.get("value")) for key, row in maps.items()}
+    baselines = {key: found for key, found in values.items() if found is not None}
+    best = max(baselines, key=baselines.__getitem__, default=None)
+    if value is None or best is None:
+        return
+    if low is None or low <= baselines[best]:
+        yield Remark(
+            f"The heatmaps are not shown to be better than a baseline ({standard_name(best)}): "
+            f"{name} {value:.3f}, baseline {baselines[best]:.3f}.",
+            "Do not use the heatmaps as evidence. Train more layers (model.trainable=block5), and "
+            "evaluate more heatmaps: python -m xray.gradcam scorecard=true.",
+        )
 
 
 def _always(config: Mapping[str, Any], *, tested: bool) -> Iterator[Remark]:
     if not tested:
         yield Remark(
-            "Nothing was tested: validation figures are too good, as the best epoch was chosen by "
-            "them.",
+            "The run was not tested. Validation metrics are too optimistic, because the best epoch "
+            "was selected with them.",
             "Run python -m xray.evaluate on this run.",
         )
     yield Remark(
-        f"This is one training with one seed ({config.get('seed', 'unknown')}).",
-        "Train with several: -m seed=0,1,2,3,4, and compare them with python -m xray.compare.",
+        f"This is a single training run with one seed ({config.get('seed', 'unknown')}).",
+        "Train with several seeds (-m seed=0,1,2,3,4), and compare the runs with "
+        "python -m xray.compare.",
     )
     yield Remark(
-        "A network can learn how or where an image was taken in place of disease.",
-        "Look at the overlays for heat outside the lungs, and test on another hospital's images: "
+        "The model may have learned how or where an image was acquired instead of the disease.",
+        "Look for heat outside the lungs in the heatmaps, and test on images of another hospital: "
         "python -m xray.evaluate root=<folder>.",
     )
-
-
-_TELLING = {"energy in the lesion": "energy in the lesions", "ROAD (more is better)": "ROAD"}
-"""Measures of a scorecard that maps and controls are compared by, and what they are called."""
-_NAMES = {"auroc": "AUROC", "accuracy": "accuracy"}
-_ALARMS = ("false alarms", "misses")

@@ -1,4 +1,4 @@
-"""Pictures of a dataset: what its classes look like, and its duplicates side by side."""
+"""Montages of a dataset: random images of each class, and duplicates side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _SHOWN = 24
 _COLUMNS = 8
 _PAIRS = 8
 _NAME_LENGTH = 34
-# The worst first: two classes, then two splits, then the least alike.
+# The most serious kind first.
 _PAIR_KINDS = ("contradiction", "near_duplicate", "exact_duplicate")
 
 
@@ -29,12 +29,12 @@ def write_montages(run: Path, audit: Audit) -> None:
 
 
 def class_montage(audit: Audit, target: int, seed: int = 0) -> Figure | None:
-    """Draw images of a class, chosen at random; None where it has none.
+    """Draw random images of a class, or return None if it has no readable images.
 
     Args:
-        audit: Of a dataset.
-        target: Index of the class.
-        seed: Of the choice.
+        audit: The audit of a dataset.
+        target: The index of the class.
+        seed: The seed of the random choice.
     """
     samples = audit.collection.samples
     of_class = [i for i in audit.screening.index.usable().tolist() if samples[i].target == target]
@@ -45,7 +45,9 @@ def class_montage(audit: Audit, target: int, seed: int = 0) -> Figure | None:
     rows = -(-count // _COLUMNS)
     columns = min(_COLUMNS, count)
     figure = style.new_figure(1.6 * columns, 1.6 * rows + 0.5)
-    _title(figure, f"{audit.classes[target]}: {count} of {len(of_class):,} images, at random")
+    _title(
+        figure, f"{audit.classes[target]}: {count} of {len(of_class):,} images, chosen at random"
+    )
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -55,7 +57,7 @@ def class_montage(audit: Audit, target: int, seed: int = 0) -> Figure | None:
 
 
 def pair_montage(audit: Audit) -> Figure | None:
-    """Draw duplicates side by side, contradictions and leaks first; None where there are none."""
+    """Draw duplicates side by side, contradictions and leaks first, or return None."""
     pairs = [finding for finding in audit.findings if finding.kind in _PAIR_KINDS]
     if not pairs:
         return None

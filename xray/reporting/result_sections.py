@@ -1,117 +1,157 @@
-"""The sections of a report: what came out."""
+"""The sections of a report that are always visible: result, figures, heatmaps, errors, limits."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath
 from typing import Any
 
-from xray.reporting.decision_tables import decision_grids, estimate_cell, number_cell
-from xray.reporting.failures import worst_failures
+from xray.reporting.cells import count_text, estimate_text, number_text, scalar_text
+from xray.reporting.damage import DAMAGE, section
+from xray.reporting.embed import embed
+from xray.reporting.failures import confident_errors
 from xray.reporting.limitations import remarks
-from xray.reporting.measured_tables import measured_grids
-from xray.reporting.metric_tables import metric_grid
-from xray.reporting.page import Block, Facts, Grid, Picture, Pictures, Section, Text
-from xray.reporting.source_tables import source_grid
+from xray.reporting.metric_names import metric_name
+from xray.reporting.metric_tables import CI_NOTE, class_names
+from xray.reporting.page import Advice, Block, Grid, Headline, Picture, Pictures, Section, Text
 from xray.runs import layout
+from xray.runs.predictions import Predictions
 from xray.runs.run import RunFiles
 from xray.stats.scores import BINARY
 
+MAX_PICTURES = 48
+"""A report shows at most this many pictures of a gallery."""
+_ERRORS = 12
+_KEY_METRICS = ("auroc", "recall", "specificity", "accuracy")
+_USE = "Research only, not for diagnosis. The model has not been validated for clinical use."
+_VERDICTS = {
+    "clean": "Split verdict: clean. No patient and no duplicate image is in more than one split.",
+    "leaks found": "Split verdict: leaks found. Some patients or images are in more than one "
+    "split, so the metrics are too optimistic.",
+    "unknown patients": "Split verdict: unknown patients. No duplicate images were found, but some "
+    "images have no patient ID, so a patient may be in more than one split.",
+    "not audited": "Split verdict: not audited. The splits were not checked for shared patients or "
+    "duplicate images.",
+}
+_NO_VERDICT = "Split verdict: unknown. The run has no audit of its splits."
 _FIGURES = {
-    "curves": "Loss, validation scores and learning rate by epoch",
-    "{split}_roc": "ROC: sensitivity against false alarms, over all thresholds",
-    "{split}_precision_recall": "Precision against recall, over all thresholds",
-    "{split}_confusion": "Confusion matrix: truth by row, call by column",
-    "{split}_reliability": "Reliability: how often a probability came true",
-}
-_WORST = 12
-_NOT_MEASURED = {
-    "scorecard.json": "The heatmaps were not scored: python -m xray.gradcam scorecard=true does.",
-    "shortcuts.json": "Whether the network needs the lungs, or knows the class from a border or a "
-    "corner, was not measured: python -m xray.shortcuts does.",
+    "roc": "ROC curve: sensitivity against 1 - specificity at all thresholds.",
+    "confusion": "Confusion matrix: number of images, and share of the true class.",
+    "reliability": "Calibration: observed frequency against predicted probability, and the number "
+    "of images per bin.",
 }
 
 
-def headline(run: RunFiles) -> str:
-    """Sum the result up in two sentences."""
+def headline(run: RunFiles) -> Headline:
+    """Return the key metrics, what they were measured on, and the verdict on the split."""
+    verdict = run.certificate.get("verdict")
+    sentence = _VERDICTS.get(str(verdict), _NO_VERDICT)
+    try:
+        metrics, sentences = _key_metrics(run)
+    except DAMAGE:
+        metrics, sentences = [], ["metrics.json is damaged: the result cannot be shown."]
+    return Headline(metrics, sentences, sentence, verdict == "clean", _USE)
+
+
+def _key_metrics(run: RunFiles) -> tuple[list[tuple[str, str]], list[str]]:
     split = run.split
     if split is None:
-        return "This run was not tested: it holds no metrics."
+        return [], ["This run has no test results: metrics.json is missing or empty."]
     entry = run.metrics[split]
-    threshold = entry.get("threshold")
-    positive = list(entry.get("classes") or ["the second class"])[-1]
-    at = (
-        f", called {positive} above a probability of {threshold:.3g}"
-        if threshold is not None
-        else ""
-    )
-    where = "test" if split == "test" else "validation (nothing was tested)"
-    rates = ("Sensitivity", "specificity")
-    if len(entry.get("classes") or ()) > BINARY:
-        rates = (
-            "Sensitivity, of each class against the rest and averaged,",
-            "specificity likewise",
+    classes = class_names(entry)
+    metrics = [(metric_name(k, len(classes)), estimate_text(entry.get(k))) for k in _KEY_METRICS]
+    name = "Test split" if split == "test" else "Validation split (the run was not tested)"
+    n, patients = count_text(entry.get("n")), count_text(entry.get("patients"))
+    sentences = [f"{name}: {n} images of {patients} patients."]
+    if entry.get("threshold") is not None:
+        positive = classes[BINARY - 1] if len(classes) == BINARY else "the second class"
+        threshold = number_text(entry["threshold"])
+        sentences.append(
+            f'The prediction is "{positive}" if its probability is above {threshold}{_rule(entry)}.'
         )
-    return (
-        f"On {entry.get('n', '?')} {where} images of {entry.get('patients', '?')} patients{at}: "
-        f"AUROC {estimate_cell(entry, 'auroc')}, accuracy {estimate_cell(entry, 'accuracy')}. "
-        f"{rates[0]} {estimate_cell(entry, 'recall')}, "
-        f"{rates[1]} {estimate_cell(entry, 'specificity')}."
-    )
+    return metrics, [*sentences, CI_NOTE]
 
 
-def results_section(run: RunFiles) -> Section:
-    """Show metrics, operating points, calibration and figures."""
-    split = run.split
-    if split is None:
-        reason = "There is no metrics.json: the run was not tested (test=false), or was cut off."
-        return Section("Results", [Text(reason), *_figures(run, "test")])
-    entry = run.metrics[split]
-    both = {split: run.metrics[split] for split in ("test", "val") if run.metrics.get(split)}
-    blocks = [metric_grid(both), *_classes(entry), *_labels(entry), *source_grid(entry)]
-    blocks += decision_grids(entry)
-    return Section("Results", [*blocks, *_figures(run, split)])
+def _rule(entry: Mapping[str, Any]) -> str:
+    """Return the rule that chose the threshold, if one is recorded."""
+    points: Sequence[Mapping[str, Any]] = entry.get("operating_points") or []
+    rules = [str(p.get("rule")) for p in points if p.get("threshold") == entry["threshold"]]
+    fitted = [rule for rule in rules if not rule[:1].isdigit()]
+    return f" (rule {fitted[0]}, chosen on the validation images)" if fitted else ""
 
 
-def _classes(entry: Mapping[str, Any]) -> Iterator[Grid]:
-    classes: Mapping[str, Any] = entry.get("per_class") or {}
-    if classes:
-        names = list(next(iter(classes.values())))
-        rows = [[k, *(estimate_cell(v, name) for name in names)] for k, v in classes.items()]
-        yield Grid("By class, each against the rest", ["class", *names], rows)
+def figures_section(run: RunFiles) -> Section:
+    """Return the ROC curve, the confusion matrix and the calibration curve."""
+    return section("Results", partial(_figures, run))
 
 
-def _labels(entry: Mapping[str, Any]) -> Iterator[Grid]:
-    labels: Mapping[str, Any] = entry.get("per_label") or {}
-    if labels:
-        rows = [[k, str(v.get("n", "-")), estimate_cell(v, "recall")] for k, v in labels.items()]
-        columns = ["folder", "images", "called rightly"]
-        yield Grid("By the folder the images came from", columns, rows)
-
-
-def _figures(run: RunFiles, split: str) -> Iterator[Block]:
-    found = [
-        _picture(run.directory, f"{layout.FIGURES}/{name.format(split=split)}.png", text, text)
+def _figures(run: RunFiles) -> Iterator[Block]:
+    split = run.split or "test"
+    if run.split is None:
+        yield Text(
+            "There is no metrics.json: the run was not tested (test=false) or did not finish. "
+            f"Test it with: python -m xray.evaluate run={run.directory}"
+        )
+    entry = run.metrics.get(split) or {}
+    pictures = [
+        embed(run.directory, link, f"{text} {_values(name, entry)}".strip(), text, chart=True)
         for name, text in _FIGURES.items()
+        if (run.directory / (link := f"{layout.FIGURES}/{split}_{name}.png")).is_file()
     ]
-    shown = [picture for picture in found if picture.path.is_file()]
-    if shown:
-        yield Pictures("Figures", shown)
+    if pictures:
+        yield Pictures(pictures, "three", chart=True)
     else:
-        yield Text("The run holds no figures.")
+        yield Text("The run has no figures.")
 
 
-def overlays_section(run: RunFiles) -> Section:
-    """Show Grad-CAM overlays, COVID-positive ones first."""
+def _values(name: str, entry: Mapping[str, Any]) -> str:
+    """Return the numbers of a figure for readers who do not see it."""
+    classes, cells = class_names(entry), entry.get("confusion_matrix")
+    if name == "confusion" and isinstance(cells, list):
+        rows = zip(classes, cells, strict=False)
+        parts = [
+            f"true {truth}: "
+            + ", ".join(f"{n} predicted {name}" for name, n in zip(classes, row, strict=False))
+            for truth, row in rows
+        ]
+        return "; ".join(parts)
+    keys = {"roc": "auroc", "reliability": "ece"}
+    if name not in keys or keys[name] not in entry:
+        return ""
+    key = keys[name]
+    return f"{metric_name(key, len(classes))} {estimate_text(entry[key])}."
+
+
+def heatmaps_section(run: RunFiles) -> Section:
+    """Return the Grad-CAM gallery, images of COVID-19 folders first."""
+    return section("Grad-CAM heatmaps", partial(_gallery, run), partial(_evaluation, run))
+
+
+def _gallery(run: RunFiles) -> Iterator[Block]:
     if not run.overlays:
-        reason = "There are no overlays: draw some with python -m xray.gradcam on this run."
-        return Section("Where the network looked", [Text(reason)])
+        yield Text(
+            f"The run has no heatmaps. Draw some with: python -m xray.gradcam run={run.directory}"
+        )
+        return
     split, rows = next(iter(run.overlays.items()))
-    text = (
-        f"Each row: the image, a heatmap ({_methods(rows)}) of {_evidence(rows)}, and both "
-        "together. It is coarse, and proves no cause. Heat outside the lungs is a warning."
+    yield Text(
+        f"Each picture shows an image of the {split} split, its heatmap ({_methods(rows)}) and the "
+        f"overlay of both. Warm colors mark the regions that support {_explained(rows)}. Heatmaps "
+        "are coarse and do not prove a cause. Heat outside the lungs is a warning sign."
     )
-    first = sorted(rows, key=lambda row: not _is_covid(row.get("label", "")))
-    pictures = [_overlay(run.directory, layout.gallery(split), row) for row in first]
-    return Section("Where the network looked", [Text(text), Pictures("", pictures, wide=True)])
+    first = sorted(rows, key=lambda row: not _is_covid(row.get("label") or ""))
+    yield Pictures([_overlay(run, layout.gallery(split), row) for row in first[:MAX_PICTURES]])
+    if len(rows) > MAX_PICTURES:
+        folder = layout.gallery(split).as_posix()
+        yield Text(f"{MAX_PICTURES} of {len(rows)} heatmaps are shown; all are in {folder}/.")
+
+
+def _evaluation(run: RunFiles) -> Iterator[Block]:
+    """State whether the heatmaps were evaluated; a scorecard's note states what was skipped."""
+    if not any(path.name == layout.SCORECARD for path in run.measured):
+        yield Text(
+            "These heatmaps were not evaluated. Compare them with baselines: "
+            f"python -m xray.gradcam run={run.directory} scorecard=true"
+        )
 
 
 def _methods(rows: Sequence[Mapping[str, str]]) -> str:
@@ -119,91 +159,86 @@ def _methods(rows: Sequence[Mapping[str, str]]) -> str:
     return ", ".join("Grad-CAM" if name == "gradcam" else name for name in names)
 
 
-def _evidence(rows: Sequence[Mapping[str, str]]) -> str:
-    called = all(row.get("explained") in ("", None, row.get("predicted")) for row in rows)
-    return "what moved the network's answer" if called else "the evidence for the class named on it"
+def _explained(rows: Sequence[Mapping[str, str]]) -> str:
+    own = all(row.get("explained") in ("", None, row.get("predicted")) for row in rows)
+    return "the predicted class" if own else "the class named in the picture"
 
 
 def errors_section(run: RunFiles) -> Section:
-    """Show the surest mistakes."""
-    title, split = "Worst errors", run.split or "test"
+    """Return the most confident errors."""
+    return section("Confident errors", partial(_errors, run))
+
+
+def _errors(run: RunFiles) -> Iterator[Block]:
+    split = run.split or "test"
     predictions = run.predictions(split)
     if predictions is None:
-        return Section(title, [Text("There are no predictions, and so no errors to show.")])
-    worst = worst_failures(predictions, _WORST)
-    if not worst:
-        return Section(title, [Text(f"Every {split} image was called rightly.")])
-    rows = [
-        [
-            Path(predictions.paths[i]).name,
-            f"{predictions.classes[predictions.targets[i]]} ({predictions.labels[i]})",
-            predictions.classes[predictions.predicted[i]],
-            number_cell(float(predictions.probabilities[i, predictions.predicted[i]])),
-        ]
-        for i in worst
-    ]
-    columns = ["image", "truth (folder)", "called", "probability"]
-    blocks: list[Block] = [Grid(f"The {len(worst)} surest mistakes on {split}", columns, rows)]
-    return Section(title, [*blocks, *_mistakes(run, split, {predictions.paths[i] for i in worst})])
+        yield Text(f"The run has no predictions of the {split} split.")
+        return
+    errors = confident_errors(predictions, _ERRORS)
+    if not errors:
+        yield Text(f"All predictions of the {split} split are correct.")
+        return
+    total = int((predictions.predicted != predictions.targets).sum())
+    yield Text(
+        f"The {len(errors)} most confident of {total:,} errors in {len(predictions.paths):,} "
+        f"{split} images."
+    )
+    yield from _error_pictures(run, split, predictions, errors)
 
 
-def _mistakes(run: RunFiles, split: str, wrong: Set[str]) -> Iterator[Block]:
-    """Show overlays of mistakes; where there are none, the images."""
-    # They may be of a checkpoint or a threshold of before.
+def _error_pictures(
+    run: RunFiles, split: str, predictions: Predictions, errors: Sequence[int]
+) -> Iterator[Block]:
+    """Yield the heatmaps of the errors; without heatmaps, the images and a table."""
+    wrong: Set[str] = {predictions.paths[i] for i in errors}
+    # An earlier checkpoint or threshold may have had other errors.
     drawn = [row for row in run.failures.get(split, []) if row.get("path") in wrong]
     if drawn:
-        items = [_overlay(run.directory, layout.failures(split), row) for row in drawn]
-        yield Pictures("Where the network looked in these", items, wide=True)
+        yield Pictures([_overlay(run, layout.failures(split), row) for row in drawn[:_ERRORS]])
         return
-    yield Text(f"They have no overlays: python -m xray.gradcam split={split} draws them.")
-    alt = f"Surest mistakes on {split}"
-    figure = _picture(run.directory, f"{layout.FIGURES}/{split}_failures.png", alt, alt)
-    if figure.path.is_file():
-        yield Pictures("", [figure], wide=True)
+    command = f"python -m xray.gradcam run={run.directory} split={split}"
+    yield Text(f"These images have no heatmaps. Draw them with: {command}")
+    link = f"{layout.FIGURES}/{split}_failures.png"
+    if (run.directory / link).is_file():
+        alt = f"The most confident errors of the {split} split, listed in the table below."
+        yield Pictures([embed(run.directory, link, alt)], "one")
+    yield _error_grid(predictions, errors)
 
 
-def further_sections(run: RunFiles) -> Iterator[Section]:
-    """Show results on other images, where there are any, and what was measured of the heatmaps."""
-    grids: list[Block] = []
-    for name, metrics in run.external.items():
-        for split, entry in metrics.items():
-            if isinstance(entry, Mapping):
-                title = name.replace(layout.PRIOR_CORRECTED, ", corrected for other class shares")
-                own = {"own test": found} if (found := run.metrics.get("test")) else {}
-                note = f"{split} images" + (", beside the run's own test." if own else ".")
-                grids.append(metric_grid({split: entry, **own}, title, note))
-                grids.extend(source_grid(entry))
-    if grids:
-        yield Section("Further results", grids)
-    tables = [grid for path, found in run.measured.items() for grid in measured_grids(path, found)]
-    names = {path.name for path in run.measured}
-    missing = [Text(text) for name, text in _NOT_MEASURED.items() if name not in names]
-    yield Section("Heatmaps and shortcuts, measured", [*tables, *missing])
+def _error_grid(predictions: Predictions, errors: Sequence[int]) -> Grid:
+    rows = [
+        [
+            PurePath(predictions.paths[i]).name,
+            f"{predictions.classes[predictions.targets[i]]} ({predictions.labels[i]})",
+            predictions.classes[predictions.predicted[i]],
+            number_text(float(predictions.probabilities[i, predictions.predicted[i]])),
+        ]
+        for i in errors
+    ]
+    columns = ["Image", "True class (folder)", "Predicted class", "Probability"]
+    return Grid("Most confident errors", columns, rows)
 
 
 def limitations_section(run: RunFiles) -> Section:
-    """Say what speaks against the result, and what to try next."""
-    found = remarks(run.config, run.data, run.metrics, list(run.measured.values()))
-    pairs = [(remark.limit, remark.advice) for remark in found]
-    return Section("Limitations and what to try next", [Facts(pairs)])
+    """Return the limitations of the result, each with the next step."""
+
+    def advice() -> Iterator[Block]:
+        found = remarks(run.config, run.data, run.metrics, list(run.measured.values()))
+        yield Advice([(remark.limit, remark.advice) for remark in found])
+
+    return section("Limitations and next steps", advice)
 
 
-def _overlay(directory: Path, folder: Path, row: Mapping[str, str]) -> Picture:
-    name = Path(row.get("path", "")).name
-    said = (
-        f"{name}: truth {row.get('truth')} ({row.get('label')}), called {row.get('predicted')}, "
-        f"p = {_probability(row.get('probability', ''))}"
+def _overlay(run: RunFiles, folder: Path, row: Mapping[str, str]) -> Picture:
+    name = PurePath(row.get("path") or "").name
+    truth, label, predicted = (
+        scalar_text(row.get(key), "?") for key in ("truth", "label", "predicted")
     )
-    alt = f"X-ray, heatmap and overlay of {name}"
-    return _picture(directory, f"{folder.as_posix()}/{row.get('file', '')}", alt, said)
-
-
-def _picture(directory: Path, link: str, alt: str, caption: str) -> Picture:
-    return Picture(directory / link, link, alt, caption)
-
-
-def _probability(text: str) -> str:
-    return text[:5] or "-"
+    probability = (row.get("probability") or "")[:5] or "?"
+    caption = f"{name}: true class {truth} ({label}), predicted {predicted} (p = {probability})"
+    alt = f"X-ray image, heatmap and overlay of {name}"
+    return embed(run.directory, f"{folder.as_posix()}/{row.get('file') or ''}", alt, caption)
 
 
 def _is_covid(label: str) -> bool:

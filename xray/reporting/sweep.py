@@ -1,4 +1,4 @@
-"""The jobs of a sweep side by side, best first."""
+"""Read the jobs of a sweep, rank them, and write and show their table."""
 
 import csv
 import math
@@ -18,23 +18,23 @@ from xray.runs import layout
 from xray.runs.reading import Table
 from xray.runs.run import RunFiles
 
-FEWEST_COMPARED = 2
+MIN_COMPARED = 2
 
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job of a sweep, as its directory tells.
+    """One job of a sweep, read from its directory.
 
     Attributes:
-        directory: Where it wrote.
-        overrides: All that was asked of it on the command line, `key=value` each.
+        directory: The run directory of the job.
+        overrides: The overrides of the job, `key=value` each.
         state: "finished", "failed" or "unfinished".
-        error: The first line of what stopped it, else "".
-        value: The monitored metric of the best checkpoint; None where the job did not finish.
-        test: Test metric -> value; empty where it was not tested.
-        leaks: "leaks found" where the test shares patients or exposures with training, else "".
+        error: The first line of the error message of a failed job, or "".
+        value: The monitored metric of the best checkpoint; None if the job did not finish.
+        test: Test metric -> value; empty if the job was not tested.
+        leaks: "leaks found" if training and test share patients or images, or "".
     """
 
     directory: Path
@@ -47,12 +47,12 @@ class Job:
 
 
 def read_sweep(directory: Path, metric: str, mode: str) -> list[Job]:
-    """Read the jobs of a sweep, whether they ended well or not.
+    """Read the jobs of a sweep, including failed and unfinished ones.
 
     Args:
-        directory: Of the sweep; its jobs lie in 0, 1, 2 ...
-        metric: What they are compared by: "val/auroc".
-        mode: "min" or "max", where it is best.
+        directory: The directory of the sweep; the jobs are in its subdirectories 0, 1, 2 ...
+        metric: The monitored metric ("val/auroc").
+        mode: "max" if a higher value is better, "min" if a lower one is.
 
     Returns:
         The finished jobs, best first, then the others by number.
@@ -68,14 +68,14 @@ def read_sweep(directory: Path, metric: str, mode: str) -> list[Job]:
 
 
 def best_command(jobs: Sequence[Job], program: Sequence[str]) -> str | None:
-    """Write the command line that runs the best job again, ready to paste into a shell.
+    """Return the shell command that repeats the best job.
 
     Args:
-        jobs: As `read_sweep` gives them.
-        program: What the overrides follow: ["python", "-m", "xray.train"].
+        jobs: The result of `read_sweep`.
+        program: The command without overrides: ["python", "-m", "xray.train"].
 
     Returns:
-        None where no job came to a value.
+        None if no job has a value of the monitored metric.
     """
     if not jobs or jobs[0].value is None:
         return None
@@ -83,7 +83,7 @@ def best_command(jobs: Sequence[Job], program: Sequence[str]) -> str | None:
 
 
 def write_sweep_csv(path: Path, jobs: Sequence[Job], metric: str) -> None:
-    """Write the jobs as CSV: number, state, changed keys, value, test metrics and error."""
+    """Write one row per job: number, state, changed keys, value, test metrics and error."""
     keys = list(dict.fromkeys(key for job in jobs for key in _changed(job, jobs)))
     tests = list(dict.fromkeys(name for job in jobs for name in job.test))
     columns = ["job", "state", *keys, metric, *(f"test/{name}" for name in tests), "error"]
@@ -107,17 +107,17 @@ def write_sweep_csv(path: Path, jobs: Sequence[Job], metric: str) -> None:
 def show_sweep(
     directory: Path, metric: str, mode: str, program: Sequence[str], *, compared: bool = True
 ) -> list[str]:
-    """Print the table of a sweep, its comparison and its best command line; write sweep.csv.
+    """Show the table of a sweep, its comparison and its best command; write sweep.csv.
 
     Args:
-        directory: Of the sweep.
-        metric: What its jobs are compared by: "val/auroc".
-        mode: "min" or "max".
-        program: What the overrides of the best command line follow.
-        compared: Whether its tested jobs are compared, see `compare_jobs`.
+        directory: The directory of the sweep.
+        metric: The monitored metric ("val/auroc").
+        mode: "max" or "min".
+        program: The command without overrides.
+        compared: True to compare the tested jobs, see `compare_jobs`.
 
     Returns:
-        The errors of the jobs that failed; empty when all went well.
+        The error messages of the failed jobs.
     """
     jobs = read_sweep(directory, metric, mode)
     if not jobs:
@@ -134,17 +134,17 @@ def show_sweep(
 
 
 def compare_jobs(directory: Path, jobs: Sequence[Job], console: Console) -> None:
-    """Compare the tested jobs of a sweep: all pairs in files, those with the best shown.
+    """Compare the tested jobs of a sweep: write all pairs, and show those with the best job.
 
-    Where fewer than two were tested, or one cannot be read, a line says so: the sweep is worth its
-    table all the same.
+    If fewer than two jobs were tested, or a job cannot be read, a line states the reason.
 
     Args:
-        directory: Of the sweep; takes compare.json, compare.csv and pairs.csv.
-        jobs: As `read_sweep` gives them.
-        console: Where the tables go.
+        directory: The directory of the sweep, which receives compare.json, compare.csv and
+            pairs.csv.
+        jobs: The result of `read_sweep`.
+        console: The terminal that shows the tables.
     """
-    # scipy, which the table does without.
+    # Imported here because the table of the sweep does not need scipy.
     from xray.evaluation.compare import compare
     from xray.reporting.comparison import write_comparison
     from xray.runs.finished import read_runs
@@ -155,16 +155,16 @@ def compare_jobs(directory: Path, jobs: Sequence[Job], console: Console) -> None
         if job.state == FINISHED and (job.directory / layout.predictions("test")).is_file()
     ]
     try:
-        if len(tested) < FEWEST_COMPARED:
-            raise RunError(f"{len(tested)} jobs were tested, and two are needed.")
+        if len(tested) < MIN_COMPARED:
+            raise RunError(f"{len(tested)} jobs were tested, at least two are needed.")
         write_comparison(directory, compare(read_runs(tested)), console, best_first=True)
     except RunError as error:
-        said = f"no comparison: {error}"
-        console.print(said, soft_wrap=True, markup=False, highlight=False)
+        line = f"The jobs were not compared: {error}"
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _row(job: Job, jobs: Sequence[Job], metric: str) -> SweepRow:
-    # The others stand in sweep.csv: a terminal has room for two.
+    # A terminal has room for two test metrics; sweep.csv contains all.
     shown = dict.fromkeys((metric.partition("/")[2], "accuracy"))
     return SweepRow(
         overrides=[f"{key}={value}" for key, value in _changed(job, jobs).items()],
@@ -176,7 +176,7 @@ def _row(job: Job, jobs: Sequence[Job], metric: str) -> SweepRow:
 
 
 def _changed(job: Job, jobs: Sequence[Job]) -> dict[str, str]:
-    """Pick the overrides in which the jobs differ; all of them where there is one job only."""
+    """Return the overrides in which the jobs differ, or all overrides of a single job."""
     shared = set.intersection(*(set(other.overrides) for other in jobs)) if len(jobs) > 1 else set()
     pairs = (text.partition("=") for text in job.overrides if text not in shared)
     return {key: value for key, _, value in pairs}
@@ -188,7 +188,7 @@ def _read_job(directory: Path, metric: str, mode: str) -> Job:
     metrics = files.metrics
     note = directory / layout.ERROR
     error = note.read_text(encoding="utf-8").strip().partition("\n")[0] if note.is_file() else ""
-    # A run that is not tested ends with its report.
+    # The report is the last file that a run without a test writes.
     untested = not files.config.get("test", True) and (directory / layout.REPORT_HTML).is_file()
     finished = bool(metrics) or untested
     state = FAILED if error else FINISHED if finished else UNFINISHED
@@ -208,7 +208,7 @@ def _read_job(directory: Path, metric: str, mode: str) -> Job:
 
 
 def _values(metrics: Any) -> dict[str, float]:
-    """Keep the metrics that have one finite value."""
+    """Return the metrics with a finite value."""
     pairs = metrics.items() if isinstance(metrics, dict) else ()
     values = {name: metric.get("value") for name, metric in pairs if isinstance(metric, dict)}
     return {
@@ -217,7 +217,7 @@ def _values(metrics: Any) -> dict[str, float]:
 
 
 def _best_logged(curves: Table, metric: str, mode: str) -> float | None:
-    """Find the best value of a curve, for a job that was not tested or goes by its loss."""
+    """Return the best logged value, for a job without a test or monitored by its loss."""
     texts = [row.get(metric) for row in curves]
     values = [value for value in (float(text) for text in texts if text) if math.isfinite(value)]
     return (min if mode == "min" else max)(values, default=None)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from xray.evaluation.summary import SOURCE_SCORES as SCORES
+from xray.evaluation.summary import SOURCE_SCORES
 from xray.files import save_rows
 from xray.reporting.cells import UNDEFINED, estimate_text, number_text
 from xray.reporting.metric_names import metric_name
@@ -97,10 +97,10 @@ def source_table(sources: Mapping[str, Mapping[str, Any]], split: str) -> Table:
     table = Table(title=f"Results by source, {split}", title_justify="left")
     table.add_column("source", overflow="fold")
     table.add_column("images", justify="right")
-    for name in SCORES:
+    for name in SOURCE_SCORES:
         table.add_column(metric_name(name), justify="right")
     for name, entry in sources.items():
-        estimates = (estimate_text(entry[score]) for score in SCORES)
+        estimates = (estimate_text(entry[score]) for score in SOURCE_SCORES)
         table.add_row(Text(name), f"{entry['n']:,}", *estimates)
     return table
 
@@ -130,7 +130,7 @@ def sweep_table(rows: Sequence[SweepRow], metric: str, mode: str) -> Table:
     done = sum(not row.failed for row in rows)
     title = f"Sweep by {metric} ({mode}): {done} of {len(rows)} jobs finished"
     table = Table(title=Text(title), title_justify="left")
-    table.add_column("rank", justify="right")
+    table.add_column("#", justify="right")
     for name in (*keys, metric, *others):
         table.add_column(Text(name), justify="right", overflow="fold")
     table.add_column("run", overflow="fold")

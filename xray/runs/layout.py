@@ -5,8 +5,11 @@ All paths are relative to that directory. No other module spells these names.
 
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from xray.types import Split
+if TYPE_CHECKING:
+    # Importing it would import torch, which a report does not need.
+    from xray.types import Split
 
 CONFIG = Path(".hydra") / "config.yaml"
 """The composed configuration, written by Hydra."""
@@ -50,17 +53,17 @@ SWEEP_RECORD = Path("multirun.yaml")
 SWEEP_TABLE = Path("sweep.csv")
 
 
-def predictions(split: Split | str) -> Path:
+def predictions(split: "Split | str") -> Path:
     """Return the file of a split's predictions."""
     return Path("predictions") / f"{split}.csv"
 
 
-def gallery(split: Split | str) -> Path:
+def gallery(split: "Split | str") -> Path:
     """Return the folder of a split's Grad-CAM overlays."""
     return GALLERIES / split
 
 
-def failures(split: Split | str) -> Path:
+def failures(split: "Split | str") -> Path:
     """Return the folder of the overlays of a split's confident errors."""
     return gallery(split) / "failures"
 

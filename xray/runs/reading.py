@@ -13,6 +13,8 @@ import yaml
 
 from xray.errors import RunError
 
+MAX_BYTES = 64_000_000
+"""Larger files are not read: those of a run are at most a few megabytes."""
 Table = list[dict[str, str]]
 """The lines of a CSV file, by column."""
 
@@ -24,6 +26,7 @@ def read_json(path: Path) -> Any:
         RunError: The file is missing, unreadable or not valid JSON.
     """
     try:
+        _check_size(path)
         return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except OSError as error:
         raise RunError(
@@ -35,6 +38,9 @@ def read_json(path: Path) -> Any:
             f"{path} is not valid JSON (line {error.lineno}: {error.msg}). Restore the file, or "
             "repeat the run."
         ) from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets nested thousands of times.
+        raise RunError(f"{path} is damaged: {error}. Restore the file.") from error
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -66,6 +72,7 @@ def read_table(path: Path) -> Table:
     if not path.is_file():
         return []
     try:
+        _check_size(path)
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             rows = list(csv.DictReader(file, strict=True))
     except (OSError, csv.Error) as error:
@@ -80,7 +87,16 @@ def read_table(path: Path) -> Table:
 
 def _read_yaml(path: Path) -> Any:
     try:
+        _check_size(path)
         return yaml.safe_load(path.read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{path} cannot be read: {reason}. Restore the file.") from error
+
+
+def _check_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise RunError(
+            f"{path} has {size:,} bytes, more than the {MAX_BYTES:,} allowed. Restore the file."
+        )

@@ -129,18 +129,25 @@ class RunFiles:
         Raises:
             RunError: The file is damaged.
         """
-        path = self.directory / layout.predictions(split)
-        if not path.is_file():
+        name = layout.predictions(split)
+        if not (self.directory / name).is_file():
             return None
-        found = self._read(lambda: Predictions.from_csv(path), None)
+        found = self._read(lambda: Predictions.from_csv(self._inside(name)), None)
         threshold = threshold_in(self.metrics.get(split) or {})
         return found and replace(found, threshold=threshold)
 
     def _mapping(self, name: Path) -> Mapping[str, Any]:
-        return self._read(lambda: read_mapping(self.directory / name), {})
+        return self._read(lambda: read_mapping(self._inside(name)), {})
 
     def _table(self, name: Path) -> Table:
-        return self._read(lambda: read_table(self.directory / name), [])
+        return self._read(lambda: read_table(self._inside(name)), [])
+
+    def _inside(self, name: Path) -> Path:
+        """Return the path of a file, or raise an error if it is a link to a file elsewhere."""
+        path = self.directory / name
+        if not path.resolve().is_relative_to(self.directory.resolve()):
+            raise RunError(f"{path} is a link out of the run directory. Replace it by a copy.")
+        return path
 
     def _galleries(self, folder: Callable[[str], Path]) -> dict[str, Table]:
         found = {split: self._table(folder(split) / layout.GALLERY_INDEX) for split in _SPLITS}

@@ -1,15 +1,15 @@
-"""Tables of scorecards and shortcuts, as a report shows them."""
+"""Tables of scorecards and shortcut audits in a report."""
 
 import json
 
 import pytest
 
-from xray.reporting.measured_tables import measured_grids
+from xray.reporting.explanation_tables import explanation_grids
 from xray.runs.reading import read_mapping
 
 
 def grids(path):
-    return measured_grids(path, read_mapping(path))
+    return explanation_grids(path, read_mapping(path))
 
 
 def row(group, measure, name, value, low=None, high=None, n=5):
@@ -23,7 +23,7 @@ def write(path, **content):
     return path
 
 
-def test_a_table_a_group_and_a_column_a_map(tmp_path):
+def test_one_table_per_group_and_one_column_per_map(tmp_path):
     rows = [
         row("lesion", "pointing game", "map", 0.81, 0.74, 0.87),
         row("lesion", "pointing game", "centre prior", 0.4, 0.3, 0.5),
@@ -32,15 +32,15 @@ def test_a_table_a_group_and_a_column_a_map(tmp_path):
     ]
     path = write(tmp_path / "scorecard.json", title="Scorecard", note="Of all.", rows=rows)
     lesion, weights = grids(path)
-    assert lesion.title == "Scorecard: do the maps find the lesions?"
-    assert lesion.columns == ["", "map", "centre prior", "images"]
+    assert lesion.title == "Scorecard: localization of lesions"
+    assert lesion.columns == ["Metric", "Heatmap", "center prior", "Images"]
     assert lesion.rows == [
         ["pointing game", "0.810 [0.740, 0.870]", "0.400 [0.300, 0.500]", "5"],
         ["IoU", "-", "-", "4"],
     ]
     assert lesion.note.startswith("Pointing game:")
     assert "Of all." not in lesion.note
-    assert weights.columns == ["", "map", "images"]
+    assert weights.columns == ["Metric", "Heatmap", "Images"]
     assert weights.note.endswith("Of all.")
 
 
@@ -50,7 +50,7 @@ def test_an_unknown_group_has_its_name(tmp_path):
     assert (grid.title, grid.note) == ("T: other", "")
 
 
-def test_intervals_go_with_their_values(tmp_path):
+def test_intervals_are_written_with_their_values(tmp_path):
     rows = [
         {"images": "as they are", "value": 0.9, "low": 0.8, "high": 0.95, "n": 7},
         {
@@ -66,14 +66,19 @@ def test_intervals_go_with_their_values(tmp_path):
     ]
     (grid,) = grids(write(tmp_path / "run" / "shortcuts.json", note="N.", rows=rows))
     assert (grid.title, grid.note) == ("shortcuts: run", "N.")
-    assert grid.columns == ["images", "value", "n", "difference"]
+    assert grid.columns == [
+        "Images",
+        "Value",
+        "Number of images",
+        "Difference from unchanged images",
+    ]
     assert grid.rows == [
-        ["as they are", "0.900 [0.800, 0.950]", "7", "-"],
+        ["unchanged", "0.900 [0.800, 0.950]", "7", "-"],
         ["lungs hidden", "0.500", "7", "-0.400 [-0.500, -0.300]"],
     ]
 
 
-def test_other_cells_are_written_as_they_are(tmp_path):
+def test_other_cells_are_written_as_text(tmp_path):
     entry = {"value": 0.5, "low": 0.4, "high": 0.6}
     rows = [{"name": "a", "share": 0.12345, "entry": entry, "none": None}]
     (grid,) = grids(write(tmp_path / "scorecard.json", rows=rows))
@@ -81,6 +86,6 @@ def test_other_cells_are_written_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize("content", [{}, {"rows": []}, {"rows": [1]}, {"rows": "x"}])
-def test_what_is_damaged_gives_no_table(tmp_path, content):
+def test_damaged_files_have_no_table(tmp_path, content):
     assert not list(grids(write(tmp_path / "scorecard.json", **content)))
     assert not list(grids(tmp_path / "missing.json"))

@@ -1,4 +1,7 @@
-"""An audit of before, given again where nothing changed; nothing heavy is imported for it."""
+"""Memoize the audit of a dataset: an unchanged dataset is not read again.
+
+The module imports nothing heavy, so that an unchanged dataset is reported at once.
+"""
 
 import hashlib
 import json
@@ -16,19 +19,20 @@ log = logging.getLogger(__name__)
 _FORMAT = 1
 _PACKAGES = ("xray", "numpy", "opencv-python-headless", "pillow", "simplejpeg", "scikit-learn")
 _KEY = "key.json"
-Told = dict[str, Any]
+Record = dict[str, Any]
 
 
-class KeptAudit:
-    """Where the audit of a dataset is kept, and what it depends on.
+class AuditMemo:
+    """The stored audit of a dataset.
 
-    It is known by the paths, sizes and times of change of all files below the root, of links'
-    targets too, by the settings, and by the versions of what read the files.
+    A stored audit is valid while the key is unchanged: the paths, sizes and modification times of
+    all files below the root (including the targets of links), the settings, and the versions of
+    the packages that read the files.
 
     Args:
-        root: The dataset.
-        settings: All else that the audit depends on, as plain values.
-        folder: Keeps audits, one a dataset.
+        root: The root folder of the dataset.
+        settings: All settings that affect the audit, as plain values.
+        folder: The folder that stores the audits, one per dataset.
     """
 
     def __init__(self, root: Path, settings: Mapping[str, Any], folder: Path) -> None:
@@ -43,35 +47,35 @@ class KeptAudit:
             "versions": versions,
         }
 
-    def recall(self, run: Path) -> Told | None:
-        """Copy the kept audit into a run directory.
+    def recall(self, run: Path) -> Record | None:
+        """Copy the stored audit into a run directory.
 
         Args:
-            run: Where audit.json, findings.csv and montages/ go.
+            run: The directory that receives audit.json, findings.csv and montages/.
 
         Returns:
-            What audit.json says; None where nothing is kept, or something changed since.
+            The content of audit.json, or None if no valid audit is stored.
         """
         try:
             if json.loads((self.place / _KEY).read_text(encoding="utf-8")) != self.key:
                 return None
-            told: Told = json.loads((self.place / "audit.json").read_text(encoding="utf-8"))
+            record: Record = json.loads((self.place / "audit.json").read_text(encoding="utf-8"))
             shutil.copytree(self.place, run, dirs_exist_ok=True, ignore=lambda *_: {_KEY})
         except FileNotFoundError:
             return None
         except (OSError, ValueError, shutil.Error) as error:
-            log.warning("%s is damaged (%s): the dataset is audited anew", self.place, error)
+            log.warning("%s is damaged (%s): the dataset is audited again", self.place, error)
             return None
-        return told
+        return record
 
-    def keep(self, run: Path) -> None:
-        """Keep what an audit wrote into a run directory, in place of what was kept before.
+    def store(self, run: Path) -> None:
+        """Store the audit of a run directory, and replace the previous one.
 
-        One that found bad files is not kept: a permission or a decoder mends them, and neither
-        shows in a file's size and time.
+        An audit with unreadable files is not stored: a changed permission or a newly installed
+        decoder can make them readable without a change of size or time.
         """
-        told: Told = json.loads((run / "audit.json").read_text(encoding="utf-8"))
-        if "bad_file" in told.get("findings", ()):
+        record: Record = json.loads((run / "audit.json").read_text(encoding="utf-8"))
+        if "bad_file" in record.get("findings", ()):
             shutil.rmtree(self.place, ignore_errors=True)
             return
         new = self.place.with_name(f".{self.place.name}.{uuid4().hex[:8]}.new")
@@ -85,7 +89,7 @@ class KeptAudit:
             new.replace(self.place)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
-            log.warning("%s cannot be written (%s): the next audit begins anew", new.parent, error)
+            log.warning("%s cannot be written (%s): the audit is not stored", new.parent, error)
 
 
 def _listing(root: Path) -> str:
@@ -96,7 +100,7 @@ def _listing(root: Path) -> str:
 
 
 def _entries(folder: str, below: str, above: frozenset[str]) -> Iterator[str]:
-    """Describe all that lies in a folder, links followed unless they lead back up."""
+    """Yield a line for each entry below a folder; links are followed unless they form a loop."""
     here = os.path.realpath(folder)
     if here in above:
         return
