@@ -10,7 +10,7 @@ import torch
 from benchmarks.composed import configuration
 from benchmarks.setting import Setting
 from xray.build import build_cache, build_compute, build_data, build_model, build_trainer
-from xray.caching.store import FeatureDataset
+from xray.caching.activations import FeatureDataset
 
 
 def fill_speed(setting: Setting) -> float:

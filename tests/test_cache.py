@@ -23,7 +23,7 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TZ", "UTC")
 
-    def called(*arguments: str) -> tuple[int, str]:
+    def run(*arguments: str) -> tuple[int, str]:
         argv = ["cache", f"paths.outputs={tmp_path / 'outputs'}", *arguments]
         monkeypatch.setattr(sys, "argv", argv)
         status = 0
@@ -33,12 +33,12 @@ def call(tmp_path, monkeypatch, capsys):
             status = int(stop.code or 0)
         return status, "".join(capsys.readouterr())
 
-    return called
+    return run
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A finished entry of ours, one of an older version, and one that was interrupted."""
+    """A folder with a finished entry, one of older package versions, and an interrupted one."""
     folder = tmp_path / "outputs" / "cache" / "features"
     write_entry(folder, TRAIN, used=1_700_000_000)
     write_entry(folder, TEST, rows=512, cut=4, pooled=False, versions={"torch": "1.0"})
@@ -53,7 +53,7 @@ def names(folder):
     return {entry.name for entry in list_entries(folder)}
 
 
-def test_a_list_of_entries_last_used_first(call, folder):
+def test_entries_are_listed_last_used_first(call, folder):
     status, text = call()
     assert status == 0
     assert f"{folder}: 3 entries, 1.5 MiB" in text
@@ -70,7 +70,7 @@ def test_a_list_of_entries_last_used_first(call, folder):
     assert rows[2][3] == "block 4"
 
 
-def test_pixels_are_listed_and_cleared_beside_activations(call, folder):
+def test_pixels_are_listed_and_cleared_like_activations(call, folder):
     name = f"pixels_{VAL}"
     write_entry(folder, name, size=224)
     stale = write_entry(folder, f"pixels_{TEST}", versions={"pillow": "1.0"})
@@ -90,21 +90,21 @@ def test_pixels_are_listed_and_cleared_beside_activations(call, folder):
     assert names(folder) == {TRAIN}
 
 
-def test_an_empty_cache_is_no_error(call):
+def test_empty_cache(call):
     status, text = call("clear=all")
     assert status == 0
     assert "nothing to remove" in text
     assert "0 entries" in text
 
 
-def test_an_unreadable_record_is_listed(call, folder):
+def test_unreadable_record_is_listed(call, folder):
     Entry(folder, TRAIN).record.write_text("[]")
     status, text = call()
     assert status == 0
     assert "?" in next(line for line in text.splitlines() if TRAIN in line)
 
 
-def test_stale_is_what_no_run_can_use(call, folder):
+def test_stale_entries_are_those_that_no_run_can_use(call, folder):
     other = write_entry(folder, "train_" + "cd" * 8)
     os.truncate(other.array, 1000)
     status, text = call("clear=stale")
@@ -114,29 +114,29 @@ def test_stale_is_what_no_run_can_use(call, folder):
     assert {path.name for path in folder.iterdir()} == {".lock", f"{TRAIN}.npy", f"{TRAIN}.json"}
 
 
-def test_one_entry_by_name(call, folder):
+def test_entry_is_cleared_by_name(call, folder):
     assert call(f"clear={VAL}")[0] == 0
     assert names(folder) == {TRAIN, TEST}
     status, text = call(f"clear={TEST[:-1]}c")
     assert status == 1
     assert f"Did you mean '{TEST}'?" in text
-    assert "has no such entry. python -m xray.cache lists them" in call("clear=zzz")[1]
+    assert "has no such entry. List the entries with: python -m xray.cache" in call("clear=zzz")[1]
     assert names(folder) == {TRAIN, TEST}
 
 
-def test_what_is_in_use_stays(call, folder):
+def test_entry_in_use_is_not_removed(call, folder):
     held = CacheFolder(folder, 1).reserve({TRAIN: 1})
     status, text = call("clear=all")
     assert status == 0
     assert "removed 2 entries" in text
-    assert f"kept, in use by live processes: {TRAIN}" in text
+    assert f"not removed, in use by running processes: {TRAIN}" in text
     assert names(folder) == {TRAIN}
     del held
     call("clear=all")
     assert names(folder) == set()
 
 
-def test_a_folder_that_cannot_be_cleared_is_named(call, folder, monkeypatch):
+def test_folder_that_cannot_be_cleared_is_named(call, folder, monkeypatch):
     def refuse(self, entries):
         raise PermissionError(13, "Permission denied")
 
@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_be_cleared_is_named(call, folder, monkeypatch):
     assert f"error: {folder} cannot be cleared: Permission denied" in text
 
 
-def test_a_wrong_key_is_refused_and_help_answers(call, folder):
+def test_wrong_key_is_rejected_and_help_is_shown(call, folder):
     status, text = call("claer=all")
     assert status == 1
     assert "Did you mean 'clear'?" in text
@@ -154,7 +154,7 @@ def test_a_wrong_key_is_refused_and_help_answers(call, folder):
     assert "clear=stale" in call("--help")[1]
 
 
-def test_a_list_needs_no_torch(tmp_path):
+def test_listing_does_not_import_torch(tmp_path):
     code = (
         "import sys; sys.argv[1:] = ['dir=nowhere', 'paths.root=.']\n"
         "from xray.cache import main; main()\n"

@@ -3,15 +3,18 @@ import os
 import threading
 import time
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from filelock import FileLock
 from small_cache import TREE, arrays, build, cache, classifier, damage_bytes, truncate
 
 from xray.caching.entry import list_entries
+from xray.caching.key import Plan
 from xray.errors import ConfigError
 
 
@@ -25,7 +28,7 @@ def model():
     return classifier("block5")
 
 
-def test_cached_batches_are_what_the_prefix_computes(tmp_path, model, data):
+def test_cached_batches_equal_computed_ones(tmp_path, model, data):
     uncached = next(iter(data.val_dataloader()))
     cache(tmp_path / "cache").attach(model, data)
     cached = next(iter(data.val_dataloader()))
@@ -35,7 +38,7 @@ def test_cached_batches_are_what_the_prefix_computes(tmp_path, model, data):
     assert cached["features"].is_contiguous(memory_format=torch.channels_last)
 
 
-def test_an_epoch_trains_on_the_draw_that_it_would_have_seen(tmp_path, model, data):
+def test_cached_views_equal_the_augmentations_of_their_epochs(tmp_path, model, data):
     cache(tmp_path / "cache").attach(model, data)
     features, pixels = data.features["train"], data.dataset("train")
     with torch.no_grad():
@@ -47,7 +50,7 @@ def test_an_epoch_trains_on_the_draw_that_it_would_have_seen(tmp_path, model, da
     assert (features.array[0] != features.array[1]).any()
 
 
-def test_a_second_run_computes_nothing_and_a_change_computes_anew(
+def test_second_run_computes_nothing_and_a_change_computes_again(
     tmp_path, model, make_tree, transforms
 ):
     def written():
@@ -63,11 +66,11 @@ def test_a_second_run_computes_nothing_and_a_change_computes_anew(
     other = {**transforms, "train": transforms["train"][:2]}
     cache(folder).attach(model, build(root, other))
     assert {name.split("_")[0] for name in written().keys() - before.keys()} == {"train"}
-    # What earlier runs held is not left behind for ever: one mark for each entry of the last run.
+    # The marks of earlier runs were removed: one mark for each entry of the last run.
     assert len(list(folder.glob(".val_*.use"))) == 1
 
 
-def test_other_weights_below_the_cut_are_another_entry(tmp_path, make_tree, transforms):
+def test_other_frozen_weights_are_another_entry(tmp_path, make_tree, transforms):
     root, model = make_tree(TREE), classifier("block2")
     with torch.no_grad():
         for name, count in (("block1", 1), ("block2", 2)):
@@ -79,8 +82,8 @@ def test_other_weights_below_the_cut_are_another_entry(tmp_path, make_tree, tran
     assert len(arrays(tmp_path / "cache")) == 2
 
 
-def test_what_is_computed_in_another_precision_is_another_entry(tmp_path, model, data):
-    # The last block of a ConvNeXt gives float32 whatever it computed in.
+def test_other_precision_is_another_entry(tmp_path, model, data):
+    # The last block of a ConvNeXt returns float32 in every precision.
     to_cut = model.to_cut
     model.to_cut = lambda image: to_cut(image).float()
     cache(tmp_path, views=1).attach(model, data, ("val",))
@@ -90,7 +93,7 @@ def test_what_is_computed_in_another_precision_is_another_entry(tmp_path, model,
     assert len(arrays(tmp_path)) == 2
 
 
-def test_one_view_of_another_seed_is_another_draw(tmp_path, model, make_tree, transforms):
+def test_other_seed_is_another_augmentation(tmp_path, model, make_tree, transforms):
     root, drawn = make_tree(TREE), []
     for seed in (0, 1):
         data = build(root, transforms, seed=seed)
@@ -103,14 +106,14 @@ def test_one_view_of_another_seed_is_another_draw(tmp_path, model, make_tree, tr
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_model_is_left_in_the_mode_it_was_in(tmp_path, model, data, training):
+def test_mode_of_the_model_is_restored(tmp_path, model, data, training):
     model.train(training)
     cache(tmp_path / "cache").attach(model, data)
     assert model.head.training is training
     model.eval()
 
 
-def test_only_the_splits_that_are_needed_are_computed(tmp_path, model, data):
+def test_only_requested_splits_are_computed(tmp_path, model, data):
     cache(tmp_path / "cache").attach(model, data, ["train", "val"])
     assert list(data.features) == ["train", "val"]
     assert {name.split("_")[0] for name in arrays(tmp_path / "cache")} == {"train", "val"}
@@ -123,9 +126,10 @@ def test_without_augmentation_one_view_is_enough(tmp_path, model, make_tree, tra
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"), [({"max_gb": 1e-9}, r"cache\.max_gb=1e-09"), ({}, "nothing")]
+    ("options", "reason"),
+    [({"max_gb": 1e-9}, r"cache\.max_gb is 1e-09"), ({}, "no block of the backbone")],
 )
-def test_where_there_can_be_no_cache_auto_goes_on_and_only_fails(
+def test_without_cache_auto_continues_and_only_fails(
     tmp_path, data, model, options, reason, monkeypatch, caplog
 ):
     if not options:
@@ -138,14 +142,34 @@ def test_where_there_can_be_no_cache_auto_goes_on_and_only_fails(
         cache(tmp_path, mode="only", **options).attach(model, data)
 
 
-def test_off_never_caches(tmp_path, model, data):
+def test_model_without_a_cut_is_served_images(tmp_path, data, caplog):
+    class Foreign(pl.LightningModule):
+        pass
+
+    with caplog.at_level("INFO"):
+        cache(tmp_path / "cache").attach(Foreign(), data)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("train, val, test: no cache of frozen activations: Foreign has no cut,")
+    assert data.features == {}
+    assert "image" in next(iter(data.val_dataloader()))
+    with pytest.raises(ConfigError, match="Foreign has no cut"):
+        cache(tmp_path / "cache", mode="only").attach(Foreign(), data)
+
+
+def test_key_of_an_entry_is_stable(transforms):
+    """Entries of earlier versions stay valid: the key is a hash of the description."""
+    plan = Plan("val", (1, 8, 4), torch.float32, {"cut": 4, "network": "vgg16"})
+    assert plan.name == "val_" + sha256(b'{"cut": 4, "network": "vgg16"}').hexdigest()[:16]
+
+
+def test_mode_off_never_caches(tmp_path, model, data):
     cache(tmp_path / "cache", mode="off").attach(model, data)
     assert data.features == {}
     assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, model, data, place, caplog):
+def test_folder_that_cannot_be_created_is_named(tmp_path, model, data, place, caplog):
     (tmp_path / "file").write_text("mine")
     cache(tmp_path / place).attach(model, data)
     assert data.features == {}
@@ -156,7 +180,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, model, data, place, cap
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_lock_that_cannot_be_taken_is_named(tmp_path, model, data, caplog):
+def test_lock_that_cannot_be_acquired_is_named(tmp_path, model, data, caplog):
     cache(tmp_path / "cache").attach(model, data, ["val"])
     (entry,) = list_entries(tmp_path / "cache")
     entry.remove()
@@ -183,10 +207,8 @@ def fill_the_disk_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("calls", [0, 2, 4])
-def test_a_disk_that_fills_up_leaves_what_is_finished_and_no_more(
-    tmp_path, model, data, monkeypatch, caplog, calls
-):
-    # An entry of one flush is synchronised three times: array, journal, record.
+def test_full_disk_keeps_finished_entries_only(tmp_path, model, data, monkeypatch, caplog, calls):
+    # An entry is synchronized three times: array, journal, record.
     fill_the_disk_after(calls, monkeypatch)
     cache(tmp_path / "cache").attach(model, data)
     finished = ["train"][: calls // 3]
@@ -195,7 +217,7 @@ def test_a_disk_that_fills_up_leaves_what_is_finished_and_no_more(
     complete = [entry.name.split("_")[0] for entry in list_entries(tmp_path / "cache")
                 if entry.complete]  # fmt: skip
     assert complete == finished
-    # Places reserved for later splits are holes; those take nothing.
+    # The parts of later splits are holes that take no space.
     blocks = [path.stat().st_blocks for path in (tmp_path / "cache").glob("*.part")]
     assert not any(blocks)
     fill_the_disk_after(calls, monkeypatch)
@@ -228,18 +250,18 @@ def fewer_checksums(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("harm", "fault"),
     [
-        (damage_bytes, "is damaged: the checksum of block 0 is another"),
+        (damage_bytes, "is damaged: block 0 does not match its checksum"),
         (truncate, "cannot be read ("),
-        (other_shape, "holds (1, 2, 3) float32, where its record says (1, 8, 2, 2, 512)"),
-        (other_record, "describes other activations"),
+        (other_shape, "is (1, 2, 3) float32, but its record states (1, 8, 2, 2, 512)"),
+        (other_record, "contains different activations than its name states"),
         (broken_record, "cannot be read ("),
         (no_blocks, "cannot be read ("),
         (fewer_checksums, "has 0 checksums for 1 blocks"),
     ],
 )
-def test_what_is_not_as_it_was_written_is_never_used(tmp_path, model, data, harm, said, caplog):
+def test_damaged_entry_is_never_used(tmp_path, model, data, harm, fault, caplog):
     cache(tmp_path / "cache").attach(model, data, ["val"])
     good = arrays(tmp_path / "cache")
     (path,) = (tmp_path / "cache").glob("val_*.npy")
@@ -247,11 +269,11 @@ def test_what_is_not_as_it_was_written_is_never_used(tmp_path, model, data, harm
     cache(tmp_path / "cache").attach(model, data, ["val"])
     assert arrays(tmp_path / "cache") == good
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line.startswith(f"{path} {said}")
-    assert line.endswith(": it is computed anew")
+    assert line.startswith(f"{path} {fault}")
+    assert line.endswith(". It is computed again.")
 
 
-def test_a_fill_that_was_interrupted_goes_on(tmp_path, model, data, monkeypatch, caplog):
+def test_interrupted_fill_is_continued(tmp_path, model, data, monkeypatch, caplog):
     folder = tmp_path / "cache"
     monkeypatch.setattr("xray.caching.fill.BLOCK", 2)
     whole = cache(tmp_path / "whole")
@@ -274,23 +296,23 @@ def test_a_fill_that_was_interrupted_goes_on(tmp_path, model, data, monkeypatch,
     assert not entry.complete
     with caplog.at_level("INFO"):
         cache(folder).attach(model, data, ["val"])
-    assert "val: going on where it stopped, 4 of 8 are done" in caplog.text
+    assert "val: continuing an interrupted cache, 4 of 8 done" in caplog.text
     assert arrays(folder) == arrays(tmp_path / "whole")
     assert not entry.part.exists()
     assert not entry.journal.exists()
 
 
-def test_who_finds_another_process_filling_waits_for_it(tmp_path, model, data, caplog):
+def test_second_process_waits_for_the_first(tmp_path, model, data, caplog):
     folder = tmp_path / "cache"
     cache(folder).attach(model, data, ["val"])
     (entry,) = list_entries(folder)
     entry.remove()
     held = threading.Event()
-    waiting = "val: another process computes the activations; waiting for it"
+    waiting = "val: waiting for another process to compute activations"
     caplog.set_level("INFO")
 
     def other() -> None:
-        # However busy the machine is, the lock is held until the other was seen to wait.
+        # The lock is held until the other process is seen to wait.
         with FileLock(entry.fill_lock):
             held.set()
             deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""Decoded images in a memory map: the same pixels, read once."""
+"""Decoded images in a memory map: the pixels of the files, read once."""
 
 import errno
 import logging
@@ -33,7 +33,7 @@ def pixel_cache(folder: Path, mode: str = "auto", max_gb: float = 1.0) -> PixelC
 
 @pytest.fixture
 def reads(monkeypatch) -> Counter:
-    """How often each file was read, in this process."""
+    """Count the reads of each file in this process."""
     counts: Counter = Counter()
     read = dataset_module.read_image
 
@@ -46,7 +46,7 @@ def reads(monkeypatch) -> Counter:
 
 
 def everything(data) -> dict[object, torch.Tensor]:
-    """What is served of each image, for evaluation and in two epochs of training."""
+    """Return each image as served for evaluation and in two epochs of training."""
     served = {}
     for split in SPLITS:
         dataset = data.dataset(split)
@@ -62,7 +62,7 @@ def same(one, other) -> bool:
 
 
 @pytest.mark.parametrize("transform", ["none", "light", "strong"])
-def test_every_draw_is_that_of_the_files(tmp_path, make_tree, transform):
+def test_augmentations_equal_those_of_the_files(tmp_path, make_tree, transform):
     prepare_environment()
     overrides = [f"data.root={make_tree(TREE)}", "data=folder", "data.size=32", "data.min_val=0"]
     overrides += ["data.workers=0", "data.audit_dir=null", f"transform={transform}"]
@@ -77,7 +77,7 @@ def test_every_draw_is_that_of_the_files(tmp_path, make_tree, transform):
     assert drawn == (transform == "none")
 
 
-def test_a_letterbox_is_a_beginning_of_two_steps(tmp_path, make_tree, reads):
+def test_letterbox_is_two_shared_steps(tmp_path, make_tree, reads):
     root = make_tree(TREE)
     for path in root.glob("*/covid/*"):
         Image.open(path).crop((0, 0, 40, 34)).save(path)
@@ -118,7 +118,7 @@ def test_loader_processes_share_the_map(tmp_path, make_tree, transforms):
         assert torch.equal(image, files.dataset("train").augmented(i, 5))
 
 
-def test_a_process_that_is_sent_a_split_opens_the_map_itself(tmp_path, make_tree, transforms):
+def test_pickled_split_opens_the_map_again(tmp_path, make_tree, transforms):
     data = build(make_tree(TREE), transforms)
     pixel_cache(tmp_path / "cache").attach(data, ["val"])
     split = data.dataset("val")
@@ -140,12 +140,12 @@ def test_occluded_images_come_from_the_map(tmp_path, make_tree, transforms, read
     assert not reads
 
 
-def test_masks_are_brought_to_the_images_of_the_map(tmp_path, make_tree, transforms):
+def test_masks_are_resized_like_the_images(tmp_path, make_tree, transforms):
     root = make_tree(TREE)
     path = next((root / "test").rglob("*.png"))
     mask = root / "masks" / "lung" / path.relative_to(root)
     mask.parent.mkdir(parents=True)
-    # As large as the file, whose left half it marks; the map is smaller.
+    # The mask has the size of the file and marks its left half; the map is smaller.
     Image.fromarray(np.repeat([[255, 0]], 40, axis=0).repeat(20, axis=1).astype(np.uint8)).save(
         mask
     )
@@ -162,7 +162,7 @@ def test_masks_are_brought_to_the_images_of_the_map(tmp_path, make_tree, transfo
     assert not plain.pixels(index)[0, :, 16:].any()
 
 
-def test_a_changed_file_is_read_anew(tmp_path, make_tree, transforms, reads):
+def test_changed_file_is_read_again(tmp_path, make_tree, transforms, reads):
     root = make_tree(TREE)
     pixel_cache(tmp_path / "cache").attach(build(root, transforms))
     write_image(next((root / "val" / "covid").iterdir()), level=30, seed=99)
@@ -174,7 +174,7 @@ def test_a_changed_file_is_read_anew(tmp_path, make_tree, transforms, reads):
     assert same(everything(data), everything(build(root, transforms)))
 
 
-def test_another_beginning_is_another_map_and_another_draw_is_not(tmp_path, make_tree, transforms):
+def test_only_the_shared_steps_determine_the_map(tmp_path, make_tree, transforms):
     root, folder = make_tree(TREE), tmp_path / "cache"
     lists = (
         transforms,
@@ -189,11 +189,11 @@ def test_another_beginning_is_another_map_and_another_draw_is_not(tmp_path, make
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (damage_bytes, "is damaged: the checksum of block 0 is another"),
+        (damage_bytes, "is damaged: block 0 does not match its checksum"),
         (truncate, "cannot be read ("),
     ],
 )
-def test_a_damaged_map_is_never_used(tmp_path, make_tree, transforms, harm, said, caplog):
+def test_damaged_map_is_never_used(tmp_path, make_tree, transforms, harm, said, caplog):
     root, folder = make_tree(TREE), tmp_path / "cache"
     pixel_cache(folder).attach(build(root, transforms))
     (path,) = folder.glob("pixels_val_*.npy")
@@ -203,42 +203,45 @@ def test_a_damaged_map_is_never_used(tmp_path, make_tree, transforms, harm, said
     pixel_cache(folder).attach(data)
     (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert line.startswith(f"{path} {said}")
-    assert line.endswith(": it is computed anew")
+    assert line.endswith(". It is computed again.")
     assert arrays(folder) == good
     assert same(everything(data), everything(build(root, transforms)))
 
 
-def test_a_record_of_other_pixels_is_said_to_be_that(tmp_path, make_tree, transforms, caplog):
+def test_record_of_other_pixels_is_rejected(tmp_path, make_tree, transforms, caplog):
     root, folder = make_tree(TREE), tmp_path / "cache"
     pixel_cache(folder).attach(build(root, transforms), ["val"])
     (entry,) = list_entries(folder)
     entry.record.write_text(entry.record.read_text().replace('"size": 32', '"size": 33'))
     pixel_cache(folder).attach(build(root, transforms), ["val"])
-    assert f"{entry.array} describes other pixels: it is computed anew" in caplog.text
+    assert (
+        f"{entry.array} contains different pixels than its name states. It is computed again."
+        in caplog.text
+    )
 
 
-def test_a_folder_that_cannot_be_made_leaves_the_files(tmp_path, make_tree, transforms, caplog):
+def test_folder_that_cannot_be_created_falls_back_to_files(tmp_path, make_tree, transforms, caplog):
     (tmp_path / "mine").write_text("mine")
     root = make_tree(TREE)
     data = build(root, transforms)
     pixel_cache(tmp_path / "mine").attach(data)
-    said = "train, val, test: images are read anew in every epoch: "
+    said = "train, val, test: no cache of decoded images, files are read in every epoch: "
     assert f"{said}{tmp_path / 'mine'} cannot be written" in caplog.text
     assert same(everything(data), everything(build(root, transforms)))
 
 
-def test_a_map_that_does_not_fit_leaves_the_files(tmp_path, make_tree, transforms, caplog):
+def test_map_that_does_not_fit_falls_back_to_files(tmp_path, make_tree, transforms, caplog):
     data = build(make_tree(TREE), transforms)
     pixel_cache(tmp_path / "cache", max_gb=1e-6).attach(data)
-    assert "it would take 0.0 MiB, more than cache.max_gb=1e-06" in caplog.text
+    assert "it needs 0.0 MiB, but cache.max_gb is 1e-06" in caplog.text
     assert data.dataset("train").stored is None
 
 
-def test_a_full_disk_leaves_what_is_finished(tmp_path, make_tree, transforms, monkeypatch, caplog):
+def test_full_disk_keeps_finished_maps(tmp_path, make_tree, transforms, monkeypatch, caplog):
     sync, left = os.fsync, [4]
 
     def fsync(descriptor: int) -> None:
-        # A map of one flush is synchronised three times: array, journal, record.
+        # A map is synchronized three times: array, journal, record.
         left[0] -= 1
         if left[0] < 0:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -248,7 +251,7 @@ def test_a_full_disk_leaves_what_is_finished(tmp_path, make_tree, transforms, mo
     data = build(root, transforms)
     monkeypatch.setattr("os.fsync", fsync)
     pixel_cache(tmp_path / "cache").attach(data)
-    said = "val, test: images are read anew in every epoch: the disk of "
+    said = "val, test: no cache of decoded images, files are read in every epoch: the disk of "
     assert f"{said}{tmp_path / 'cache'} is full" in caplog.text
     assert [split for split in SPLITS if data.dataset(split).stored is not None] == ["train"]
     assert same(everything(data), everything(build(root, transforms)))
@@ -262,36 +265,36 @@ def test_a_full_disk_leaves_what_is_finished(tmp_path, make_tree, transforms, mo
         {"train": [A.Resize(32, 32, p=0.5)] * 2, "eval": [A.Resize(32, 32, p=0.5)] * 2},
     ],
 )
-def test_lists_without_a_fixed_beginning_have_no_map(tmp_path, make_tree, lists, caplog):
+def test_transforms_without_shared_steps_have_no_map(tmp_path, make_tree, lists, caplog):
     data = build(make_tree(TREE), lists)
     with caplog.at_level("INFO"):
         pixel_cache(tmp_path / "cache").attach(data)
-    said = "train, val, test: images are read anew in every epoch: transform.train and transform.ev"
+    said = "train, val, test: no cache of decoded images, files are read in every epoch: transform."
     (record,) = [r for r in caplog.records if r.getMessage().startswith(said)]
     assert record.levelno == logging.INFO
-    assert "do not begin with the same steps to (data.size, data.size)" in record.getMessage()
+    assert "do not start with the same deterministic steps" in record.getMessage()
     assert not (tmp_path / "cache").exists()
 
 
-def test_off_keeps_nothing(tmp_path, make_tree, transforms):
+def test_mode_off_writes_nothing(tmp_path, make_tree, transforms):
     data = build(make_tree(TREE), transforms)
     pixel_cache(tmp_path / "cache", "off").attach(data)
     assert data.dataset("train").stored is None
     assert not (tmp_path / "cache").exists()
 
 
-def test_what_is_served_as_activations_has_no_map(tmp_path, make_tree, transforms, reads):
+def test_splits_served_as_activations_have_no_map(tmp_path, make_tree, transforms, reads):
     folder, data = tmp_path / "cache", build(make_tree(TREE), transforms)
     cache(folder).attach(classifier("block5"), data, ["train"])
     pixel_cache(folder).attach(data)
     assert {entry.name.rpartition("_")[0] for entry in list_entries(folder)} == {
         "train", "pixels_val", "pixels_test",
     }  # fmt: skip
-    # Two views of each training image were drawn, from its file.
+    # Each training image was read twice for its two views.
     assert sorted(reads.values()) == [1] * 16 + [2] * 8
 
 
-def test_without_a_fill_only_what_is_there_is_used(tmp_path, make_tree, transforms):
+def test_without_fill_only_existing_maps_are_used(tmp_path, make_tree, transforms):
     root, folder = make_tree(TREE), tmp_path / "cache"
     data = build(root, transforms)
     pixel_cache(folder).attach(data, fill=False)
@@ -302,7 +305,7 @@ def test_without_a_fill_only_what_is_there_is_used(tmp_path, make_tree, transfor
     assert len(list_entries(folder)) == 1
 
 
-def test_a_map_in_use_is_held(tmp_path, make_tree, transforms):
+def test_map_in_use_is_not_removed(tmp_path, make_tree, transforms):
     data = build(make_tree(TREE), transforms)
     pixel_cache(tmp_path / "cache").attach(data, ["val"])
     entries = list_entries(tmp_path / "cache")
@@ -311,9 +314,7 @@ def test_a_map_in_use_is_held(tmp_path, make_tree, transforms):
     assert CacheFolder(tmp_path / "cache", 1).clear(entries) == []
 
 
-def test_a_fill_that_was_interrupted_goes_on(
-    tmp_path, make_tree, transforms, reads, monkeypatch, caplog
-):
+def test_interrupted_fill_is_continued(tmp_path, make_tree, transforms, reads, monkeypatch, caplog):
     monkeypatch.setattr("xray.caching.fill.BLOCK", 2)
     root, folder = make_tree(TREE), tmp_path / "cache"
     counted = dataset_module.read_image
@@ -331,19 +332,19 @@ def test_a_fill_that_was_interrupted_goes_on(
     data = build(root, transforms)
     with caplog.at_level("INFO"):
         pixel_cache(folder).attach(data, ["val"])
-    assert "val: going on where it stopped, 4 of 8 are done" in caplog.text
-    # Of the block that was under way, one image is read again.
+    assert "val: continuing an interrupted cache, 4 of 8 done" in caplog.text
+    # One image of the interrupted block is read again.
     assert sorted(reads.values()) == [1] * 7 + [2]
     assert same(everything(data), everything(build(root, transforms)))
 
 
-def test_a_map_that_cannot_be_read_back_leaves_the_files(
+def test_map_that_cannot_be_read_back_falls_back_to_files(
     tmp_path, make_tree, transforms, monkeypatch, caplog
 ):
     root = make_tree(TREE)
     data = build(root, transforms)
-    monkeypatch.setattr("xray.caching.ready.open_checked", lambda entry, expected: (None, ""))
+    monkeypatch.setattr("xray.caching.fill.open_checked", lambda entry, expected: (None, ""))
     pixel_cache(tmp_path / "cache").attach(data, ["val"])
-    assert "val: images are read anew in every epoch: " in caplog.text
-    assert "does not hold what was just written to it" in caplog.text
+    assert "val: no cache of decoded images, files are read in every epoch: " in caplog.text
+    assert "does not contain the data just written to it" in caplog.text
     assert same(everything(data), everything(build(root, transforms)))

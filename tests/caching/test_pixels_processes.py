@@ -1,4 +1,4 @@
-"""Processes that are killed while they decode, and processes that decode the same at once."""
+"""Maps decoded by processes that are killed, and by two processes at once."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ from xray.caching.entry import list_entries
 from xray.caching.pixels import PixelCache
 from xray.data import dataset as dataset_module
 
-# A process that has threads is forked; in the child torch has one.
+# Processes with threads are forked; the child uses one thread.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
 FORK = multiprocessing.get_context("fork")
@@ -21,7 +21,7 @@ IMAGES = 8
 
 @pytest.fixture
 def fill(tmp_path, make_tree, transforms, monkeypatch):
-    """Decode a split, as a process of its own does; it writes a byte for each file it reads."""
+    """Return a function that decodes a split in a separate process and counts its reads."""
     monkeypatch.setattr("xray.caching.fill.BLOCK", 2)
     monkeypatch.setattr("xray.caching.part.FLUSH_SECONDS", 0)
     root, log, read = make_tree(TREE), tmp_path / "reads", dataset_module.read_image
@@ -54,7 +54,7 @@ def start(target, *arguments, **options):
     return process
 
 
-def test_a_killed_fill_goes_on_where_it_was(tmp_path, fill):
+def test_killed_fill_is_continued(tmp_path, fill):
     folder, reached = tmp_path / "cache", FORK.Event()
     process = start(fill, folder, hang_at=5, reached=reached)
     assert reached.wait(60)
@@ -66,7 +66,7 @@ def test_a_killed_fill_goes_on_where_it_was(tmp_path, fill):
     again = start(fill, folder)
     again.join()
     assert again.exitcode == 0
-    # The block that was under way, of two, was half done.
+    # One of the two images of the interrupted block was finished.
     assert (tmp_path / "reads").stat().st_size == IMAGES + 1
     whole = start(fill, tmp_path / "whole")
     whole.join()

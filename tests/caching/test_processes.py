@@ -1,4 +1,4 @@
-"""Processes that are killed, and processes that compute the same at once."""
+"""Caches filled by processes that are killed, and by two processes at once."""
 
 import logging
 import multiprocessing
@@ -14,7 +14,7 @@ from small_cache import arrays, build, cache, classifier, counting, write_entry
 from xray.caching.entry import Entry, list_entries
 from xray.caching.folder import CacheFolder, CacheUnusableError
 
-# A process that has threads is forked; in the child torch has one.
+# Processes with threads are forked; the child uses one thread.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
 TREE = {"train/normal": 6, "train/covid": 6, "val/normal": 2, "val/covid": 2, "test/normal": 2,
@@ -25,7 +25,7 @@ KILLS, BLOCK = 20, 2
 
 @pytest.fixture
 def fill(tmp_path, make_tree, transforms, monkeypatch):
-    """Fill a cache, as a process of its own does."""
+    """Return a function that fills a cache in a separate process."""
     monkeypatch.setattr("xray.caching.fill.BLOCK", BLOCK)
     monkeypatch.setattr("xray.caching.part.FLUSH_SECONDS", 0)
     data, model = build(make_tree(TREE), transforms), classifier("block2")
@@ -50,14 +50,14 @@ def start(target, *arguments):
     return process
 
 
-def test_a_fill_survives_any_number_of_kills(tmp_path, fill):
+def test_fill_survives_repeated_kills(tmp_path, fill):
     assert run(start(fill, tmp_path / "whole", tmp_path / "whole.count", 0)) == 0
     assert (tmp_path / "whole.count").stat().st_size == ROWS
     folder, log, draw = tmp_path / "cache", tmp_path / "killed.count", random.Random(0)
     kills, sizes = 0, []
     for i in range(KILLS):
         process = start(fill, folder, log, 0.06)
-        # Half of the kills come at any moment, half while images are computed for sure.
+        # Half of the kills come at any time, half while images are computed.
         before = size(log)
         while i % 2 and size(log) == before and process.is_alive():
             time.sleep(0.005)
@@ -69,9 +69,9 @@ def test_a_fill_survives_any_number_of_kills(tmp_path, fill):
     assert kills >= KILLS // 2
     assert run(start(fill, folder, log, 0)) == 0
     assert arrays(folder) == arrays(tmp_path / "whole")
-    # At most the block that was under way is computed again.
+    # Only the interrupted blocks are computed again.
     assert ROWS <= log.stat().st_size <= ROWS + BLOCK * kills
-    # The kills fell into the fill, not before and not behind it.
+    # The kills happened during the fill, not before or after it.
     assert len({size for size in sizes if 0 < size < ROWS}) >= 3
     assert [entry.complete for entry in list_entries(folder)] == [True, True]
     assert not list(folder.glob("*.part"))
@@ -93,7 +93,9 @@ def test_two_processes_compute_each_image_once(tmp_path, fill):
     both = [start(fill, folder, log, 0.03, together) for _ in range(2)]
     assert [run(process) for process in both] == [0, 0]
     assert log.stat().st_size == ROWS
-    assert "another process computes the activations" in log.with_suffix(".log").read_text()
+    assert (
+        "waiting for another process to compute activations" in log.with_suffix(".log").read_text()
+    )
 
 
 def hold(folder, names, ready):
@@ -103,7 +105,7 @@ def hold(folder, names, ready):
     del held
 
 
-def test_what_a_live_process_uses_is_not_evicted_and_a_dead_one_uses_nothing(tmp_path, caplog):
+def test_entries_of_live_processes_are_not_evicted(tmp_path, caplog):
     old, new = "val_" + 16 * "0", "val_" + 16 * "1"
     write_entry(tmp_path, old, rows=600)
     ready = multiprocessing.get_context("fork").Event()
@@ -111,7 +113,7 @@ def test_what_a_live_process_uses_is_not_evicted_and_a_dead_one_uses_nothing(tmp
     try:
         assert ready.wait(10)
         small = CacheFolder(tmp_path, 1000 / 2**20)
-        with pytest.raises(CacheUnusableError, match=r"and 0\.6 MiB .* are in use by live runs"):
+        with pytest.raises(CacheUnusableError, match=r"running processes use 0\.6 MiB of "):
             small.reserve({new: 600 * 1024})
         assert small.clear([Entry(tmp_path, old)]) == [Entry(tmp_path, old)]
     finally:

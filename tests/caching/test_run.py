@@ -1,4 +1,4 @@
-"""The cache in a whole run, through the real entry point."""
+"""The cache in complete runs, through the real entry points."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ TREE = {"train": 8, "val": 3, "test": 3}
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Train on small pictures; returns the run directory and what it printed."""
+    """Return a function that trains on small images and returns the run directory."""
     for split, count in TREE.items():
         for label, level in (("normal", 90), ("covid", 150)):
             for i in range(count):
@@ -38,7 +38,7 @@ def last(directory):
     return torch.load(directory / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
-def test_a_cached_run_ends_as_an_uncached_one(run, tmp_path):
+def test_cached_run_equals_an_uncached_run(run, tmp_path):
     precision = "trainer.precision=32-true"
     cached = run("cache=only", "data.workers=1", precision)
     uncached = run("cache=off", "data.workers=0", precision, "tag=uncached")
@@ -50,25 +50,25 @@ def test_a_cached_run_ends_as_an_uncached_one(run, tmp_path):
     for split in ("val", "test"):
         for name in ("auroc", "accuracy"):
             assert metrics[0][split][name]["value"] == metrics[1][split][name]["value"]
-    # 96 px is 3 x 3 maps: averages and maxima are smaller.
+    # At 96 px the maps are 3 x 3, so averages and maxima are smaller.
     (array,) = (tmp_path / "out" / "cache" / "features").glob("train_*.npy")
     assert array.stat().st_size == 128 + 16 * 1024 * 4
 
 
-def test_the_test_split_is_not_computed_where_nothing_is_tested(run, tmp_path):
+def test_test_split_is_not_computed_without_testing(run, tmp_path):
     run("cache=only", "test=false")
     made = (tmp_path / "out" / "cache" / "features").glob("*.npy")
     assert {path.name.split("_")[0] for path in made} == {"train", "val"}
 
 
-def test_only_is_an_error_where_nothing_is_frozen(run, capsys):
+def test_mode_only_fails_if_nothing_is_frozen(run, capsys):
     with pytest.raises(SystemExit) as stop:
         run("cache=only", "model.trainable=all")
     assert stop.value.code == 1
-    assert "cache.mode is 'only', but nothing of the backbone is frozen" in capsys.readouterr().err
+    assert "cache.mode is 'only', but no block of the backbone is frozen" in capsys.readouterr().err
 
 
-def test_a_run_from_the_map_of_pixels_is_the_run_from_files(run, tmp_path, monkeypatch):
+def test_run_from_decoded_images_equals_a_run_from_files(run, tmp_path, monkeypatch):
     options = ("cache=off", "data.workers=0", "transform=light", "trainer.max_epochs=1")
     files = run(*options, "cache.pixels=off", "tag=files")
     folder = tmp_path / "out" / "cache" / "features"
@@ -83,7 +83,7 @@ def test_a_run_from_the_map_of_pixels_is_the_run_from_files(run, tmp_path, monke
     def read(path):
         raise AssertionError(path)
 
-    # What comes later reads no file either.
+    # Later commands read no file either.
     monkeypatch.setattr(dataset_module, "read_image", read)
     for verb, more in ((evaluate, "gpus=0"), (shortcuts, "gpus=0"), (gradcam, "n=2")):
         argv = [verb.__name__, f"run={mapped}", f"paths.outputs={tmp_path / 'out'}", more]

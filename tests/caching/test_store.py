@@ -6,12 +6,11 @@ import pytest
 import torch
 from made_images import write_image
 
-from xray.caching.entry import Entry
+from xray.caching.activations import FeatureDataset
+from xray.caching.entry import Entry, open_checked
 from xray.caching.folder import CacheUnusableError
 from xray.caching.key import Plan
 from xray.caching.part import Part
-from xray.caching.record import open_checked
-from xray.caching.store import FeatureDataset
 from xray.data.datamodule import XrayDataModule
 
 
@@ -21,7 +20,7 @@ def plan(shape, dtype=torch.float32, **description):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 @pytest.mark.parametrize("row", [(2, 3, 4), (5,)])
-def test_what_is_written_is_read_bit_for_bit(tmp_path, dtype, row):
+def test_values_are_read_back_bit_for_bit(tmp_path, dtype, row):
     entry = Entry(tmp_path, "val_0123456789abcdef")
     shape = (1, 3, *row[1:], row[0]) if len(row) == 3 else (1, 3, *row)
     values = torch.randn(3, *row).to(dtype)
@@ -38,7 +37,7 @@ def test_what_is_written_is_read_bit_for_bit(tmp_path, dtype, row):
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"{entry.name}.json", f"{entry.name}.npy"]
 
 
-def test_a_block_counts_only_where_its_checksum_is_right(tmp_path):
+def test_block_counts_only_if_its_checksum_is_correct(tmp_path):
     entry, what = Entry(tmp_path, "val_0123456789abcdef"), plan((1, 7, 2))
     values = torch.arange(14.0).reshape(7, 2)
     part = Part(entry, what, block=2)
@@ -47,7 +46,9 @@ def test_a_block_counts_only_where_its_checksum_is_right(tmp_path):
     part.close()
     assert part.missing() == [2]
     with entry.journal.open("a") as file:
-        file.write("2 1234567890\n5 7\n2 99")  # Torn: what it says is not there, nor its end.
+        file.write(
+            "2 1234567890\n5 7\n2 99"
+        )  # A block that does not exist, and an incomplete line.
     with entry.part.open("r+b") as file:
         file.seek(-2, 2)
         file.write(b"\xff")
@@ -63,7 +64,7 @@ def test_a_block_counts_only_where_its_checksum_is_right(tmp_path):
 @pytest.mark.parametrize(
     "other", [{"what": plan((1, 7, 2), cut=4)}, {"block": 3}, {"what": plan((1, 8, 2))}]
 )
-def test_a_foreign_part_is_thrown_away(tmp_path, other):
+def test_part_of_another_plan_is_discarded(tmp_path, other):
     entry = Entry(tmp_path, "val_0123456789abcdef")
     part = Part(entry, plan((1, 7, 2)), block=2)
     part.write(0, torch.ones(2, 2))
@@ -74,7 +75,7 @@ def test_a_foreign_part_is_thrown_away(tmp_path, other):
     assert len(new.missing()) == (3 if "block" in other else 4)
 
 
-def test_a_kill_between_record_and_rename_loses_nothing(tmp_path):
+def test_kill_between_record_and_rename_loses_nothing(tmp_path):
     entry, what = Entry(tmp_path, "val_0123456789abcdef"), plan((1, 3, 2))
     part = Part(entry, what, block=2)
     part.write(0, torch.ones(2, 2))
@@ -89,7 +90,7 @@ def test_a_kill_between_record_and_rename_loses_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"block": 2}\n', "x\n0 1\n"])
-def test_a_journal_that_cannot_be_read_is_none(tmp_path, content):
+def test_unreadable_journal_is_discarded(tmp_path, content):
     entry = Entry(tmp_path, "val_0123456789abcdef")
     part = Part(entry, plan((1, 7, 2)), block=2)
     part.write(0, torch.ones(2, 2))
@@ -99,7 +100,7 @@ def test_a_journal_that_cannot_be_read_is_none(tmp_path, content):
         assert part.done == {}
 
 
-def test_a_large_entry_is_checked_in_blocks_spread_over_it(tmp_path, monkeypatch):
+def test_large_entry_is_checked_in_blocks_spread_over_it(tmp_path, monkeypatch):
     entry = Entry(tmp_path, "val_0123456789abcdef")
     part = Part(entry, plan((1, 100, 2)), block=1)
     for number in range(100):
@@ -107,13 +108,13 @@ def test_a_large_entry_is_checked_in_blocks_spread_over_it(tmp_path, monkeypatch
     part.finish()
     seen = []
     crc = open_checked.__globals__["checksum"]
-    monkeypatch.setattr("xray.caching.record.checksum", lambda b: seen.append(b[0, 0]) or crc(b))
-    monkeypatch.setattr("xray.caching.record.CHECKED_BYTES", 80)
+    monkeypatch.setattr("xray.caching.entry.checksum", lambda b: seen.append(b[0, 0]) or crc(b))
+    monkeypatch.setattr("xray.caching.entry.CHECKED_BYTES", 80)
     assert open_checked(entry)[1] == ""
     assert seen == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99]
 
 
-def test_epochs_go_round_the_views(tmp_path, transforms):
+def test_epochs_cycle_through_the_views(tmp_path, transforms):
     for i in range(4):
         for k, split in enumerate(("train", "test")):
             for label in ("normal", "covid"):
@@ -133,7 +134,7 @@ def test_epochs_go_round_the_views(tmp_path, transforms):
     assert len(dataset) == 8
 
 
-def test_a_part_of_another_size_than_its_journal_says_is_thrown_away(tmp_path):
+def test_part_of_the_wrong_size_is_discarded(tmp_path):
     entry = Entry(tmp_path, "val_0123456789abcdef")
     part = Part(entry, plan((1, 7, 2)), block=2)
     part.write(0, torch.ones(2, 2))
@@ -144,14 +145,14 @@ def test_a_part_of_another_size_than_its_journal_says_is_thrown_away(tmp_path):
     assert entry.size == 128 + 7 * 2 * 4
 
 
-def test_what_cannot_be_written_is_named(tmp_path):
+def test_file_that_cannot_be_written_is_named(tmp_path):
     entry = Entry(tmp_path, "val_0123456789abcdef")
     entry.part.mkdir()
     with pytest.raises(CacheUnusableError, match=r"\.part cannot be written"):
         Part(entry, plan((1, 7, 2)), block=2)
 
 
-def test_a_disk_that_fills_up_under_a_block_gives_the_space_back(tmp_path, monkeypatch):
+def test_full_disk_removes_the_part(tmp_path, monkeypatch):
     def fsync(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 

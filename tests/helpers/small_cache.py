@@ -1,4 +1,4 @@
-"""Small caches, and whole fills of them."""
+"""Small caches for tests, and tools to fill and damage them."""
 
 import os
 import time
@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from xray.caching.activations import FeatureCache
-from xray.caching.entry import Entry
-from xray.caching.record import Record, checksum, package_versions
+from xray.caching.entry import Entry, Record, checksum, package_versions
 from xray.data.datamodule import XrayDataModule
 from xray.model.classifier import XrayClassifier
 
@@ -23,12 +22,14 @@ TREE = {
 
 
 def build(root: Path, transforms: Any, **options: Any) -> XrayDataModule:
+    """Return a data module of 32 px images with two classes."""
     groups = {"normal": [], "covid": []}
     settings = {"size": 32, "batch_size": 4, "workers": 0, "min_val": 0, **options}
     return XrayDataModule(root, groups, transforms, **settings)
 
 
 def classifier(trainable: str, pooling: str = "avg") -> XrayClassifier:
+    """Return a VGG16 with random weights, the same in each call."""
     torch.manual_seed(0)
     return XrayClassifier(
         backbone="vgg16",
@@ -41,6 +42,7 @@ def classifier(trainable: str, pooling: str = "avg") -> XrayClassifier:
 
 
 def cache(folder: Path, **options: Any) -> FeatureCache:
+    """Return a cache of activations with two views."""
     settings = {
         "mode": "auto",
         "views": 2,
@@ -52,29 +54,31 @@ def cache(folder: Path, **options: Any) -> FeatureCache:
 
 
 def arrays(folder: Path) -> dict[str, bytes]:
-    """All finished activations, as they are on disk."""
+    """Return the content of the finished arrays by file name."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.npy"))}
 
 
 def damage_bytes(path: Path) -> None:
+    """Flip a bit near the end of a file."""
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
 
 
 def truncate(path: Path) -> None:
+    """Cut the last bytes of a file."""
     os.truncate(path, path.stat().st_size - 7)
 
 
 def counting(
     to_cut: Callable[[Tensor], Tensor], log: Path, seconds: float
 ) -> Callable[[Tensor], Tensor]:
-    """Slow a prefix down, and let it write a byte for each image that it computed."""
+    """Wrap `to_cut`: sleep before each batch, and append one byte to `log` for each image."""
 
     def run(image: Tensor) -> Tensor:
         time.sleep(seconds)
         result = to_cut(image)
-        if image.any():  # A probe is black.
+        if image.any():  # The probe that measures shapes is black.
             descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             os.write(descriptor, b"x" * len(image))
             os.close(descriptor)
@@ -86,7 +90,7 @@ def counting(
 def write_entry(
     folder: Path, name: str, *, used: float = 1e9, rows: int = 1024, **description: Any
 ) -> Entry:
-    """Write a finished entry of `rows` kB, last used at `used` seconds since the epoch."""
+    """Write a finished entry of `rows` KiB, last used at `used` seconds since the epoch."""
     entry = Entry(folder, name)
     folder.mkdir(parents=True, exist_ok=True)
     array = np.arange(rows * 256, dtype=np.float32).reshape(1, rows, 256)

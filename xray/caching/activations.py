@@ -1,45 +1,54 @@
-"""The frozen prefix of a network, run once over a dataset.
+"""Cache of frozen activations: the frozen blocks of a network run once over each image.
 
-A frozen network computes the same activations for the same pixels in every epoch and in every job
-of a sweep. Here it runs once over each image (over each of `views` seeded draws of a training
-image), and training, validation and testing start at the cut.
+They compute the same activations in every epoch and in every job of a sweep. With the cache they
+run once over each image (over each of `views` seeded augmentations of a training image), and
+training, validation and testing start at the cut.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
+from xray.caching.entry import Stored
+from xray.caching.fill import open_or_fill
 from xray.caching.folder import CacheFolder, CacheUnusableError
-from xray.caching.key import make_plans, what_fits
-from xray.caching.prefix import run_prefix
-from xray.caching.ready import ready
-from xray.caching.store import FeatureDataset
+from xray.caching.key import Plan, make_plans, settings_that_fit, to_cached
 from xray.data.datamodule import XrayDataModule
+from xray.data.dataset import SplitDataset
+from xray.data.sampler import Key
 from xray.errors import ConfigError
 from xray.model.classifier import XrayClassifier
-from xray.types import SPLITS, Split
+from xray.types import SPLITS, Batch, Split
 
 log = logging.getLogger(__name__)
+
+Context = Callable[[], AbstractContextManager[object]]
+"""Makes the autocast context of a run, so that cached and uncached runs compute alike."""
+
+
+_NEEDED = ("cut", "to_cut", "from_cut", "normalize", "backbone", "head")
+"""Attributes of a model whose activations can be cached."""
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Where and how activations are kept.
+    """Location and settings of the cache of activations.
 
     Args:
-        folder: Of the memory maps.
-        mode: "auto" goes on without a cache where there can be none; "only" makes that an error;
+        folder: Folder of the memory maps.
+        mode: "auto" continues without a cache if there can be none; "only" makes that an error;
             "off" never caches.
-        views: Seeded draws kept of each training image.
-        max_gb: Of the whole folder, GiB; the entries unused for longest make room for new ones.
-        device: Where the prefix runs.
-        context: Makes the autocast context of the run, so that cached activations are those of an
-            uncached run.
+        views: Seeded augmentations cached of each training image.
+        max_gb: Limit of the whole folder in GiB; the least recently used entries are evicted.
+        device: Device that runs the frozen blocks.
+        context: Makes the autocast context of the run.
     """
 
     folder: Path
@@ -47,62 +56,170 @@ class FeatureCache:
     views: int
     max_gb: float
     device: torch.device
-    context: Callable[[], AbstractContextManager[object]]
+    context: Context
 
     def attach(
         self, model: XrayClassifier, data: XrayDataModule, splits: Sequence[Split] = SPLITS
     ) -> None:
-        """Let the data module serve activations in place of pixels; compute what is missing.
+        """Make the data module serve activations instead of images; compute missing ones.
+
+        A model of another class than `XrayClassifier` is served images, unless it has the same
+        frozen blocks.
 
         Args:
-            model: Whose frozen part.
-            data: Whose images.
-            splits: Which splits will be needed.
+            model: The classifier, whose frozen blocks are run.
+            data: The data module.
+            splits: The splits that will be used.
 
         Raises:
-            ConfigError: In mode "only", when there can be no cache.
+            ConfigError: There can be no cache, and the mode is "only".
         """
         if self.mode == "off":
             return
-        training = model.training
-        model.to(self.device).eval()
         try:
+            _check_frozen(model)
             self._attach(model, data, splits)
         except CacheUnusableError as error:
             if self.mode == "only":
                 raise ConfigError(
-                    f"cache.mode is 'only', but {error}. Pass cache=auto to go on without a cache."
+                    f"cache.mode is 'only', but {error}. Pass cache=auto to continue without a "
+                    "cache."
                 ) from error
             without = ", ".join(split for split in splits if split not in data.features)
-            level = logging.WARNING if model.cut else logging.INFO
+            level = logging.WARNING if getattr(model, "cut", 0) else logging.INFO
             log.log(level, "%s: no cache of frozen activations: %s", without, error)
+
+    def _attach(self, model: XrayClassifier, data: XrayDataModule, splits: Sequence[Split]) -> None:
+        training = model.training
+        model.to(self.device).eval()
+        try:
+            plans = make_plans(model, data, splits, self.views, self.context)
+            held = self._reserve(model, plans)
+            for split, plan in plans.items():
+                dataset = data.dataset(split)
+                compute = partial(
+                    run_prefix,
+                    plan=plan,
+                    model=model,
+                    dataset=dataset,
+                    workers=partial(data.workers, dataset),
+                    context=self.context,
+                )
+                array = open_or_fill(self.folder, plan, compute, "frozen blocks")
+                features = FeatureDataset(dataset, array, plan.dtype, held[plan.name])
+                data.serve_features(split, features)
         finally:
             model.train(training)
 
-    def _attach(self, model: XrayClassifier, data: XrayDataModule, splits: Sequence[Split]) -> None:
-        if model.cut == 0:
-            raise CacheUnusableError(
-                "nothing of the backbone is frozen from the first epoch to the last"
-            )
-        plans = make_plans(model, data, splits, self.views, self.context)
+    def _reserve(self, model: XrayClassifier, plans: dict[Split, Plan]) -> dict[str, object]:
+        """Protect the planned entries from eviction; if there is no room, name smaller settings."""
         sizes = {plan.name: plan.nbytes for plan in plans.values()}
         try:
-            held = CacheFolder(self.folder, self.max_gb).reserve(sizes)
+            return dict(CacheFolder(self.folder, self.max_gb).reserve(sizes))
         except CacheUnusableError as error:
             if error.room is None:
                 raise
-            fits = what_fits(model, plans, error.room, self.context)
+            fits = settings_that_fit(model, plans, error.room, self.context)
             raise CacheUnusableError(f"{error}; {fits}") from error
-        for split, plan in plans.items():
-            dataset = data.dataset(split)
-            compute = partial(
-                run_prefix,
-                plan=plan,
-                model=model,
-                dataset=dataset,
-                workers=partial(data.workers, dataset),
-                context=self.context,
-            )
-            array = ready(self.folder, plan, compute, "frozen prefix")
-            served = FeatureDataset(dataset, array, plan.dtype, held[plan.name])
-            data.serve_features(split, served)
+
+
+def _check_frozen(model: torch.nn.Module) -> None:
+    """Check that a model has blocks that are frozen throughout the training.
+
+    Raises:
+        CacheUnusableError: It has none.
+    """
+    missing = [name for name in _NEEDED if not hasattr(model, name)]
+    if missing:
+        raise CacheUnusableError(
+            f"{type(model).__name__} has no {', '.join(missing)}; it receives images in every epoch"
+        )
+    if model.cut == 0:
+        raise CacheUnusableError("no block of the backbone is frozen in all epochs")
+
+
+class FeatureDataset(Dataset[Batch]):
+    """A split as activations at the cut, instead of images.
+
+    Args:
+        split: The images.
+        array: (views, N, h, w, C), or (views, N, F) if the activations are pooled.
+        dtype: Type of the activations.
+        held: Object that protects the array from eviction while the dataset is alive.
+    """
+
+    def __init__(
+        self, split: SplitDataset, array: Stored, dtype: torch.dtype, held: object = None
+    ) -> None:
+        self.array, self.dtype, self._held = array, dtype, held
+        self.targets = torch.tensor([sample.target for sample in split.samples])
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitems__(self, keys: list[int | Key]) -> Batch:
+        """Return a batch; epoch e takes view e modulo the number of views, an index the first."""
+        pairs = [key if isinstance(key, tuple) else (0, key) for key in keys]
+        views = [epoch % len(self.array) for epoch, _ in pairs]
+        index = torch.tensor([i for _, i in pairs])
+        rows = torch.from_numpy(self.array[views, index.numpy()])
+        features = rows.view(torch.bfloat16) if self.dtype == torch.bfloat16 else rows
+        if features.ndim == 4:  # noqa: PLR2004
+            features = features.permute(0, 3, 1, 2)
+        return {"features": features, "target": self.targets[index], "index": index}
+
+
+def run_prefix(
+    spans: list[tuple[int, int]],
+    *,
+    plan: Plan,
+    model: XrayClassifier,
+    dataset: SplitDataset,
+    workers: Callable[[], int],
+    context: Context,
+) -> Iterator[Tensor]:
+    """Run the frozen blocks over images.
+
+    Args:
+        spans: Spans of rows, see `xray.caching.fill.Compute`.
+        plan: Description of the entry.
+        model: The classifier, in evaluation mode, on the device that computes.
+        dataset: The images.
+        workers: Returns the number of loader processes.
+        context: Makes the autocast context of the run.
+
+    Yields:
+        (rows, C, h, w), or (rows, 2 C) float32 if the activations are pooled.
+    """
+    for image in _images(dataset, plan, spans, _workers(workers(), model.device)):
+        # The contexts are left before each yield; else they would apply to the caller, too.
+        with torch.inference_mode(), context():
+            maps = model.to_cut(image.to(model.device, non_blocking=True))
+            rows = to_cached(maps, pooled=plan.pooled)
+        yield rows
+
+
+def _workers(requested: int, device: torch.device) -> int:
+    """Leave the cores to a network on the CPU: on two cores a second worker costs 7 % of time."""
+    if device.type != "cpu":
+        return requested
+    return min(requested, max(1, torch.get_num_threads() // 2))
+
+
+def _images(
+    dataset: SplitDataset, plan: Plan, spans: list[tuple[int, int]], workers: int
+) -> Iterator[Tensor]:
+    """Yield (B, 1, H, W) uint8 for each span of rows, counted over all views."""
+    drawn = plan.split == "train"
+    keys = [
+        [divmod(row, len(dataset)) if drawn else row for row in range(first, last)]
+        for first, last in spans
+    ]
+    loader: DataLoader[Batch] = DataLoader(
+        dataset,
+        batch_sampler=keys,
+        num_workers=min(workers, len(keys)),
+        pin_memory=torch.cuda.is_available(),
+    )
+    for batch in loader:
+        yield batch["image"]

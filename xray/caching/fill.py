@@ -1,8 +1,12 @@
-"""An entry, computed block by block; or what is missing of it."""
+"""Finished entries: opened if they exist, else computed, or awaited from another process."""
 
 import logging
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,7 +19,8 @@ from rich.progress import (
 from rich.text import Text
 from torch import Tensor
 
-from xray.caching.entry import Entry
+from xray.caching.entry import Entry, Stored, open_checked
+from xray.caching.folder import CacheUnusableError, unwritable
 from xray.caching.key import Plan
 from xray.caching.part import Part
 
@@ -25,26 +30,69 @@ BLOCK = 32
 """Images that are computed, and checked, together."""
 
 Compute = Callable[[list[tuple[int, int]]], Iterable[Tensor]]
-"""Spans of rows, each the first row and the one behind the last -> those rows, span by span."""
+"""Spans of rows, each (first row, row after the last) -> the rows of each span."""
 
 
-def fill(entry: Entry, plan: Plan, compute: Compute, label: str) -> None:
-    """Compute an entry, or what is missing of it.
+def open_or_fill(folder: Path, plan: Plan, compute: Compute, label: str) -> Stored:
+    """Open an entry; if it is missing, compute it, or wait for the process that computes it.
 
     Args:
-        entry: To be computed; this process holds its lock.
-        plan: What it is.
-        compute: How; row v N + i is view v of image i.
-        label: What is done, beside the bar.
+        folder: Folder of the cache.
+        plan: Description of the entry, which this process protects from eviction.
+        compute: Computes rows of the entry.
+        label: Text of the progress bar.
+
+    Returns:
+        The memory map, (views, N, ...).
 
     Raises:
         CacheUnusableError: The entry cannot be written.
     """
+    entry = Entry(folder, plan.name)
+    array, _ = open_checked(entry, plan.description)
+    if array is None:
+        with _filling(entry):
+            array, fault = open_checked(entry, plan.description)
+            if array is None:
+                if fault:
+                    log.warning("%s %s. It is computed again.", entry.array, fault)
+                    entry.remove()
+                _fill(entry, plan, compute, label)
+                array, _ = open_checked(entry, plan.description)
+    else:
+        log.info("%s: using cached %s", plan.split, entry.kind)
+    if array is None:
+        raise CacheUnusableError(f"{entry.array} does not contain the data just written to it")
+    with suppress(OSError):  # It belongs to another user of a shared folder.
+        os.utime(entry.record)
+    return array
+
+
+@contextmanager
+def _filling(entry: Entry) -> Iterator[None]:
+    """Hold the lock of an entry, so that only one process computes it."""
+    lock = FileLock(entry.fill_lock)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("%s: waiting for another process to compute %s", entry.split, entry.kind)
+            lock.acquire()
+    except OSError as error:
+        raise unwritable(entry.fill_lock, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fill(entry: Entry, plan: Plan, compute: Compute, label: str) -> None:
+    """Compute the missing blocks of an entry; row v N + i is view v of image i."""
     part = Part(entry, plan, BLOCK)
     missing = part.missing()
     done = part.rows - sum(last - first for first, last in map(part.span, missing))
     if done:
-        log.info("%s: going on where it stopped, %d of %d are done", plan.split, done, part.rows)
+        log.info("%s: continuing an interrupted cache, %d of %d done", plan.split, done, part.rows)
     try:
         with _progress() as progress:
             task = progress.add_task(f"{plan.split}: {label}", total=part.rows, completed=done)

@@ -1,4 +1,4 @@
-"""The folder of all that is cached, kept within its bound."""
+"""The cache folder, whose size is limited."""
 
 import errno
 import gc
@@ -18,11 +18,11 @@ GIB = 2**30
 
 
 class CacheUnusableError(Exception):
-    """There can be no cache; the message says why, as a clause.
+    """There can be no cache.
 
     Args:
-        reason: Why.
-        room: Bytes that there would be room for, where that is what is lacking.
+        reason: The reason, as a clause.
+        room: Bytes that are available, if the reason is a lack of room.
     """
 
     def __init__(self, reason: str, room: int | None = None) -> None:
@@ -31,24 +31,25 @@ class CacheUnusableError(Exception):
 
 
 def unwritable(path: Path, error: OSError) -> CacheUnusableError:
-    """Say that something could not be written, as the reason why there can be no cache."""
+    """Return the error for a file that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CacheUnusableError(
             f"the disk of {path.parent} is full. Free some space, or pass cache.dir=<folder> on "
             "another disk"
         )
     return CacheUnusableError(
-        f"{path} cannot be written ({error.strerror or error}). Pass cache.dir=<folder>"
+        f"{path} cannot be written ({error.strerror or error}). Pass cache.dir=<folder> with a "
+        "writable folder"
     )
 
 
 @dataclass(frozen=True)
 class CacheFolder:
-    """Entries, of which the least recently used make room for new ones.
+    """A folder of entries, of which the least recently used are evicted.
 
     Args:
-        path: Need not exist.
-        max_gb: Of all entries together, GiB.
+        path: The folder; it is created if missing.
+        max_gb: Limit of the size of all entries, in GiB.
     """
 
     path: Path
@@ -58,13 +59,13 @@ class CacheFolder:
         return FileLock(self.path / ".lock")
 
     def reserve(self, wanted: Mapping[str, int]) -> dict[str, FileLock]:
-        """Hold entries against eviction, and make room for those that are not there.
+        """Protect entries from eviction, and make room for the missing ones.
 
         Args:
-            wanted: Name -> bytes.
+            wanted: Name of an entry -> its size in bytes.
 
         Returns:
-            Name -> what holds it, for as long as it is kept alive.
+            Name of an entry -> an object that protects it while it is alive.
 
         Raises:
             CacheUnusableError: The folder cannot be written, or there is no room.
@@ -75,25 +76,25 @@ class CacheFolder:
                 held = {name: self._hold(name) for name in wanted}
                 self._make_room(wanted)
                 for name, size in wanted.items():
-                    _take_place(Entry(self.path, name), size)
+                    _reserve_place(Entry(self.path, name), size)
                 return held
         except OSError as error:
             raise unwritable(self.path, error) from error
 
     def clear(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Remove entries; returns those that stay, since a live process uses them."""
-        kept = []
+        """Remove entries; return those that are in use by a live process and stay."""
+        in_use = []
         with self._bookkeeping():
             for entry in entries:
                 if entry.in_use():
-                    kept.append(entry)
+                    in_use.append(entry)
                 else:
                     _evict(entry)
-        return kept
+        return in_use
 
     def _hold(self, name: str) -> FileLock:
         Entry(self.path, name).in_use()
-        # Released by whichever thread drops the last reference.
+        # Any thread may drop the last reference.
         mark = FileLock(self.path / f".{name}.{uuid4().hex}.use", thread_local=False)
         mark.acquire()
         return mark
@@ -106,7 +107,7 @@ class CacheFolder:
         over, short = own + theirs - int(self.max_gb * GIB), missing - free
         if max(over, short) <= 0:
             return
-        # What a finished job of this process held may await the garbage collector.
+        # Entries of a finished job of this process may wait for the garbage collector.
         gc.collect()
         chosen: list[Entry] = []
         unused = [entry for entry in others if not entry.in_use()]
@@ -119,40 +120,41 @@ class CacheFolder:
         for entry in chosen:
             _evict(entry)
         log.info(
-            "cache: removed %s, unused for longest, to make room for %s",
+            "cache: removed %s (least recently used) to make room for %s",
             ", ".join(entry.name for entry in chosen),
-            gib(own),
+            format_size(own),
         )
 
     def _no_room(self, own: int, over: int, short: int, busy: int, free: int) -> CacheUnusableError:
         reasons = []
         if own > self.max_gb * GIB:
-            reasons.append(f"more than cache.max_gb={self.max_gb:g}")
+            reasons.append(f"cache.max_gb is {self.max_gb:g}")
         elif over > 0:
             reasons.append(
-                f"and {gib(busy)} of cache.max_gb={self.max_gb:g} are in use by live runs"
+                f"running processes use {format_size(busy)} of cache.max_gb={self.max_gb:g}"
             )
         if short > 0:
-            reasons.append(f"and {gib(free)} are free")
+            reasons.append(f"{format_size(free)} of the disk are free")
         return CacheUnusableError(
-            f"it would take {gib(own)}, {', '.join(reasons)}", max(0, own - max(over, short))
+            f"it needs {format_size(own)}, but {' and '.join(reasons)}",
+            max(0, own - max(over, short)),
         )
 
 
-def gib(count: int) -> str:
-    """Write a number of bytes in GiB."""
+def format_size(count: int) -> str:
+    """Format a number of bytes in GiB, or in MiB if it is small."""
     return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:.1f} MiB"
 
 
 def _evict(entry: Entry) -> None:
     entry.remove()
-    # Whoever waits for the lock holds the entry, which then is not evicted.
+    # A process that waits for this lock protects the entry, which then is not evicted.
     entry.fill_lock.unlink(missing_ok=True)
 
 
-def _take_place(entry: Entry, size: int) -> None:
-    """Let an entry that is yet to be computed count, from now on, as large as it will be."""
-    # In this order: what is no longer a part is complete.
+def _reserve_place(entry: Entry, size: int) -> None:
+    """Create the part of a missing entry with its final size, which counts from now on."""
+    # In this order: a part that has just been renamed is complete.
     if not entry.part.exists() and not entry.complete:
         with entry.part.open("wb") as file:
             file.truncate(size)

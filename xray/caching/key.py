@@ -1,4 +1,4 @@
-"""What is to be cached of a run: of which shape, under which key."""
+"""Plans of cache entries: their shape, and a key made of everything they depend on."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xray.caching.folder import gib
-from xray.caching.record import Description, package_versions
+from xray.caching.entry import Description, package_versions
+from xray.caching.folder import format_size
 from xray.data.datamodule import XrayDataModule
 from xray.model.classifier import XrayClassifier
 from xray.model.head import pool
@@ -21,15 +21,15 @@ from xray.types import Split
 
 @dataclass(frozen=True)
 class Plan:
-    """The activations, or the pixels, of one split.
+    """The activations or decoded images of one split.
 
     Attributes:
-        split: Which.
-        shape: As stored: activations (views, N, h, w, C), or (views, N, 2 C) where they are
-            pooled; pixels (1, N, H, W).
-        dtype: As computed.
-        description: All that they depend on.
-        prefix: Of the entry's name: "pixels_" of pixels.
+        split: Name of the split.
+        shape: Stored shape: activations (views, N, h, w, C), or (views, N, 2 C) if they are pooled;
+            decoded images (1, N, H, W).
+        dtype: Type of the computed tensor.
+        description: Everything that the content depends on.
+        prefix: Beginning of the entry's name: "pixels_" for decoded images.
     """
 
     split: Split
@@ -47,12 +47,12 @@ class Plan:
 
     @property
     def nbytes(self) -> int:
-        """Bytes on disk, but for a header of 128."""
+        """Size on disk in bytes, without the header of 128 bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def pooled(self) -> bool:
-        """Whether averages and maxima are kept in place of maps."""
+        """Whether averages and maxima are stored instead of maps."""
         return bool(self.description["pooled"])
 
 
@@ -66,21 +66,21 @@ def make_plans(
     """Plan the activations of a run.
 
     Args:
-        model: In evaluation mode, on the device that will compute.
-        data: Whose splits.
-        splits: Which of them.
-        views: Seeded draws of a training image; one, where nothing is drawn.
+        model: The classifier, in evaluation mode, on the device that computes.
+        data: The data module.
+        splits: The splits to plan.
+        views: Seeded augmentations of a training image; 1 is used if the transforms are not random.
         context: Makes the autocast context of the run.
     """
     size, device = data.evaluate.size, model.device
     with torch.inference_mode(), context():
         probe = torch.zeros(1, 1, size, size, dtype=torch.uint8, device=device)
         maps = model.to_cut(probe)
-        pooled = pools(model, maps)
+        pooled = is_pooled(model, maps)
         autocast = torch.is_autocast_enabled(device.type)
-        # Not told by the maps: a block may end in float32 whatever it computed in.
+        # The maps do not show it: a block may end in float32 whatever type it computed in.
         computed = torch.get_autocast_dtype(device.type) if autocast else torch.float32
-        one = activations(maps, pooled=pooled)
+        one = to_cached(maps, pooled=pooled)
     row = one.shape[1:] if pooled else (*one.shape[2:], one.shape[1])
     common = {
         "network": model.backbone.name,
@@ -114,31 +114,31 @@ def _describe_images(data: XrayDataModule, split: Split, views: int) -> Descript
     }
 
 
-def pools(model: XrayClassifier, maps: Tensor) -> bool:
-    """Tell whether averages and maxima are all that the head takes from maps, and are smaller.
+def is_pooled(model: XrayClassifier, maps: Tensor) -> bool:
+    """Check whether the head uses only averages and maxima of maps, and whether they are smaller.
 
-    They are kept in float32, in which the head computes. Both are kept, so that runs with other
-    `model.head.pooling` share them.
+    They are stored in float32, in which the head computes. Both are stored, so that runs with
+    different `model.head.pooling` share them.
     """
     values = maps.shape[2] * maps.shape[3] * maps.element_size()
     return model.cut == model.blocks and model.head.pooling != "flatten" and values > 2 * 4
 
 
-def activations(maps: Tensor, *, pooled: bool) -> Tensor:
-    """Take from maps what is cached: (B, C, h, w) as they are, or pooled, (B, 2 C) float32."""
+def to_cached(maps: Tensor, *, pooled: bool) -> Tensor:
+    """Return what is stored of maps: (B, C, h, w) unchanged, or pooled, (B, 2 C) float32."""
     if not pooled:
         return maps
     with torch.autocast(maps.device.type, enabled=False):
         return pool(maps.float(), "avgmax")
 
 
-def what_fits(
+def settings_that_fit(
     model: XrayClassifier,
     plans: Mapping[Split, Plan],
     room: int,
     context: Callable[[], AbstractContextManager[object]],
 ) -> str:
-    """Name the settings that would need no more than `room` bytes, as a clause with the sizes."""
+    """Return a clause that names the settings whose cache needs at most `room` bytes."""
     size = next(iter(plans.values())).description["size"]
     images = sum(math.prod(plan.shape[:2]) for plan in plans.values())
     single = sum(plan.shape[1] for plan in plans.values())
@@ -154,11 +154,12 @@ def what_fits(
     if single < images:
         now = sum(plan.nbytes for plan in plans.values())
         needs["cache.views=1"] = now * single // images
-    fits = [f"{setting} ({gib(need)})" for setting, need in needs.items() if need <= room]
-    return f"would fit: {', '.join(fits)}" if fits else "no other cut would fit"
+    fits = [f"{setting} ({format_size(need)})" for setting, need in needs.items() if need <= room]
+    return f"these would fit: {', '.join(fits)}" if fits else "no other setting would fit"
 
 
 def _trainable(model: XrayClassifier, cut: int) -> str:
+    """Return the setting that freezes the first `cut` blocks."""
     name = trainable_options(model.blocks)[model.blocks - cut]
     return f"model.trainable={name}" + (" model.unfreeze=null" if model.unfreezing else "")
 

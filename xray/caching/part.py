@@ -1,4 +1,4 @@
-"""An entry being computed: whoever stops goes on where it stopped."""
+"""An entry while it is computed: interrupted work is continued."""
 
 import json
 import os
@@ -7,35 +7,54 @@ from contextlib import suppress
 from typing import IO, Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from xray.caching.entry import Entry
+from xray.caching.entry import Entry, Record, Stored, checksum
 from xray.caching.folder import CacheUnusableError, unwritable
 from xray.caching.key import Plan
-from xray.caching.record import Record, Stored, checksum
-from xray.caching.store import STORED, to_stored
 
 FLUSH_SECONDS = 2.0
-"""What a killed process computed in this time is computed again."""
+"""Seconds of work that a killed process loses at most."""
+STORED: dict[torch.dtype, np.dtype[Any]] = {
+    # NumPy has no bfloat16: the bits are stored.
+    torch.bfloat16: np.dtype(np.uint16),
+    torch.float16: np.dtype(np.float16),
+    torch.float32: np.dtype(np.float32),
+    torch.uint8: np.dtype(np.uint8),
+}
+"""Type of a tensor -> type on disk."""
+
+
+def to_stored(batch: Tensor, dtype: torch.dtype) -> NDArray[Any]:
+    """Arrange a batch as it is stored: (B, C, h, w) as (B, h, w, C), other shapes unchanged.
+
+    The network computes and reads activations in this memory layout, so neither way is a copy.
+    """
+    rows = batch.to(dtype)
+    rows = (rows.permute(0, 2, 3, 1) if rows.ndim == 4 else rows).contiguous().cpu()  # noqa: PLR2004
+    bits: NDArray[Any] = (rows.view(torch.uint16) if dtype == torch.bfloat16 else rows).numpy()
+    return bits
 
 
 class Part:
-    """An entry being filled, block by block, with a journal of the blocks that are done.
+    """An entry that is filled block by block, with a journal of the finished blocks.
 
-    The journal names a block, with its checksum, only after the block is on disk; and on resuming
-    a block counts only where its checksum is right. To be made by the holder of the entry's lock.
+    The journal names a block and its checksum only after the block is on disk. When the work is
+    continued, a block counts only if its checksum is correct. The caller must hold the entry's
+    lock.
 
     Args:
-        entry: Where it goes.
-        plan: What it will be.
-        block: Rows a block; a row is one image of one view.
+        entry: The entry to fill.
+        plan: Description of its content.
+        block: Rows in a block; a row is one image of one view.
 
     Attributes:
-        done: Block -> its checksum.
+        done: Number of a finished block -> its checksum.
 
     Raises:
-        CacheUnusableError: By every method, where the files cannot be written; they are then
-            removed.
+        CacheUnusableError: By every method, if the files cannot be written; they are then removed.
     """
 
     def __init__(self, entry: Entry, plan: Plan, block: int) -> None:
@@ -66,19 +85,19 @@ class Part:
                 self.done[number] = crc
         self._offset, self._row_bytes = mapped.offset, mapped.nbytes // max(1, self.rows)
         self._write_journal()
-        # Written to as a file, not as a memory map: a full disk is then an error, not a SIGBUS.
+        # Written as a file, not as a memory map: a full disk then raises an error, not a SIGBUS.
         self._file = self.entry.part.open("r+b")
         self._lines = self.entry.journal.open("a", encoding="ascii")
         self._files += [self._file, self._lines]
 
     def _read_journal(self) -> dict[int, int] | None:
-        """Read which blocks are said to be done; None where the part is not this plan's."""
+        """Read the checksums of finished blocks; None if the part belongs to another plan."""
         try:
             text = self.entry.journal.read_text(encoding="utf-8")
             header, *lines = text.split("\n")
             if json.loads(header) != self._header:
                 return None
-            # What follows the last line end is a line that was not written to its end.
+            # Text after the last line end is a line that was not written completely.
             pairs = [tuple(map(int, line.split())) for line in lines[:-1]]
             return {n: crc for n, crc in pairs if 0 <= n * self.block < self.rows}
         except (OSError, ValueError):
@@ -99,18 +118,18 @@ class Part:
         self._journaled = len(self.done)
 
     def span(self, number: int) -> tuple[int, int]:
-        """Give the first row of a block, and the one behind its last."""
+        """Return the first row of a block, and the row after its last."""
         return number * self.block, min((number + 1) * self.block, self.rows)
 
     def missing(self) -> list[int]:
-        """List the blocks that are yet to be computed."""
+        """List the blocks that are not computed yet."""
         return [n for n in range(-(-self.rows // self.block)) if n not in self.done]
 
     def write(self, number: int, rows: Tensor) -> None:
         """Store a block.
 
         Args:
-            number: Which.
+            number: Number of the block.
             rows: Activations, (rows, C, h, w) or (rows, 2 C); or pixels, (rows, H, W).
         """
         stored = to_stored(rows, self.plan.dtype)
@@ -124,7 +143,7 @@ class Part:
             raise self._abandon(error) from error
 
     def _flush(self) -> None:
-        """Bring to disk what was written, then say so in the journal."""
+        """Write everything to disk, then add the new blocks to the journal."""
         self._file.flush()
         os.fsync(self._file.fileno())
         new = list(self.done.items())[self._journaled :]
@@ -134,7 +153,7 @@ class Part:
         self._journaled, self._flushed = len(self.done), time.monotonic()
 
     def close(self) -> None:
-        """Keep what is done, for a later process to go on from."""
+        """Flush and close the files, so that a later process can continue."""
         if self._file.closed:
             return
         try:
@@ -145,7 +164,7 @@ class Part:
             raise self._abandon(error) from error
 
     def finish(self) -> None:
-        """Give the finished entry its name, with its record beside it."""
+        """Write the record and rename the finished part."""
         self.close()
         crc = tuple(self.done[number] for number in sorted(self.done))
         dtype = str(STORED[self.plan.dtype])
@@ -158,7 +177,7 @@ class Part:
             raise self._abandon(error) from error
 
     def _abandon(self, error: OSError) -> CacheUnusableError:
-        """Give back the space: a run on a full disk needs it for its checkpoints."""
+        """Remove the files: a run on a full disk needs the space for its checkpoints."""
         for file in self._files:
             with suppress(OSError):
                 file.close()

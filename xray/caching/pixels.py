@@ -1,7 +1,7 @@
-"""Decoded images, kept for the runs that train from pixels.
+"""Cache of decoded images, for splits that are not served from activations.
 
-Reading and resizing a radiograph costs far more than augmenting it, and gives the same in every
-epoch: it is done once, into a memory map of bytes.
+Reading and resizing a radiograph costs far more than augmenting it, and the result is the same in
+every epoch: it is computed once and stored in a memory map of bytes.
 """
 
 import logging
@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from xray.caching.entry import Entry
+from xray.caching.entry import Entry, Stored, package_versions
+from xray.caching.fill import open_or_fill
 from xray.caching.folder import CacheFolder, CacheUnusableError
 from xray.caching.key import Plan
-from xray.caching.ready import ready
-from xray.caching.record import Stored, package_versions
 from xray.data.datamodule import XrayDataModule
 from xray.data.dataset import SplitDataset
 from xray.data.transforms import SeededTransform, shared_beginning
@@ -29,44 +28,44 @@ from xray.types import SPLITS, Split
 
 log = logging.getLogger(__name__)
 
-_ANEW = "images are read anew in every epoch"
+_NO_CACHE = "no cache of decoded images, files are read in every epoch"
 _NO_BEGINNING = (
-    "transform.train and transform.eval do not begin with the same steps to (data.size, data.size) "
-    "that draw nothing"
+    "transform.train and transform.eval do not start with the same deterministic steps that resize "
+    "to (data.size, data.size)"
 )
 
 
 class PixelMap:
-    """The images of a split in a memory map, opened anew by each process that is sent it.
+    """The images of a split in a memory map, which each loader process opens itself.
 
     Args:
         path: A .npy file, (1, N, size, size) uint8.
-        array: That file, mapped; None: mapped when an image is asked for.
-        held: Kept alive as long as the map: what holds the file against eviction.
+        array: Memory map of that file; None: it is opened when the first image is requested.
+        held: Object that protects the file from eviction while the map is alive.
     """
 
     def __init__(self, path: Path, array: Stored | None = None, held: object = None) -> None:
         self.path, self._array, self._held = path, array, held
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Copy image `index`, (size, size) uint8: a transform may write into what it is given."""
+        """Return a copy of image `index`, (size, size) uint8; a transform may write into it."""
         if self._array is None:
             self._array = np.load(self.path, mmap_mode="r")
         return np.array(self._array[0, index], dtype=np.uint8)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Pickled, a memory map is a copy of all images; and the sender goes on holding the file.
+        # A pickled memory map would contain all images. The sender keeps protecting the file.
         return {"path": self.path, "_array": None, "_held": None}
 
 
 @dataclass(frozen=True)
 class PixelCache:
-    """Where and whether decoded images are kept.
+    """Location and settings of the cache of decoded images.
 
     Args:
-        folder: Of the memory maps, which they share with activations.
-        mode: "auto" keeps them where it can; "off" never does.
-        max_gb: Of the whole folder, GiB; the entries unused for longest make room for new ones.
+        folder: Folder of the memory maps, shared with activations.
+        mode: "auto" caches if possible; "off" never caches.
+        max_gb: Limit of the whole folder in GiB; the least recently used entries are evicted.
     """
 
     folder: Path
@@ -76,28 +75,28 @@ class PixelCache:
     def attach(
         self, data: XrayDataModule, splits: Sequence[Split] = SPLITS, *, fill: bool = True
     ) -> None:
-        """Let splits be served from memory maps in place of their files.
+        """Make the data module read splits from memory maps instead of files.
 
-        Splits that are served from activations are left as they are. Where there can be no map,
-        files are read on, and the log says why.
+        Splits that are served from activations are not changed. If there can be no map, files are
+        read as before, and the log states the reason.
 
         Args:
-            data: Whose images.
-            splits: Which splits will be needed.
-            fill: Whether what is missing is computed; else only what is there is used.
+            data: The data module.
+            splits: The splits that will be used.
+            fill: Whether missing entries are computed; else only existing ones are used.
         """
         wanted = [s for s in splits if s not in data.features and data.dataset(s).stored is None]
         if self.mode == "off" or not wanted:
             return
         steps = shared_beginning(data.train, data.evaluate)
         if not steps:
-            log.info("%s: %s: %s", ", ".join(wanted), _ANEW, _NO_BEGINNING)
+            log.info("%s: %s: %s", ", ".join(wanted), _NO_CACHE, _NO_BEGINNING)
             return
         try:
             self._attach(data, wanted, steps, fill=fill)
         except CacheUnusableError as error:
             without = [split for split in wanted if data.dataset(split).stored is None]
-            log.warning("%s: %s: %s", ", ".join(without), _ANEW, error)
+            log.warning("%s: %s: %s", ", ".join(without), _NO_CACHE, error)
 
     def _attach(
         self, data: XrayDataModule, splits: Sequence[Split], steps: int, *, fill: bool
@@ -114,7 +113,7 @@ class PixelCache:
             dataset = data.dataset(plan.split)
             workers = partial(data.workers, dataset)
             compute = partial(decode, dataset=dataset, begin=begin, workers=workers)
-            array = ready(self.folder, plan, compute, "decoding")
+            array = open_or_fill(self.folder, plan, compute, "decoding")
             path = Entry(self.folder, plan.name).array
             dataset.store(PixelMap(path, array, held[plan.name]), steps)
 
@@ -123,9 +122,9 @@ def make_plan(split: Split, dataset: SplitDataset, begin: SeededTransform) -> Pl
     """Plan the decoded images of a split.
 
     Args:
-        split: Which.
-        dataset: Its images.
-        begin: What is done to each.
+        split: Name of the split.
+        dataset: The images of the split.
+        begin: Transform of each image before it is stored.
     """
     description = {
         "split": split,
@@ -145,13 +144,13 @@ def decode(
     begin: SeededTransform,
     workers: Callable[[], int],
 ) -> Iterator[Tensor]:
-    """Read rows of images, and begin to transform them.
+    """Read images and apply the first steps of their transforms.
 
     Args:
-        spans: See `xray.caching.fill.Compute`.
+        spans: Spans of rows, see `xray.caching.fill.Compute`.
         dataset: The images.
-        begin: What is done to each.
-        workers: Tells how many processes read.
+        begin: Transform of each image before it is stored.
+        workers: Returns the number of loader processes.
 
     Yields:
         (rows, size, size) uint8.

@@ -1,4 +1,4 @@
-"""The cache as the user sees it: a table, and clearing by name."""
+"""Table of the cache, and removal of entries by name."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,15 +8,14 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from xray.caching.entry import Entry, list_entries
-from xray.caching.folder import CacheFolder, gib
-from xray.caching.record import describe, open_checked, package_versions
+from xray.caching.entry import Entry, describe, list_entries, open_checked, package_versions
+from xray.caching.folder import CacheFolder, format_size
 from xray.errors import ConfigError
 
 
 def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
-    """Lay out a cache: a row an entry, last used first."""
-    total = gib(sum(entry.size for entry in entries))
+    """Return a table with one row for each entry, the last used first."""
+    total = format_size(sum(entry.size for entry in entries))
     table = Table(title=Text(f"{folder}: {len(entries)} entries, {total}"), title_justify="left")
     for name in ("name", "split", "network", "cut", "size", "made", "last used", "state"):
         table.add_column(name, justify="right" if name in ("cut", "size") else "left")
@@ -24,8 +23,8 @@ def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
         cells = (
             entry.name,
             entry.split,
-            *_held(entry),
-            gib(entry.size),
+            *_content(entry),
+            format_size(entry.size),
             _time(entry.made),
             _time(entry.used),
             "complete" if entry.complete else "partial",
@@ -35,15 +34,15 @@ def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
 
 
 def clear(folder: Path, what: str) -> str:
-    """Remove entries, but none that a live process uses.
+    """Remove entries that are not in use by a live process.
 
     Args:
-        folder: Of the cache.
-        what: "all"; "stale": what no run can use as it is, since it was made by other versions of
-            the packages, is unfinished, or is damaged; or the name of an entry.
+        folder: Folder of the cache.
+        what: "all"; "stale" (entries that no run can use: made with other versions of the packages,
+            unfinished, or damaged); or the name of an entry.
 
     Returns:
-        What was done, in a line or two.
+        One or two lines that state the removed entries.
 
     Raises:
         ConfigError: There is no such entry, or the folder cannot be written.
@@ -61,13 +60,13 @@ def clear(folder: Path, what: str) -> str:
         return "nothing to remove"
     size = sum(entry.size for entry in chosen)
     try:
-        kept = CacheFolder(folder, 0).clear(chosen)
+        in_use = CacheFolder(folder, 0).clear(chosen)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be cleared: {error.strerror or error}") from error
-    size -= sum(entry.size for entry in kept)
-    done = f"removed {len(chosen) - len(kept)} entries, {gib(size)}"
-    names = ", ".join(entry.name for entry in kept)
-    return f"{done}\nkept, in use by live processes: {names}" if kept else done
+    size -= sum(entry.size for entry in in_use)
+    done = f"removed {len(chosen) - len(in_use)} entries, {format_size(size)}"
+    names = ", ".join(entry.name for entry in in_use)
+    return f"{done}\nnot removed, in use by running processes: {names}" if in_use else done
 
 
 def _stale(entry: Entry) -> bool:
@@ -78,12 +77,12 @@ def _stale(entry: Entry) -> bool:
 
 def _no_such(name: str, folder: Path, names: Sequence[str]) -> ConfigError:
     near = get_close_matches(name, ["all", "stale", *names], n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else " python -m xray.cache lists them."
-    return ConfigError(f"clear is '{name}', but {folder} has no such entry.{hint}")
+    hint = f"Did you mean '{near[0]}'?" if near else "List the entries with: python -m xray.cache"
+    return ConfigError(f"clear={name}: {folder} has no such entry. {hint}")
 
 
-def _held(entry: Entry) -> tuple[str, str]:
-    """Name the network, and the cut; pixels are those of any network, at a size."""
+def _content(entry: Entry) -> tuple[str, str]:
+    """Return the network and the cut of activations; "" and the size of decoded images."""
     description = describe(entry)
     if entry.kind == "pixels":
         return "", f"pixels, {description.get('size', '?')}"
