@@ -8,7 +8,7 @@ from made_runs import made
 
 from xray.evaluation.shortcuts import AS_IS, CLEARED, EXPOSED, conclude, shortcut_rows
 
-NAMES = ("border hidden", "corners hidden", "centre only", "lungs only", "lungs hidden")
+NAMES = ("border hidden", "corners hidden", "center only", "lungs only", "lungs hidden")
 SHARP = made(200, sharpness=1.0)
 BLIND = replace(SHARP, probabilities=np.full((200, 2), 0.5))
 

@@ -1,4 +1,4 @@
-"""Parts of an image hidden, by hand."""
+"""Occlusions computed by hand."""
 
 import numpy as np
 
@@ -14,18 +14,18 @@ from xray.saliency.occlusion import (
 )
 
 
-def test_what_is_hidden_has_the_mean_of_the_rest():
+def test_hidden_part_has_the_mean_of_the_rest():
     image = np.array([[10, 20], [30, 255]], np.uint8)
     hidden = np.array([[False, False], [False, True]])
     assert hide(image, hidden).tolist() == [[10, 20], [30, 20]]
     assert image[1, 1] == 255
-    # Whatever was there, nothing of it is left.
+    # The hidden pixels have no influence.
     other = np.array([[10, 20], [30, 0]], np.uint8)
     assert (hide(other, hidden) == hide(image, hidden)).all()
     assert not hide(image, np.ones((2, 2), bool)).any()
 
 
-def test_a_frame_corners_and_a_box():
+def test_border_corners_and_box():
     assert border(4, 4, 0.25).sum() == 12
     assert not border(4, 4, 0.25)[1:3, 1:3].any()
     assert corners(4, 8, 0.25).sum() == 4 * 1 * 2
@@ -37,7 +37,7 @@ def test_a_frame_corners_and_a_box():
     assert marked[2:5, 1:9].all()
 
 
-def test_a_silhouette_holds_nothing_of_the_image():
+def test_silhouette_is_independent_of_the_image():
     lungs = np.array([[True, False]])
     assert silhouette(lungs).tolist() == [[INSIDE, OUTSIDE]]
 
@@ -49,8 +49,8 @@ def test_lungs_only_and_lungs_hidden_are_complements():
     assert (only[lungs] == image[lungs]).all()
     assert (without[~lungs] == image[~lungs]).all()
     assert len(np.unique(only[~lungs])) == len(np.unique(without[lungs])) == 1
-    centre = OCCLUSIONS["centre only"](image, lungs)
+    center = OCCLUSIONS["center only"](image, lungs)
     kept = np.zeros((10, 10), bool)
     kept[2:8, 2:8] = True
-    assert (centre[kept] == image[kept]).all()
-    assert len(np.unique(centre[~kept])) == 1
+    assert (center[kept] == image[kept]).all()
+    assert len(np.unique(center[~kept])) == 1

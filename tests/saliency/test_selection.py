@@ -1,4 +1,4 @@
-"""Which images are chosen."""
+"""Choice of the images to explain."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,7 +18,7 @@ def sample(label: str, target: int, name: str) -> Sample:
 
 
 def samples(**counts: int) -> list[Sample]:
-    """So many of each label; all but "normal" are pneumonia."""
+    """Return `counts` samples of each label; all except "normal" are pneumonia."""
     return [
         sample(label.replace("_", " "), int(label != "normal"), f"{label}{i}")
         for label, count in counts.items()
@@ -37,18 +37,18 @@ def test_covid_first_and_then_an_equal_share_of_the_others() -> None:
     assert len(set(chosen)) == 8
 
 
-def test_an_odd_place_goes_to_covid() -> None:
+def test_odd_place_goes_to_covid() -> None:
     found = samples(normal=5, covid=5)
     assert labels(found, choose(found, 3, 0, classes=CLASSES)) == ["covid", "covid", "normal"]
 
 
 @pytest.mark.parametrize("label", ["COVID-19", "Covid", "covid", "Co_vid 19", "covid19"])
-def test_however_it_is_spelt(label: str) -> None:
+def test_spellings_of_covid(label: str) -> None:
     found = [sample("NORMAL", 0, "a"), sample(label, 1, "b")]
     assert choose(found, 2, 3, classes=CLASSES) == [1, 0]
 
 
-def test_who_runs_out_leaves_the_places_to_the_others() -> None:
+def test_free_places_go_to_other_labels() -> None:
     found = samples(normal=1, viral=3, covid=9)
     assert Counter(labels(found, choose(found, 12, 0, classes=CLASSES))) == {
         "covid": 8,
@@ -62,14 +62,14 @@ def test_who_runs_out_leaves_the_places_to_the_others() -> None:
     }
 
 
-def test_all_there_are_when_more_are_asked_for() -> None:
+def test_all_images_if_more_are_requested() -> None:
     found = samples(normal=2, covid=2)
     assert sorted(choose(found, 99, 0, classes=CLASSES)) == [0, 1, 2, 3]
     assert choose([], 99, 0, classes=CLASSES) == []
     assert choose(found, 0, 0, classes=CLASSES) == []
 
 
-def test_same_seed_same_choice_and_no_draw_of_anyone_else() -> None:
+def test_choice_is_seeded_and_leaves_the_global_generator_alone() -> None:
     found = samples(normal=50, covid=50)
     state = torch.get_rng_state()
     chosen = choose(found, 8, 5, classes=CLASSES)
@@ -78,7 +78,7 @@ def test_same_seed_same_choice_and_no_draw_of_anyone_else() -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_no_label_first() -> None:
+def test_without_a_first_label() -> None:
     found = samples(normal=5, covid=5)
     chosen = choose(found, 4, 0, classes=CLASSES, first=None)
     assert labels(found, chosen) == ["covid", "normal", "covid", "normal"]
@@ -94,13 +94,13 @@ def test_no_label_first() -> None:
         ("normal", {"normal": 4}),
     ],
 )
-def test_only_one_label_or_class(only: str, expected: dict[str, int]) -> None:
+def test_restricted_to_one_label_or_class(only: str, expected: dict[str, int]) -> None:
     found = samples(normal=4, viral=2, covid_19=3)
     chosen = choose(found, 9, 0, classes=CLASSES, only=only)
     assert Counter(labels(found, chosen)) == expected
 
 
-def test_only_what_is_not_there_names_what_is() -> None:
+def test_unknown_label_names_the_known_ones() -> None:
     with pytest.raises(
         DataError,
         match=r"only=tb: .* Labels here: covid, normal\. Classes: normal, pneumonia\.",

@@ -1,4 +1,4 @@
-"""The `grad-cam` package on the tail of a network, without a trace left on the network."""
+"""The `grad-cam` package, run on the tail of a network without changing the network."""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -12,23 +12,25 @@ from torch.func import functional_call
 
 _FINER = "FinerCAM"
 _NEAREST = 3
-"""To so many classes FinerCAM compares a class, as the package does by default."""
+"""Number of classes that FinerCAM compares a class with, the default of the package."""
 
 
-def weigh(
+def run_method(
     activations: Tensor, tail: nn.Module, targets: Sequence[int] | None, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Tensor]:
-    """Run a method of the package on a tail; the tail keeps no hook and no gradient of it.
+    """Run a method of the package on a tail, which keeps no hooks and no gradients.
+
+    Must be called where gradients are recorded.
 
     Args:
-        activations: (B, C, h, w) float32 without history, in a context that records gradients.
-        tail: Activations to (B, K) logits.
-        targets: B classes; None: of each image the predicted one.
-        name: Of the package's class.
+        activations: (B, C, h, w) float32 without history.
+        tail: (B, C, h, w) activations -> (B, K) logits.
+        targets: B classes; None: the most probable class of each image.
+        name: Name of the class in the package.
 
     Returns:
         maps: (B, h, w) in [0, 1].
-        raw: (B, h, w), the same before they were clipped at 0 and rescaled.
+        raw: (B, h, w), the maps before clipping at 0 and rescaling.
         logits: (B, K), without history.
 
     Raises:
@@ -38,30 +40,30 @@ def weigh(
         raise IndexError(f"a target is negative: {list(targets)}")
     model = _Tail(tail, activations.device)
     cam = _method(name, model)
-    # FinerCAM is a wrapper, and only holds what weighs and hooks.
+    # FinerCAM wraps the object that has the hooks and the maps.
     inner: Any = getattr(cam, "base_cam", cam)
     try:
-        # Not `with cam:`, which would swallow an IndexError.
-        maps = cam(activations.requires_grad_(), _wanted(name, activations, model, targets))
+        # Not `with cam:`, which would suppress an IndexError.
+        maps = cam(activations.requires_grad_(), _targets(name, activations, model, targets))
     finally:
         inner.activations_and_grads.release()
     return maps, inner.raw, model.logits
 
 
 class _Tail(nn.Module):
-    """The tail behind a layer for the package to hook; its parameters collect no gradients."""
+    """A layer that the package can hook, followed by the tail without gradients of parameters."""
 
     logits: Tensor
 
     def __init__(self, tail: nn.Module, device: torch.device) -> None:
         super().__init__()
         state = dict(tail.named_parameters()) | dict(tail.named_buffers())
-        # A partial is no submodule: the package, which clears the gradients of the model it is
-        # given and sets its mode, never reaches the network.
-        self.call = partial(functional_call, tail, {k: ordinary(v) for k, v in state.items()})
+        # A partial is not a submodule, so the package cannot clear the gradients of the network or
+        # change its mode.
+        self.call = partial(functional_call, tail, {k: detached(v) for k, v in state.items()})
         self.target = nn.Identity()
-        # The package reads the device off the first parameter. And ShapleyCAM differentiates the
-        # gradients once more, which behind a linear tail would depend on nothing at all.
+        # The package takes the device from the first parameter. ShapleyCAM needs gradients of the
+        # gradients, which would be undefined for a linear tail.
         self.one = nn.Parameter(torch.ones((), device=device))
 
     def forward(self, activations: Tensor) -> Tensor:
@@ -71,8 +73,8 @@ class _Tail(nn.Module):
         return logits
 
 
-class _KeepsRaw:
-    """Mixed into a method of the package, which forgets its maps' magnitudes."""
+class _RawMaps:
+    """Mixin for a class of the package that keeps the maps before rescaling."""
 
     raw: NDArray[np.float32]
 
@@ -82,26 +84,26 @@ class _KeepsRaw:
 
 
 @cache
-def _keeping(name: str) -> Any:
-    """Derive from a class of the package one that keeps its last `raw` map."""
-    # Six seconds, which only those who ask for maps should wait.
+def _with_raw_maps(name: str) -> Any:
+    """Derive a class that keeps the maps before rescaling from a class of the package."""
+    # The import takes six seconds.
     import pytorch_grad_cam
 
-    return type(f"Raw{name}", (_KeepsRaw, getattr(pytorch_grad_cam, name)), {})
+    return type(f"Raw{name}", (_RawMaps, getattr(pytorch_grad_cam, name)), {})
 
 
 def _method(name: str, model: _Tail) -> Any:
     if name != _FINER:
-        return _keeping(name)(model, [model.target])
+        return _with_raw_maps(name)(model, [model.target])
     from pytorch_grad_cam import FinerCAM
 
-    return FinerCAM(model, [model.target], base_method=_keeping("GradCAM"))
+    return FinerCAM(model, [model.target], base_method=_with_raw_maps("GradCAM"))
 
 
-def _wanted(
+def _targets(
     name: str, activations: Tensor, model: _Tail, targets: Sequence[int] | None
 ) -> list[Any] | None:
-    """Say to the package what is to be explained."""
+    """Return the targets in the form of the package."""
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     if name == _FINER:
@@ -110,9 +112,9 @@ def _wanted(
 
 
 def _finer(activations: Tensor, model: _Tail, targets: Sequence[int] | None) -> list[Any]:
-    """Set each class against those whose logits are nearest to its own.
+    """Compare each class with the classes whose logits are nearest to its own.
 
-    The package does so for one class of all images only.
+    The package itself supports one class for all images only.
     """
     from pytorch_grad_cam.utils.model_targets import FinerWeightedTarget
 
@@ -126,7 +128,7 @@ def _finer(activations: Tensor, model: _Tail, targets: Sequence[int] | None) -> 
     return found
 
 
-def ordinary(tensor: Tensor) -> Tensor:
-    """Give a float32 tensor without history that autograd accepts; integers keep their type."""
+def detached(tensor: Tensor) -> Tensor:
+    """Return a float32 tensor without history that autograd accepts; integers keep their type."""
     plain = tensor.clone() if tensor.is_inference() else tensor.detach()
     return plain.float() if plain.is_floating_point() else plain

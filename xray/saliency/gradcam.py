@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xray.errors import ConfigError, DataError
-from xray.saliency.backend import ordinary, weigh
+from xray.saliency.backend import detached, run_method
 from xray.saliency.parts import split_model
 from xray.stats.scores import predict_classes
 
@@ -180,13 +180,13 @@ def saliency_maps(
 def activate(body: nn.Module, images: Tensor) -> Tensor:
     """Run the body only; return (B, C, h, w) float32 activations without history."""
     with as_is(body, device=images.device), torch.no_grad():
-        return ordinary(body(ordinary(images))).float()
+        return detached(body(detached(images))).float()
 
 
 def predict(tail: nn.Module, activations: Tensor) -> NDArray[np.float32]:
     """Compute (B, K) probabilities from the activations that `activate` returned."""
     with as_is(tail, device=activations.device), torch.no_grad():
-        shares: NDArray[np.float32] = tail(ordinary(activations)).softmax(dim=1).cpu().numpy()
+        shares: NDArray[np.float32] = tail(detached(activations)).softmax(dim=1).cpu().numpy()
         return shares
 
 
@@ -207,7 +207,7 @@ def maps_of(
         method: A key of `METHODS`.
     """
     with as_is(tail, device=activations.device), torch.enable_grad():
-        coarse, raw, logits = weigh(activations.detach(), tail, targets, METHODS[method])
+        coarse, raw, logits = run_method(activations.detach(), tail, targets, METHODS[method])
     maps = _enlarge(coarse, size)
     positive = np.maximum(raw, 0)
     peaks, means = positive.max(axis=(1, 2)), positive.mean(axis=(1, 2))

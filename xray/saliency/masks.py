@@ -1,4 +1,4 @@
-"""Masks beside the images: lungs and lesions, as the network is given the image."""
+"""Lung and lesion masks stored next to the images."""
 
 from pathlib import Path
 from typing import Literal
@@ -15,15 +15,15 @@ _HALF = 127
 
 
 def read_mask(sample: Sample, root: Path, kind: MaskKind) -> Mask | None:
-    """Look for a mask: root/masks/<kind>/<path of the image below root>, as PNG.
+    """Read the mask root/masks/<kind>/<path of the image below root>, a PNG file.
 
     Args:
         sample: The image, below `root`.
-        root: The dataset's folder.
-        kind: Of what.
+        root: Folder of the dataset.
+        kind: "lung" or "lesion".
 
     Returns:
-        (h, w) bool in the file's size; None where there is no such file.
+        (h, w) bool in the size of the file; None if there is no such file.
     """
     if not sample.path.is_relative_to(root):
         return None
@@ -35,7 +35,7 @@ def read_mask(sample: Sample, root: Path, kind: MaskKind) -> Mask | None:
 
 
 def mask_of(dataset: SplitDataset, index: int, kind: MaskKind) -> Mask | None:
-    """Bring an image's mask to the (H, W) of `dataset.pixels(index)`, by the same transform."""
+    """Read the mask of an image, transformed to (H, W) like `dataset.pixels(index)`."""
     mask = read_mask(dataset.samples[index], dataset.root, kind)
     if mask is None:
         return None
