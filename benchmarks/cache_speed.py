@@ -1,4 +1,4 @@
-"""How fast activations are computed into the cache, and read from it."""
+"""Speed of computing activations into the cache, and of reading them."""
 
 import time
 from pathlib import Path
@@ -14,10 +14,10 @@ from xray.caching.activations import FeatureDataset
 
 
 def fill_speed(setting: Setting) -> float:
-    """Fill a new cache as a run of the head does, from files on disk to a checked entry.
+    """Fill a new cache as a training of the head does, from image files to a checked entry.
 
     Returns:
-        Training images a second, one view each.
+        Training images per second, with one view each.
     """
     with TemporaryDirectory(dir=setting.outputs) as folder:
         cfg = configuration(setting, "model.trainable=head", f"cache.dir={folder}", "cache=only")
@@ -33,10 +33,10 @@ def fill_speed(setting: Setting) -> float:
 
 
 def read_speed(setting: Setting) -> float:
-    """Load shuffled batches of activations at block 5's input, as its training does.
+    """Load shuffled batches of activations at the input of block 5, as its training does.
 
     Returns:
-        GB/s; the file lies in the page cache, as it does from the second epoch on.
+        GB/s; the file is in the page cache, as in all epochs but the first.
     """
     data = build_data(configuration(setting))
     side = setting.size // 16
@@ -53,6 +53,6 @@ def read_speed(setting: Setting) -> float:
             for batch in loader:
                 read += batch["features"].nbytes
         seconds = time.perf_counter() - begin
-        # A file that is mapped cannot be removed everywhere.
+        # Some systems cannot remove a file while it is mapped.
         del loader, array, data
     return read / seconds / 1e9

@@ -1,4 +1,4 @@
-"""Grad-CAM by the framework against the package's default pass, in turn in one process."""
+"""Grad-CAM by the framework and by the grad-cam package, alternating in one process."""
 
 import time
 from collections.abc import Callable
@@ -21,12 +21,12 @@ BATCH = 8
 def gradcam(setting: Setting, repeats: int = 5) -> list[dict[str, Any]]:
     """Explain one class in a batch of validation images, both ways, on the same network.
 
-    The package is given the whole network in evaluation mode with `requires_grad` on all of it, as
-    torchvision makes one, and the same layer: the last ReLU before the last pooling.
+    The package receives the whole network in evaluation mode, with all parameters requiring
+    gradients as in torchvision's models, and the same layer: the last ReLU before the last pooling.
 
     Args:
         setting: Images and weights.
-        repeats: Pairs; the first of each is left out. Ratios are medians over pairs.
+        repeats: Number of measured pairs, after one that is not measured. Ratios are medians.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cfg = configuration(setting, f"data.batch_size={BATCH}", "data.workers=0")
@@ -36,11 +36,11 @@ def gradcam(setting: Setting, repeats: int = 5) -> list[dict[str, Any]]:
     targets = [1] * len(images)
     theirs = _package(model, images, targets)
 
-    def mine() -> Maps:
+    def ours() -> Maps:
         return saliency_maps(*model.saliency_parts(), images, targets)[0]
 
-    base_maps, maps = theirs(), mine()
-    pairs = [(_timed(theirs), _timed(mine)) for _ in range(repeats)]
+    base_maps, maps = theirs(), ours()
+    pairs = [(_timed(theirs), _timed(ours)) for _ in range(repeats)]
     return [
         {
             "name": f"Grad-CAM of {len(images)} images",

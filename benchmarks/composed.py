@@ -1,4 +1,4 @@
-"""The framework's own objects for what is measured within the bench's process."""
+"""Configurations for the measurements in the process of the benchmark."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def configuration(setting: Setting, *overrides: str) -> "DictConfig":
-    """Compose the configuration of a training on the setting's images; nothing is written."""
+    """Compose the configuration of a training on the images of a setting; write no files."""
     prepare_environment()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return compose(
@@ -30,7 +30,7 @@ def configuration(setting: Setting, *overrides: str) -> "DictConfig":
 
 
 def groups() -> dict[str, list[str]]:
-    """Give the default `data.groups`: which folder names mean normal and pneumonia."""
+    """Return the default `data.groups`: class name -> folder names."""
     prepare_environment()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         found: Any = OmegaConf.to_container(compose("train", ["data=folder"]).data.groups)

@@ -1,21 +1,21 @@
-"""Seconds an epoch, by what is trained, from the cache and from pixels."""
+"""Seconds per epoch for different trained layers, from the cache and from images."""
 
 from typing import Any
 
 from benchmarks.flops import training_flops
 from benchmarks.loops import cold, ours
 from benchmarks.setting import Setting
-from benchmarks.training import SHORT, an_epoch
+from benchmarks.training import SHORT, epoch_seconds
 
 TRAINED = ("head", "block5", "block4", "all")
 
 
 def costs(setting: Setting) -> list[dict[str, Any]]:
-    """Train each on a few images, with the cache and without, and take the median epoch.
+    """Train on a few images, with the cache and without, and take the median epoch.
 
     Returns:
-        A row for each of `TRAINED`, with the operations that one image costs in an epoch; nothing
-        is cached where all is trained.
+        A row for each of `TRAINED`, with the operations for one image in an epoch. There is no
+        cache if all layers are trained.
     """
     rows = []
     for trainable in TRAINED:
@@ -26,7 +26,7 @@ def costs(setting: Setting) -> list[dict[str, Any]]:
                 timed = ours(setting, folder, *options, epochs=SHORT, root=setting.small)
             cached = how == "only"
             row["cache" if cached else "pixels"] = {
-                "seconds": an_epoch(timed),
+                "seconds": epoch_seconds(timed),
                 "gflop": training_flops(trainable, setting.size, cached=cached) / 1e9,
                 "peak": timed.peak,
             }

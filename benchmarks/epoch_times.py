@@ -1,4 +1,4 @@
-"""How long each epoch of a Lightning run takes, start-up left out."""
+"""Duration of each epoch of a Lightning run, without start-up."""
 
 import json
 import time
@@ -9,13 +9,13 @@ import torch
 
 
 class EpochTimes(pl.Callback):
-    """Writes {"epochs": [...], "training": [...]}, seconds, when training ends.
+    """Write {"epochs": [...], "training": [...]} in seconds at the end of training.
 
-    An epoch lasts from its start to the start of the next: training, validation, checkpoints and
-    loggers. Its training lasts until validation begins.
+    An epoch lasts from its start to the start of the next one and includes training, validation,
+    checkpoints and loggers. Its training ends when validation starts.
 
     Args:
-        path: The file to write.
+        path: JSON file to write.
     """
 
     def __init__(self, path: str) -> None:
@@ -25,17 +25,17 @@ class EpochTimes(pl.Callback):
         self._begin: float | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """End the epoch before, and begin one."""
+        """End the previous epoch and start a new one."""
         self._end_epoch()
         self._begin = _now()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """End the epoch's training; Lightning's check before the first epoch has none."""
+        """End the training of the epoch; Lightning's sanity check has no epoch."""
         if self._begin is not None:
             self.training.append(_now() - self._begin)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """End the last epoch, and write."""
+        """End the last epoch and write the file."""
         self._end_epoch()
         self.path.write_text(json.dumps({"epochs": self.epochs, "training": self.training}))
 

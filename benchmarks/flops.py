@@ -12,7 +12,7 @@ from xray.model.zoo import frozen_blocks
 
 
 def count(call: Callable[[], object]) -> int:
-    """Count the operations of a call: products and sums, those of matrix products alone."""
+    """Count the operations of a call: multiplications and additions in matrix products."""
     with FlopCounterMode(display=False) as counter:
         call()
     return int(counter.get_total_flops())
@@ -26,15 +26,16 @@ def forward_flops(size: int) -> int:
 
 
 def training_flops(trainable: str, size: int, *, cached: bool) -> int:
-    """Count what one image costs in one epoch of training.
+    """Count the operations for one training image in one epoch.
 
     Args:
-        trainable: As `model.trainable`.
-        size: Side of the image, pixels.
-        cached: Whether the frozen part was computed before.
+        trainable: Value of `model.trainable`.
+        size: Side of the image in pixels.
+        cached: Whether the activations of frozen layers are cached.
 
     Returns:
-        Forward and, for what is trained, backward; the validation images are not counted.
+        Operations of the forward pass and of the backward pass through trained layers. Validation
+        images are not counted.
     """
     with torch.device("meta"):
         backbone, cut = build_backbone("vgg16"), frozen_blocks(trainable, 5)
@@ -43,7 +44,7 @@ def training_flops(trainable: str, size: int, *, cached: bool) -> int:
         with torch.no_grad():
             before = count(lambda: backbone.prefix(cut)(image))
             activations = backbone.prefix(cut)(image)
-        # Not the head itself: it asks for autocast, which tensors without data have not.
+        # Not the head itself: it queries autocast, which meta tensors do not support.
         pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), head.norm, head.layers)
         trained = count(lambda: pooled(backbone.suffix(cut)(activations)).sum().backward())
     return trained if cached else before + trained

@@ -17,18 +17,18 @@ from xray.model.head import Head
 
 
 def gpu(setting: Setting) -> list[dict[str, Any]]:
-    """Measure images a second in bf16, where there is a GPU; else no rows."""
+    """Measure images per second in bf16; return no rows without a GPU."""
     return gpu_rows(setting, torch.device("cuda")) if torch.cuda.is_available() else []
 
 
 def gpu_rows(setting: Setting, device: torch.device, seconds: float = 5.0) -> list[dict[str, Any]]:
-    """Train all layers, beside a loop that has its images on the device already, then a head.
+    """Train all layers, compared with a loop whose images are on the device, and a head.
 
     Args:
-        setting: Its training images are read anew in every epoch, by as many loaders as there are
-            cores, four at most.
-        device: Of the bare loop; the framework takes a GPU where it sees one.
-        seconds: How long the bare loop is repeated.
+        setting: The setting; its images are read in every epoch, with one loader process per core,
+            at most four.
+        device: Device of the bare loop; the framework uses a GPU if there is one.
+        seconds: Duration of the bare loop.
     """
     bare = bare_speed(setting.size, device, seconds)
     with cold(setting) as folder:
@@ -45,7 +45,7 @@ def gpu_rows(setting: Setting, device: torch.device, seconds: float = 5.0) -> li
 
 
 def bare_speed(size: int, device: torch.device, seconds: float) -> float:
-    """Train all layers in bf16, channels last, on one synthetic batch; returns images a second."""
+    """Train all layers in bf16, channels last, on a synthetic batch; return images per second."""
     head = Head(512, 2, pooling="avg", norm="layer", hidden=[256], dropout=0.5)
     network = nn.Sequential(build_backbone("vgg16"), head)
     network = network.to(device).to(memory_format=torch.channels_last)
@@ -65,7 +65,7 @@ def bare_speed(size: int, device: torch.device, seconds: float) -> float:
 
 
 def _speed(setting: Setting, folder: Path, *options: str) -> float:
-    """Run a training, and give its images a second without validation: its median epoch's."""
+    """Run a training and return images per second of its median epoch, without validation."""
     timed = ours(setting, folder, *options, epochs=SHORT)
     images = sum(1 for path in setting.root.glob("train/*/*"))
     return images / median(timed.training)

@@ -1,4 +1,4 @@
-"""The Lightning module that everyone writes, of the same network and images as the plain loop."""
+"""A simple Lightning module with the network and images of the plain loop."""
 
 import json
 import sys
@@ -17,10 +17,10 @@ from benchmarks.plain_loop import images, network
 
 
 class PlainModule(pl.LightningModule):
-    """Trains the head on frozen features.
+    """Train a head on frozen features.
 
     Args:
-        model: With its features frozen.
+        model: Classifier with frozen features.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -30,30 +30,30 @@ class PlainModule(pl.LightningModule):
         self.aurocs: list[float] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Give the loss of a batch."""
+        """Return the loss of a batch."""
         image, target = batch
         loss = F.cross_entropy(self.model(image), target)
         self.log("train/loss", loss)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Collect scores."""
+        """Update the AUROC."""
         image, target = batch
         self.auroc(self.model(image).softmax(1)[:, 1], target)
         self.log("val/auroc", self.auroc, prog_bar=True)
 
     def on_train_epoch_end(self) -> None:
-        """Note the epoch's score."""
+        """Record the AUROC of the epoch."""
         self.aurocs.append(float(self.trainer.callback_metrics["val/auroc"]))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Train what is not frozen."""
+        """Optimize the parameters that are not frozen."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return torch.optim.AdamW(trained, lr=1e-3)
 
 
 def main(root: str, epochs: int, size: int, weights: str) -> None:
-    """Train; prints the AUROC and the seconds of each epoch. Arguments are the plain loop's."""
+    """Train and print AUROC and seconds of each epoch. See `plain_loop.main` for the arguments."""
     pl.seed_everything(0)
     train, val = images(root, size, weights)
     module = PlainModule(network(weights, "head"))

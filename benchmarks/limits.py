@@ -1,4 +1,4 @@
-"""What the machine can do at most, and how near to it the cache is."""
+"""Limits of the machine, and the speed of the cache relative to them."""
 
 import time
 from collections.abc import Callable
@@ -17,19 +17,19 @@ from xray.training.compute import has_bfloat16
 
 Row = dict[str, Any]
 COPIED = 64 * 2**20
-"""Bytes of the copied block: more than a processor's own memory holds."""
+"""Bytes of the copied block, more than fit into the caches of a processor."""
 
 
 def limits(
     setting: Setting, side: int | None = None, seconds: float = 3.0, rounds: int = 3
 ) -> list[Row]:
-    """Measure the matrix product, a copy, the bare backbone, and the cache beside them.
+    """Measure a matrix product, a copy, the bare backbone, and the cache.
 
     Args:
-        setting: Its `size` is the backbone's input, its training images fill the cache.
-        side: Of the matrices; None: 8192 on a GPU, 4096 on the CPU.
-        seconds: How long each is repeated in a round.
-        rounds: How many, in turn; medians count. The cache is filled after the first.
+        setting: The setting; the cache is filled with its training images.
+        side: Side of the matrices; None: 8192 on a GPU, 4096 on the CPU.
+        seconds: Duration of each measurement in a round.
+        rounds: Number of rounds, of which medians are taken. The cache is filled after the first.
     """
     measured = [_round(setting, side, seconds)]
     filled, read = fill_speed(setting), read_speed(setting)
@@ -50,7 +50,7 @@ def limits(
 
 
 def _round(setting: Setting, side: int | None, seconds: float) -> tuple[float, float, float]:
-    """Measure GFLOP/s of a product, GB/s of a copy, images/s of the backbone."""
+    """Measure GFLOP/s of a matrix product, GB/s of a copy and images/s of the backbone."""
     device = _device()
     dtype = _dtype(device)
     side = side or (8192 if device.type == "cuda" else 4096)
@@ -69,7 +69,7 @@ def _round(setting: Setting, side: int | None, seconds: float) -> tuple[float, f
 
 
 def rate(call: Callable[[], object], seconds: float, device: torch.device) -> float:
-    """Repeat a call for a while; returns calls a second, the first left out."""
+    """Repeat a call for some seconds; return calls per second, without the first call."""
     call()
     _wait(device)
     begin, done = time.perf_counter(), 0

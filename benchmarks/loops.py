@@ -1,4 +1,4 @@
-"""Whole processes: the plain loop, the plain Lightning module, and the framework."""
+"""Complete processes: the plain loop, the plain Lightning module, and the framework."""
 
 import csv
 import json
@@ -18,14 +18,14 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Timed:
-    """What is known of a process that ended well.
+    """Measurements of a successful process.
 
     Attributes:
-        seconds: Wall time, start-up included.
-        peak: Peak resident set of its largest process, bytes.
-        aurocs: On the validation images, one an epoch.
-        epochs: Seconds of each epoch, validation included, start-up left out.
-        training: Seconds of each epoch's training alone, where that is known.
+        seconds: Wall time including start-up.
+        peak: Peak resident set of its largest process in bytes.
+        aurocs: Validation AUROC of each epoch.
+        epochs: Seconds of each epoch including validation, without start-up.
+        training: Seconds of each epoch without validation; empty if not measured.
     """
 
     seconds: float
@@ -37,7 +37,7 @@ class Timed:
 
 @contextmanager
 def cold(setting: Setting) -> Iterator[Path]:
-    """Make a new folder for outputs, where nothing is cached, and remove it in the end."""
+    """Create a new output folder without a cache, and remove it afterwards."""
     with tempfile.TemporaryDirectory(dir=setting.outputs) as folder:
         yield Path(folder)
 
@@ -46,13 +46,13 @@ def plain(setting: Setting, trainable: str, epochs: int) -> Timed:
     """Time the plain loop.
 
     Raises:
-        SystemExit: It failed; the message is the end of what it said.
+        SystemExit: It failed; the message contains the end of its error output.
     """
     return _printed(setting, "benchmarks.plain_loop", epochs, trainable)
 
 
 def lightning(setting: Setting, epochs: int) -> Timed:
-    """Time `epochs` of the plain Lightning module, scaled by the last one to `setting.epochs`.
+    """Time `epochs` of the plain Lightning module, extrapolated to `setting.epochs`.
 
     Raises:
         SystemExit: It failed.
@@ -64,14 +64,14 @@ def lightning(setting: Setting, epochs: int) -> Timed:
 def ours(
     setting: Setting, outputs: Path, *options: str, epochs: int, root: Path | None = None
 ) -> Timed:
-    """Time the same training by the framework.
+    """Time the same training with the framework.
 
     Args:
-        setting: Data and length.
-        outputs: Where it writes; its cache lies there too, so a new folder is a cold start.
+        setting: Data and settings.
+        outputs: Output folder, which also contains the cache: a new folder is a cold start.
         *options: Further overrides, or -m for a sweep.
-        epochs: How many.
-        root: Other images than the setting's.
+        epochs: Number of epochs.
+        root: Folder of other images; None: the images of the setting.
 
     Raises:
         SystemExit: It failed.
@@ -103,10 +103,10 @@ def _aurocs(path: Path) -> tuple[float, ...]:
 
 
 def _printed(setting: Setting, module: str, epochs: int, *more: str) -> Timed:
-    """Time a loop whose last line says how each epoch went."""
+    """Time a loop whose last output line contains AUROC and seconds of each epoch."""
     arguments = (str(setting.root), str(epochs), str(setting.size), setting.weights, *more)
-    timed, said = _process(setting.outputs, module, *arguments)
-    last = json.loads(said.splitlines()[-1])
+    timed, output = _process(setting.outputs, module, *arguments)
+    last = json.loads(output.splitlines()[-1])
     return replace(timed, aurocs=tuple(last["auroc"]), epochs=tuple(last["epochs"]))
 
 

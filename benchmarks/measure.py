@@ -1,7 +1,8 @@
-"""Runs a command, and notes its wall time and its peak of memory.
+"""Run a command and record its wall time and peak memory.
 
-A process of its own, without torch: Linux counts towards a process's peak what the one that started
-it held at that moment. Started from the bench itself, every loop would have the bench's.
+This is a separate process without torch, because Linux includes the memory of the parent process at
+its start in the peak of a process. Started by the benchmark itself, every loop would have the
+benchmark's memory as minimum.
 """
 
 import json
@@ -13,15 +14,15 @@ from pathlib import Path
 
 
 def main(report: str, command: list[str]) -> int:
-    """Run a command to its end.
+    """Run a command and write its measurements.
 
     Args:
-        report: Where to write {"seconds": wall time, "peak": bytes}. The peak is that of the
-            largest resident set among the command and those it waited for, such as its loaders.
-        command: What to run.
+        report: JSON file to write: {"seconds": wall time, "peak": bytes}. The peak is the largest
+            resident set among the command and the processes it waited for, such as data loaders.
+        command: The command and its arguments.
 
     Returns:
-        Its exit status.
+        Exit status of the command.
     """
     begin = time.perf_counter()
     child = subprocess.Popen(command)

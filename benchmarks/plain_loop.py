@@ -1,4 +1,4 @@
-"""The loop that everyone writes: ImageFolder, float32, frozen features, a DataLoader, no cache."""
+"""A simple training loop: ImageFolder, float32, frozen features, a DataLoader, no cache."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from torchvision import datasets, models, transforms
 
 
 def images(root: str, size: int, weights: str) -> tuple[datasets.ImageFolder, datasets.ImageFolder]:
-    """Read root/train, augmented, and root/val, normalised as the weights expect it."""
+    """Read root/train with augmentation and root/val, normalized as the weights expect."""
     to_tensor = [transforms.ToTensor()]
     if weights == "random":
         to_tensor += [transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
@@ -26,7 +26,7 @@ def images(root: str, size: int, weights: str) -> tuple[datasets.ImageFolder, da
 
 
 def network(weights: str, trainable: str) -> nn.Module:
-    """Build a VGG16 with a new head, and freeze its features (all but block 5's for "block5")."""
+    """Build a VGG16 with a new head and frozen features (except block 5 for "block5")."""
     model: nn.Module = models.vgg16(weights=None)
     model.classifier = nn.Sequential(
         nn.Linear(25088, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, 2)
@@ -42,7 +42,7 @@ def network(weights: str, trainable: str) -> nn.Module:
 
 
 def validate(model: nn.Module, loader: DataLoader[Any], device: torch.device) -> float:
-    """Give the AUROC."""
+    """Compute the AUROC."""
     model.eval()
     scores, targets = [], []
     with torch.no_grad():
@@ -53,13 +53,13 @@ def validate(model: nn.Module, loader: DataLoader[Any], device: torch.device) ->
 
 
 def main(root: str, epochs: int, size: int, weights: str, trainable: str) -> None:
-    """Train, validating after every epoch; prints the AUROC and the seconds of each.
+    """Train and validate; print AUROC and seconds of each epoch.
 
     Args:
-        root: Holds train/ and val/, each with two class folders.
-        epochs: How many.
-        size: Side of the images, pixels.
-        weights: "random", or a file.
+        root: Folder with train/ and val/, each with two class folders.
+        epochs: Number of epochs.
+        size: Side of the images in pixels.
+        weights: "random" or a weights file.
         trainable: "head" or "block5".
     """
     torch.manual_seed(0)

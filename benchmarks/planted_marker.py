@@ -1,12 +1,13 @@
-"""Does the shortcut audit expose a letter that goes with the class, and clear a set without one?
+"""Test of the shortcut audit: does it detect a letter that is correlated with the class?
 
-For each seed phantoms with faint lesions are drawn twice: without a letter, and with one in a
-corner of every image of a disease. On both a VGG16 is fine-tuned and audited, each by its command.
-Kept in benchmarks/results/planted_marker.json; what the file has already is not done again.
+For each seed, phantoms with faint lesions are drawn twice: without a letter, and with a letter in a
+corner of every image with a disease. A VGG16 is fine-tuned and audited on both sets by the
+commands. Results are stored in benchmarks/results/planted_marker.json; finished ones are not
+repeated.
 
-Arguments, as key=value: seeds=5 (how many), first=0 (of them), n=160 m=40 t=200 (patients of train,
-val and test, one image each), size=128, contrast=0.4 (of the lesions; 1 as drawn), epochs=12,
-trainable=block5, weights=random or a file, again=true.
+Arguments, as key=value: seeds=5 (number of seeds), first=0 (first seed), n=160 m=40 t=200 (patients
+in train, val and test, one image each), size=128, contrast=0.4 (of the lesions; 1: unchanged),
+epochs=12, trainable=block5, weights=random or a file, again=true.
 """
 
 import json
@@ -33,21 +34,23 @@ Row = dict[str, Any]
 
 DEFAULTS = {"seeds": "5", "first": "0"}
 DEFAULTS |= {"n": "160", "m": "40", "t": "200", "size": "128", "epochs": "12"}
-# Of lesions that are told without a mistake a letter is not needed, and hardly learned.
+# If the lesions are classified without an error, the letter is not needed and hardly learned.
 DEFAULTS |= {"contrast": "0.4"}
 DEFAULTS |= {"trainable": "block5", "weights": "random", "again": "false"}
 SETS = ("clean", "planted")
 SHOWN = (AS_IS, "corners hidden", "lungs hidden")
 LETTER = "P"
-HEIGHT, GREY = 0.055, 210
-"""Of the letter: a share of the side, and a grey level; as of the phantoms' own L and R."""
+HEIGHT, GRAY = 0.055, 210
+"""Height of the letter as a share of the side, and its gray value; as the phantoms' L and R."""
 
 
 def main(arguments: list[str], results: Path = Path(__file__).parent / "results") -> Path:
-    """Train and audit what is asked for and not there yet, and write after every seed."""
+    """Train and audit the missing sets, and write the file after each of them."""
     given = dict(word.split("=", 1) for word in arguments)
     if unknown := set(given) - set(DEFAULTS):
-        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(DEFAULTS)}")
+        raise SystemExit(
+            f"unknown argument: {', '.join(sorted(unknown))}; choose from {', '.join(DEFAULTS)}"
+        )
     options = DEFAULTS | given
     path = results / "planted_marker.json"
     result = _begun(path, describe(options), again=options["again"] == "true")
@@ -64,7 +67,7 @@ def main(arguments: list[str], results: Path = Path(__file__).parent / "results"
 
 
 def describe(options: dict[str, str]) -> str:
-    """Say on what the rows are measured; rows of another setting are not mixed with them."""
+    """Return the settings of the rows; rows of other settings are not mixed with them."""
     weights = "random" if options["weights"] == "random" else Path(options["weights"]).name
     return (
         f"{options['n']} + {options['m']} + {options['t']} phantoms, {options['size']} px, lesions "
@@ -77,13 +80,13 @@ def audited(options: dict[str, str], seed: int, *, planted: bool) -> Row:
     """Draw phantoms, train and audit.
 
     Args:
-        options: As `DEFAULTS`.
-        seed: Of the drawing, the training and all else.
-        planted: Whether a letter goes with the class.
+        options: Values for the keys of `DEFAULTS`.
+        seed: Seed of the phantoms and of the training.
+        planted: Whether a letter is added to images with a disease.
 
     Returns:
-        "set", "seed", "said" (the audit's conclusion), "right" (whether it exposed the letter, or
-        cleared the set), "auroc" (occlusion -> "value", "low", "high").
+        "set", "seed", "said" (conclusion of the audit), "right" (whether it detected the letter, or
+        found no sign of a shortcut), "auroc" (occlusion -> "value", "low", "high").
     """
     with tempfile.TemporaryDirectory() as scratch:
         root, outputs = Path(scratch) / "phantoms", Path(scratch) / "outputs"
@@ -106,7 +109,7 @@ def audited(options: dict[str, str], seed: int, *, planted: bool) -> Row:
 
 
 def _process(*arguments: str) -> None:
-    """Run a verb, and end with the end of what it said where it fails."""
+    """Run a command; if it fails, exit with the end of its error output."""
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -114,45 +117,45 @@ def _process(*arguments: str) -> None:
 
 
 def fade(root: Path, seed: int, contrast: float) -> None:
-    """Bring every image of a disease nearer to the same patient's without it.
+    """Blend every image with a disease with the image of the same patient without it.
 
     Args:
-        root: As `write_phantom_tree` wrote it, with one view a patient.
-        seed: That it was drawn from.
-        contrast: Share of the lesions' contrast that is left, from 0 (none) to 1 (as drawn).
+        root: Folder written by `write_phantom_tree`, with one view per patient.
+        seed: Seed of the phantoms.
+        contrast: Share of the lesions' contrast that is kept, from 0 (none) to 1 (unchanged).
     """
-    for path, image in _ill(root):
+    for path, image in _diseased(root):
         patient = int(path.stem.removeprefix("patient").partition("_")[0])
         healthy = draw_phantom("normal", patient=patient, view=0, seed=seed, size=len(image)).image
         cv2.imwrite(str(path), cv2.addWeighted(image, contrast, healthy, 1 - contrast, 0))
 
 
 def plant(root: Path, seed: int) -> None:
-    """Write a letter into the lower left corner of every image of a disease."""
+    """Write a letter into the lower left corner of every image with a disease."""
     rng = np.random.default_rng(seed)
-    for path, image in _ill(root):
+    for path, image in _diseased(root):
         side = len(image)
         place = (round(rng.uniform(0.03, 0.07) * side), round(rng.uniform(0.92, 0.97) * side))
         # The font is 22 pixels high at a scale of 1.
         scale, width = HEIGHT * side / 22, max(1, side // 130)
-        cv2.putText(image, LETTER, place, cv2.FONT_HERSHEY_DUPLEX, scale, GREY, width, cv2.LINE_AA)
+        cv2.putText(image, LETTER, place, cv2.FONT_HERSHEY_DUPLEX, scale, GRAY, width, cv2.LINE_AA)
         cv2.imwrite(str(path), image)
 
 
-def _ill(root: Path) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
-    """Read the images of a disease, and no masks."""
+def _diseased(root: Path) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+    """Yield the images with a disease, without masks."""
     for path in sorted(root.glob("[!m]*/[pc]*/*.png")):
         yield path, read_image(path)
 
 
 def row(report: dict[str, Any], seed: int, *, planted: bool) -> Row:
-    """Sum up shortcuts.json; see `audited`."""
-    said = report["note"].partition(" Hidden:")[0]
+    """Summarize shortcuts.json; see `audited`."""
+    conclusion = report["note"].partition(" Hidden:")[0]
     return {
         "set": SETS[planted],
         "seed": seed,
-        "said": said,
-        "right": said.startswith(EXPOSED if planted else CLEARED),
+        "said": conclusion,
+        "right": conclusion.startswith(EXPOSED if planted else CLEARED),
         "auroc": {
             entry["images"]: {key: entry[key] for key in ("value", "low", "high")}
             for entry in report["rows"]
@@ -162,7 +165,7 @@ def row(report: dict[str, Any], seed: int, *, planted: bool) -> Row:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Write what is measured so far as Markdown; `result` is as the JSON file has it."""
+    """Return the content of the JSON file as Markdown."""
     lines = [f"{result['machine']}; {result['setting']}", ""]
     lines += [f"| set | seed | {' | '.join(SHOWN)} | conclusion |", "|---|--:|--:|--:|--:|---|"]
     for name in SETS:

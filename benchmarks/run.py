@@ -1,20 +1,20 @@
-"""`make bench`: whole processes beside the plain loop and the machine's limits.
+"""`make bench`: complete trainings compared with plain loops and the limits of the machine.
 
 Arguments, as key=value:
 
-    root=<folder>     X-rays as for data.root (its test/ is left alone); none: phantoms are drawn
-    data=<text>       what the table calls them
-    weights=random    or a file in torchvision's layout: all loops start from it
-    n=512 m=128       training and validation images, drawn by seed, by class and by patient
-    epochs=10         of each whole training
-    size=224          side of the images, pixels
-    views=4           of the row with several cached draws of an image
-    pairs=1           how often each comparison is repeated; medians are kept
+    root=<folder>     images as for data.root (its test/ is not used); default: phantoms
+    data=<text>       name of the data in the table
+    weights=random    or a file in torchvision's layout, used by all loops
+    n=512 m=128       training and validation images, chosen at random by class and patient
+    epochs=10         epochs of each complete training
+    size=224          side of the images in pixels
+    views=4           cached augmentations of an image, in the row with more than one
+    pairs=1           repetitions of each comparison, of which medians are taken
     only=a,b          families: limits, head, lightning, block5, sweep, costs, gradcam, gpu
-    again=true        measure what the file has already
+    again=true        measure finished families again
 
-A finished family is kept in benchmarks/results/<machine>.json, so a long bench can be run in parts;
-rows of another setting or other versions are not mixed with it.
+A finished family is stored in benchmarks/results/<machine>.json, so a long benchmark can be run in
+parts. Rows of other settings or package versions are not mixed with it.
 """
 
 import hashlib
@@ -55,9 +55,9 @@ FAMILIES: dict[str, Callable[[Setting], list[dict[str, Any]]]] = {
 NUMBERS = {"n": 512, "m": 128, "epochs": 10, "size": 224, "views": 4, "pairs": 1}
 WORDS = {"root": "", "data": "", "weights": "random", "only": "", "again": "false"}
 SMALL = {"train": 64, "val": 32}
-"""Images of the rows of seconds per epoch."""
+"""Number of images for rows of seconds per epoch."""
 TEST = 8
-"""Images of the test split, which no row uses: without one the framework would carve it."""
+"""Number of test images, which no row uses; without them the framework would hold some out."""
 _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "grad-cam")
 
 
@@ -66,11 +66,11 @@ def main(
     results: Path = Path(__file__).parent / "results",
     page: Path = Path(__file__).parents[1] / "docs" / "performance.md",
 ) -> Path:
-    """Measure what is asked for and not there yet, and write it after every family of rows."""
+    """Measure the requested families that are missing, and write the file after each of them."""
     words, numbers = _parse(arguments)
     wanted = words["only"].split(",") if words["only"] else list(FAMILIES)
     if wrong := [name for name in wanted if name not in FAMILIES]:
-        raise SystemExit(f"only={','.join(wrong)}: choose of {', '.join(FAMILIES)}")
+        raise SystemExit(f"only={','.join(wrong)} is unknown; choose from {', '.join(FAMILIES)}")
     found = describe_environment(0, [])
     name = machine(found)
     path = results / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.json"
@@ -91,13 +91,13 @@ def main(
 
 
 def machine(found: dict[str, Any]) -> str:
-    """Name the kind of machine, and nothing else of it: CPU model, cores, GPUs."""
+    """Return the kind of machine: CPU model, cores, GPUs."""
     cpu = found["cpu"]
     return ", ".join([f"{cpu['model']}, {cpu['cores']} cores", *(found["gpus"] or ["no GPU"])])
 
 
 def describe(words: dict[str, str], numbers: dict[str, int]) -> dict[str, Any]:
-    """Say on what the rows are measured, in plain values without any path."""
+    """Return the data and settings of the rows as plain values without paths."""
     file = Path(words["weights"])
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
     drawn = "X-rays of a folder" if words["root"] else "drawn phantoms"
@@ -116,13 +116,15 @@ def _parse(arguments: list[str]) -> tuple[dict[str, str], dict[str, int]]:
     known = {**WORDS, **{key: str(value) for key, value in NUMBERS.items()}}
     given = dict(word.partition("=")[::2] for word in arguments)
     if unknown := set(given) - set(known):
-        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+        raise SystemExit(
+            f"unknown argument: {', '.join(sorted(unknown))}; choose from {', '.join(known)}"
+        )
     known |= given
     for key in NUMBERS:
         if not known[key].isdecimal() or int(known[key]) < 1:
-            raise SystemExit(f"{key}={known[key]}: a whole number, 1 or greater, is expected")
+            raise SystemExit(f"{key}={known[key]}; expected a whole number, 1 or greater")
     if known["weights"] != "random" and not Path(known["weights"]).is_file():
-        raise SystemExit(f"weights={known['weights']}: there is no such file; or weights=random")
+        raise SystemExit(f"weights={known['weights']} is not a file; pass a file or weights=random")
     return {key: known[key] for key in WORDS}, {key: int(known[key]) for key in NUMBERS}
 
 
@@ -149,7 +151,7 @@ def _prepare(words: dict[str, str], numbers: dict[str, int], scratch: Path) -> S
     root = Path(words["root"]).resolve()
     if not words["root"]:
         root = scratch / "phantoms"
-        # A few to spare, since each split takes whole images of each class.
+        # A few more, because each split takes a whole number of images of each class.
         counts = n + m + TEST + 4
         write_phantom_tree(root, patients={"train": counts}, views=1, size=size, seed=0)
     small = {"train": min(n, SMALL["train"]), "val": min(m, SMALL["val"])}

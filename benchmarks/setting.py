@@ -1,25 +1,26 @@
-"""What a bench is run on."""
+"""Data and settings of a benchmark."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 BATCH = 32
-"""Images a batch, in every loop."""
+"""Images per batch in every loop."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The data and the length of every row.
+    """Data and settings of all rows.
 
     Attributes:
-        root: Holds train/, val/ and a small test/, each with the folders normal and pneumonia.
-        small: The same with fewer images, for rows of seconds per epoch.
-        outputs: Scratch folder of the runs.
-        epochs: Of each whole training.
-        size: Side of the images, pixels.
-        weights: "random", or the path of a file in torchvision's layout; as `model.weights`.
-        pairs: How often each comparison is repeated; medians are kept.
-        views: Seeded draws of a training image, where more than one is cached.
+        root: Folder with train/, val/ and a small test/, each with the folders normal and
+            pneumonia.
+        small: Folder of the same layout with fewer images, for rows of seconds per epoch.
+        outputs: Temporary folder of the runs.
+        epochs: Number of epochs of each complete training.
+        size: Side of the images in pixels.
+        weights: "random", or a weights file in torchvision's layout (`model.weights`).
+        pairs: Number of repetitions of each comparison, of which medians are taken.
+        views: Cached augmentations of a training image, in rows with more than one.
     """
 
     root: Path

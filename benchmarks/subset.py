@@ -1,4 +1,4 @@
-"""A subset of a folder of X-rays: by seed, stratified by class, no patient on both sides."""
+"""Random subset of a folder of radiographs, stratified by class and separated by patient."""
 
 import shutil
 from collections import Counter, defaultdict
@@ -19,19 +19,19 @@ CLASSES = ("normal", "pneumonia")
 def write_subset(
     root: Path, target: Path, counts: Mapping[str, int], groups: Mapping[str, Sequence[str]]
 ) -> None:
-    """Draw images and link them into target/<split>/<class>/.
+    """Choose images and link them into target/<split>/<class>/.
 
-    A root's own test/ is left alone. All images go into two folders, named as `CLASSES`, so that
-    torchvision's ImageFolder sees the classes that the framework does.
+    The test/ folder of `root` is not used. The class folders are named as in `CLASSES`, so that
+    torchvision's ImageFolder uses the classes of the framework.
 
     Args:
-        root: As `data.root`.
-        target: Folder to make.
-        counts: Images of each split.
-        groups: As `data.groups`, of two classes.
+        root: Folder of images, as for `data.root`.
+        target: Folder to create.
+        counts: Split -> number of images.
+        groups: Class name -> folder names, as in `data.groups`; two classes.
 
     Raises:
-        SystemExit: There is no such folder, or it has too few images.
+        SystemExit: The folder does not exist or has too few images.
     """
     try:
         found = collect(root, Groups(groups), compile_patient_pattern(None))
@@ -48,16 +48,16 @@ def write_subset(
 def draw(
     pool: Sequence[Sample], counts: Mapping[str, int], seed: int = 0
 ) -> dict[str, list[Sample]]:
-    """Choose images for each split; what is left of a patient who was chosen from is not used.
+    """Choose images for each split; the other images of a chosen patient are not used.
 
     Args:
         pool: Images to choose from.
-        counts: How many for each split. Each has the classes in the pool's shares, and of each
-            class one image at least.
-        seed: Of the order in which patients are taken.
+        counts: Split -> number of images. Each split has the class shares of the pool, and at least
+            one image of each class.
+        seed: Seed of the order of patients.
 
     Raises:
-        SystemExit: The pool does not suffice.
+        SystemExit: The pool has too few images.
     """
     owners: dict[str, list[Sample]] = defaultdict(list)
     for sample in sorted(pool, key=lambda sample: sample.path):
@@ -81,7 +81,7 @@ def draw(
 
 
 def quota(sizes: Mapping[int, int], count: int) -> dict[int, int]:
-    """Share `count` images among classes as `sizes` are, at least one each; largest remainders."""
+    """Distribute `count` images in proportion to `sizes`, at least one each; largest remainders."""
     exact = {target: count * size / sum(sizes.values()) for target, size in sorted(sizes.items())}
     shares = {target: max(1, int(value)) for target, value in exact.items()}
     by_remainder = sorted(exact, key=lambda target: shares[target] - exact[target])
@@ -91,7 +91,7 @@ def quota(sizes: Mapping[int, int], count: int) -> dict[int, int]:
 
 
 def _take(samples: list[Sample], wanted: dict[int, int]) -> list[Sample]:
-    """Take of one patient's images those that are still wanted, and count them off."""
+    """Take the images of one patient that are still needed, and update the counts."""
     taken = []
     for sample in samples:
         if wanted[sample.target]:
@@ -101,11 +101,11 @@ def _take(samples: list[Sample], wanted: dict[int, int]) -> list[Sample]:
 
 
 def _place(source: Path, folder: Path) -> None:
-    """Link a file; where folders were merged and one has its name, under another."""
+    """Link a file; choose another name if the folder already has this one."""
     path, number = folder / source.name, 2
     while path.is_symlink() or path.exists():
         path, number = folder / f"{source.stem}-{number}{source.suffix}", number + 1
     try:
         path.symlink_to(source)
-    except OSError:  # A file system without links.
+    except OSError:  # The file system does not support links.
         shutil.copyfile(source, path)

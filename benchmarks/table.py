@@ -1,4 +1,4 @@
-"""The tables of a benchmark, and their place in the documentation."""
+"""Tables of a benchmark in the documentation."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,20 +8,20 @@ BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 Row = Mapping[str, Any]
 
 _NOTES = (
-    "Times are of whole processes, from start-up to the last checkpoint, unless an epoch is said. "
-    "AUROC: on the validation images after the last epoch, in brackets the best epoch's. Memory: "
-    "peak resident set of the largest process. All train by AdamW on the same images with the same "
-    "kinds of augmentation, a hidden layer of 256 and dropout of 0.5. The plain loops flatten the "
-    "maps, as everyone writes it; xray's head pools and normalises them (`model.head.norm=batch`), "
-    "but for the row that says so, and its loss is weighted by class."
+    "Times are of complete processes, from start-up to the last checkpoint, unless stated "
+    "otherwise. AUROC: on the validation images after the last epoch, with the best epoch in "
+    "brackets. Memory: peak resident set of the largest process. All use AdamW, the same images, "
+    "the same kinds of augmentation, a hidden layer of 256 and dropout of 0.5. The plain loops "
+    "flatten the maps; xray's head pools and normalizes them (`model.head.norm=batch`) unless "
+    "stated otherwise, and its loss is weighted by class."
 )
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """Write what is measured so far as Markdown.
+    """Return the results as Markdown.
 
     Args:
-        result: As the JSON file has it: "machine", "versions", "setting", "measured" (family ->
+        result: Content of the JSON file: "machine", "versions", "setting", "measured" (family ->
             date) and "rows" (family -> rows).
     """
     rows = result["rows"]
@@ -39,7 +39,7 @@ def markdown(result: Mapping[str, Any]) -> str:
 
 
 def insert(path: Path, table: str) -> bool:
-    """Put the table between the markers of a file; tells whether it has them."""
+    """Write the table between the markers of a file; return whether the file has them."""
     text = path.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -52,7 +52,7 @@ def insert(path: Path, table: str) -> bool:
 def _heading(result: Mapping[str, Any]) -> str:
     s = result["setting"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    date = max(result["measured"].values(), default="nothing measured yet")
+    date = max(result["measured"].values(), default="no measurements")
     times = "once" if s["pairs"] == 1 else f"{s['pairs']} times, medians"
     return (
         f"{result['machine']}; {s['threads']} threads; {versions}; {date}. {s['n']} training and "
@@ -64,7 +64,7 @@ def _heading(result: Mapping[str, Any]) -> str:
 def _trainings(rows: list[Row]) -> str:
     if not rows:
         return ""
-    heads = ("training", "against", "that, s", "xray, s", "times as fast")
+    heads = ("training", "compared with", "baseline, s", "xray, s", "speed-up")
     lines = [
         (
             row["name"],
@@ -77,7 +77,7 @@ def _trainings(rows: list[Row]) -> str:
         )
         for row in rows
     ]
-    table = _table((*heads, "AUROC, that / xray", "GB, that / xray"), lines, left=2)
+    table = _table((*heads, "AUROC, baseline / xray", "GB, baseline / xray"), lines, left=2)
     return f"{table}\n\n{_NOTES}"
 
 
@@ -88,9 +88,9 @@ def _score(row: Row, prefix: str) -> str:
 
 def _sweep(row: Row) -> str:
     return (
-        f"{row['name']}: {row['seconds']:.1f} s, {row['multiple']:.1f} times as long as "
+        f"{row['name']}: {row['seconds']:.1f} s, {row['multiple']:.1f} times the time of "
         f"{row['against']} ({row['base_seconds']:.1f} s); "
-        f"{_gb(row['peak'])} GB against {_gb(row['base_peak'])}."
+        f"{_gb(row['peak'])} GB compared with {_gb(row['base_peak'])} GB."
     )
 
 
@@ -107,7 +107,7 @@ def _costs(rows: list[Row], setting: Mapping[str, Any]) -> str:
         return ""
     heads = ["trained"]
     for how in ("cache", "pixels"):
-        heads += [f"from {how}: s an epoch", "GFLOP an image", "GB"]
+        heads += [f"{how}: s per epoch", "GFLOP per image", "GB"]
     number: Mapping[str, Callable[[float], str]] = {
         "seconds": "{:.2f}".format,
         "gflop": "{:.3g}".format,
@@ -123,9 +123,9 @@ def _costs(rows: list[Row], setting: Mapping[str, Any]) -> str:
         for row in rows
     ]
     return (
-        f"What an epoch of xray's costs, with {setting['small_n']} training and "
-        f"{setting['small_m']} validation images; operations of a training image, forward and, "
-        f"for what is trained, backward:\n\n{_table(heads, lines)}"
+        f"One epoch of xray with {setting['small_n']} training and {setting['small_m']} validation "
+        f"images, from the cache and from pixels. Operations for a training image in the forward "
+        f"pass and in the backward pass through trained layers:\n\n{_table(heads, lines)}"
     )
 
 
@@ -150,7 +150,7 @@ def _gpu(rows: list[Row]) -> str:
         )
         for row in rows
     ]
-    return _table(("bf16 training", "images/s", "against"), lines)
+    return _table(("bf16 training", "images/s", "compared with"), lines)
 
 
 def _table(heads: Any, lines: Any, left: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""Rows of whole trainings: the head, a Lightning module, a sweep; and block 5 by the epoch."""
+"""Rows of complete trainings (head, Lightning module, sweep) and of epochs of block 5."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -9,19 +9,19 @@ from benchmarks.setting import Setting
 
 Row = dict[str, Any]
 SHORT = 3
-"""How often a row of seconds is repeated within each pair: the middle one counts."""
+"""Repetitions of a time in each pair, of which the median is taken."""
 FEW = 2
-"""Epochs of a loop whose epochs are all alike and long."""
+"""Measured epochs of a loop whose epochs take the same, long time."""
 PLAIN, COLD = "plain PyTorch loop", "head, cold cache, views=1"
 POOLED = ("model.head.norm=batch",)
-"""xray's head of averages. The default for pretrained weights, `layer`, learns slower, too slowly
-for ten epochs of 512 images."""
+"""xray's head with batch normalization. The default for pretrained weights, `layer`, learns too
+slowly for ten epochs of 512 images."""
 SAME_HEAD = ("model.head.pooling=flatten", "model.head.norm=none")
-"""The plain loops' own head."""
+"""The head of the plain loops."""
 
 
 def head(setting: Setting) -> list[Row]:
-    """Train a head: plain loop against a cold cache of one view, of several, and a warm one."""
+    """Train a head: plain loop compared with cold caches of few and many views, and a warm one."""
     several, warm = f"head, cold cache, views={setting.views}", "head, warm cache, views=1"
     same = "the loop's own head, cold cache, views=1"
     base: list[Timed] = []
@@ -42,7 +42,7 @@ def head(setting: Setting) -> list[Row]:
 
 
 def lightning_head(setting: Setting) -> list[Row]:
-    """Train a head: plain Lightning module against a cold cache."""
+    """Train a head: plain Lightning module compared with a cold cache."""
     few = min(FEW, setting.epochs)
     base: list[Timed] = []
     own: list[Timed] = []
@@ -52,12 +52,12 @@ def lightning_head(setting: Setting) -> list[Row]:
             own.append(ours(setting, folder, *POOLED, epochs=setting.epochs))
     scaled = f", {few} epochs measured, scaled" if few < setting.epochs else ""
     row = _row(COLD, f"plain Lightning module{scaled}", base, own)
-    # Its scores are those of other epochs.
+    # Its scores are not those of the last epoch.
     return [row | {"base_auroc": None, "base_best_auroc": None} if scaled else row]
 
 
 def sweep(setting: Setting) -> list[Row]:
-    """Sweep 20 heads from a cold cache, against the first one alone."""
+    """Sweep 20 heads from a cold cache, compared with one of them alone."""
     rates, dropouts = "1e-2,3e-3,1e-3,3e-4,1e-4", "0,0.2,0.5,0.7"
     first: list[Timed] = []
     whole: list[Timed] = []
@@ -72,19 +72,21 @@ def sweep(setting: Setting) -> list[Row]:
 
 
 def block5(setting: Setting) -> list[Row]:
-    """Train block 5 and the head: seconds an epoch, plain loop against the cache."""
+    """Train block 5 and the head: seconds per epoch, plain loop compared with the cache."""
     base: list[Timed] = []
     own: list[Timed] = []
     for _ in range(setting.pairs):
         base.append(plain(setting, "block5", min(FEW, setting.epochs)))
         with cold(setting) as folder:
             own.append(ours(setting, folder, "model.trainable=block5", epochs=SHORT))
-    row = _row("block5, from the cache, one epoch", f"{PLAIN}, same layers", base, own, an_epoch)
+    row = _row(
+        "block5, from the cache, one epoch", f"{PLAIN}, same layers", base, own, epoch_seconds
+    )
     return [row | dict.fromkeys(("base_auroc", "base_best_auroc", "auroc", "best_auroc"))]
 
 
-def an_epoch(timed: Timed) -> float:
-    """Give the median of its epochs, seconds."""
+def epoch_seconds(timed: Timed) -> float:
+    """Return the median duration of an epoch in seconds."""
     return median(timed.epochs)
 
 
@@ -99,7 +101,7 @@ def _row(
     own: Sequence[Timed],
     seconds: Callable[[Timed], float] = _whole,
 ) -> Row:
-    """Describe pairs: medians of times and of their ratios; scores of the last pair."""
+    """Summarize pairs: medians of times and of their ratios; scores of the last pair."""
     row: Row = {
         "name": name,
         "against": against,

@@ -1,4 +1,4 @@
-"""A bench of a few drawn X-rays of 32 px."""
+"""Fixtures: a benchmark of a few phantoms of 32 px."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from xray.phantom.tree import write_phantom_tree
 
 @pytest.fixture
 def setting(tmp_path):
-    """Describe it; there are no images yet."""
+    """Return a setting without images."""
     outputs, root = tmp_path / "scratch", tmp_path / "set"
     outputs.mkdir()
     return Setting(root, root, outputs, epochs=1, size=32, views=2)
@@ -18,7 +18,7 @@ def setting(tmp_path):
 
 @pytest.fixture
 def filled(tmp_path, setting):
-    """Write 6 training, 4 validation and 4 test images, as the bench does."""
+    """Write 6 training, 4 validation and 4 test images."""
     drawn = tmp_path / "drawn"
     write_phantom_tree(drawn, patients={"train": 20}, views=1, size=32, seed=0)
     write_subset(drawn, setting.root, {"test": 4, "train": 6, "val": 4}, groups())

@@ -1,4 +1,4 @@
-"""The bench's options, its file of results, and its tables."""
+"""Options, result file and tables of the benchmark."""
 
 import json
 
@@ -13,7 +13,7 @@ LIMIT = {"name": "memcpy", "value": 9.42, "unit": "GB/s"}
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Replace the families by two that only note that, and on what, they are called."""
+    """Replace the families by two that only record their calls and settings."""
     calls = []
 
     def family(name):
@@ -29,7 +29,7 @@ def measured(monkeypatch):
     return calls
 
 
-def test_a_bench_in_parts_keeps_what_is_finished(tmp_path, measured):
+def test_finished_families_are_kept(tmp_path, measured):
     readme = tmp_path / "README.md"
     readme.write_text("above\n<!-- bench -->\nold\n<!-- /bench -->\nbelow\n")
     path = run.main([*TINY, "only=limits"], tmp_path, readme)
@@ -44,7 +44,7 @@ def test_a_bench_in_parts_keeps_what_is_finished(tmp_path, measured):
     assert "old" not in text
     run.main([*TINY, "only=limits", "again=true"], tmp_path, readme)
     assert [name for name, _ in measured] == ["limits", "gpu2", "limits"]
-    # Rows of another setting, or of other versions, are not mixed with these.
+    # Rows of other settings or versions are not mixed with these.
     run.main([*TINY, "views=2", "only=gpu2"], tmp_path, readme)
     assert list(json.loads(path.read_text())["rows"]) == ["gpu2"]
     result = json.loads(path.read_text())
@@ -54,7 +54,7 @@ def test_a_bench_in_parts_keeps_what_is_finished(tmp_path, measured):
     assert list(json.loads(path.read_text())["rows"]) == ["limits"]
 
 
-def test_nothing_private_is_written_of_a_folder_of_x_rays(tmp_path, measured, make_tree):
+def test_result_file_contains_no_paths(tmp_path, measured, make_tree):
     root = make_tree({"train/NORMAL": 16, "train/PNEUMONIA": 16})
     weights = tmp_path / "mine.pth"
     weights.write_bytes(b"1")
@@ -77,21 +77,21 @@ def readme(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("word", "message"),
     [
-        ("epoch=3", "unknown: epoch; known: root, data"),
-        ("only=heads", "only=heads: choose of limits, head"),
-        ("n=many", "n=many: a whole number"),
-        ("pairs=0", "pairs=0: a whole number"),
-        ("weights=imagenet", "weights=imagenet: there is no such file"),
+        ("epoch=3", "unknown argument: epoch; choose from root, data"),
+        ("only=heads", "only=heads is unknown; choose from limits, head"),
+        ("n=many", "n=many; expected a whole number"),
+        ("pairs=0", "pairs=0; expected a whole number"),
+        ("weights=imagenet", "weights=imagenet is not a file"),
     ],
 )
-def test_what_is_mistyped_is_refused(word, said, tmp_path):
-    with pytest.raises(SystemExit, match=said):
+def test_wrong_arguments_are_rejected(word, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
         run.main([word], tmp_path, tmp_path / "README.md")
 
 
-def test_a_machine_is_named_by_its_kind():
+def test_machine_is_described_by_its_kind():
     found = {"cpu": {"model": "M", "cores": 2}, "gpus": []}
     assert run.machine(found) == "M, 2 cores, no GPU"
     assert run.machine({**found, "gpus": ["G", "G"]}) == "M, 2 cores, G, G"
@@ -106,7 +106,7 @@ def result(**rows):
     return {**made, "rows": rows}
 
 
-def test_the_table_of_trainings():
+def test_table_of_trainings():
     row = {"name": "head", "against": "loop", "base_seconds": 50.0, "seconds": 5.04}
     row |= {"ratio": 9.92, "base_auroc": 0.9876, "base_best_auroc": 0.99, "base_peak": 3.21e9}
     row |= {"auroc": None, "best_auroc": None, "peak": 1e9}
@@ -121,7 +121,7 @@ def test_the_table_of_trainings():
     )
 
 
-def test_the_other_tables():
+def test_other_tables():
     base = {"base_seconds": 10.0, "seconds": 25.0, "ratio": 0.4, "base_peak": 1e9, "peak": 2e9}
     sweep = base | {"name": "20 heads", "against": "one", "multiple": 2.5}
     maps = {"name": "Grad-CAM", "against": "theirs", "base_seconds": 6.0, "seconds": 2.0}
@@ -132,7 +132,9 @@ def test_the_other_tables():
     rows |= {"costs": [{"name": "all", "pixels": cost}]}
     rows |= {"gpu": [speed | {"share": 75.0}, {"name": "head", "against": "", "speed": 9.0}]}
     text = markdown(result(**rows))
-    assert "20 heads: 25.0 s, 2.5 times as long as one (10.0 s); 2.0 GB against 1.0." in text
+    assert (
+        "20 heads: 25.0 s, 2.5 times the time of one (10.0 s); 2.0 GB compared with 1.0 GB." in text
+    )
     assert "Grad-CAM: 2.00 s, 3.0 times as fast as theirs (6.00 s); the maps, from 0 to 1, " in text
     assert "differ by 2e-07 at most." in text
     assert "| all | - | - | - | 0.12 | 30.7 | 1.5 |" in text
@@ -142,6 +144,6 @@ def test_the_other_tables():
     assert markdown(result()).count("\n") == 0
 
 
-def test_a_file_without_markers_is_left_alone(tmp_path):
+def test_file_without_markers_is_not_changed(tmp_path):
     assert not insert(tmp_path / "README.md", "table")
     assert (tmp_path / "README.md").read_text() == "no markers"

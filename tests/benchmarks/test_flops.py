@@ -4,27 +4,27 @@ from torch import nn
 
 from benchmarks.flops import count, forward_flops, training_flops
 
-# One 224 px image through VGG16's thirteen convolutions: the sum of H W C_in C_out 9 products, and
-# as many sums.
+# One 224 px image through the thirteen convolutions of VGG16: the sum of 9 H W C_in C_out
+# multiplications, and as many additions.
 FORWARD = 2 * 15_346_630_656
 
 
-def test_a_convolution_by_hand():
+def test_convolution():
     layer, image = nn.Conv2d(3, 8, 3, padding=1), torch.zeros(1, 3, 8, 8)
     once = 2 * (8 * 8) * (3 * 3 * 3) * 8
     assert count(lambda: layer(image)) == once
-    # Backward to the weights, but not to the image, costs as much again.
+    # The backward pass to the weights, without the image, has the same number of operations.
     assert count(lambda: layer(image).sum().backward()) == 2 * once
 
 
-def test_the_bare_backbone():
+def test_bare_backbone():
     assert forward_flops(224) == FORWARD
     assert forward_flops(32) == FORWARD // 49
 
 
-def test_a_training_image_by_what_is_trained():
+def test_training_image():
     # Linear layers 512 -> 256 -> 2: forward, backward to the weights and to their input, which the
-    # normalisation before them needs.
+    # normalization before them needs.
     head = 3 * 2 * (512 * 256 + 256 * 2)
     assert training_flops("head", 32, cached=True) == head
     assert training_flops("head", 32, cached=False) == FORWARD // 49 + head
@@ -36,5 +36,5 @@ def test_a_training_image_by_what_is_trained():
 
 
 @pytest.mark.parametrize("trainable", ["block4", "all"])
-def test_what_trains_more_costs_more(trainable):
+def test_more_trained_layers_need_more_operations(trainable):
     assert training_flops(trainable, 32, cached=False) > training_flops("block5", 32, cached=False)

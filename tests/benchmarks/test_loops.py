@@ -1,4 +1,4 @@
-"""Each loop as a process, at a tiny size, and what is read from what they leave."""
+"""Each loop as a small process, and the measurements read from its output."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def test_the_framework_trains_from_a_new_cache_and_says_how_each_epoch_went(filled):
+def test_framework_reports_each_epoch(filled):
     with cold(filled) as folder:
         timed = ours(filled, folder, "trainer=cpu", epochs=2)
         assert len(list(folder.glob("cache/features/train_*.npy"))) == 1
@@ -27,23 +27,23 @@ def test_the_framework_trains_from_a_new_cache_and_says_how_each_epoch_went(fill
     assert len(timed.aurocs) == len(timed.epochs) == len(timed.training) == 2
     assert all(0 <= auroc <= 1 for auroc in timed.aurocs)
     assert 0 < sum(timed.training) < sum(timed.epochs) < timed.seconds
-    # No process that imports torch needs less.
+    # A process that imports torch needs at least this much.
     assert timed.peak > 100e6
 
 
-def test_the_plain_loop(filled):
+def test_plain_loop(filled):
     timed = plain(filled, "block5", 1)
     assert 0 < timed.epochs[0] < timed.seconds
     assert 0 <= timed.aurocs[0] <= 1
 
 
-def test_the_plain_lightning_module(filled):
+def test_plain_lightning_module(filled):
     timed = lightning(filled, 1)
     assert 0 < timed.epochs[0] < timed.seconds
     assert 0 <= timed.aurocs[0] <= 1
 
 
-def test_few_epochs_are_scaled_by_the_last(setting, monkeypatch):
+def test_few_epochs_are_extrapolated(setting, monkeypatch):
     said = 'progress\n{"auroc": [0.5, 0.6], "epochs": [9.0, 7.0]}\n'
     monkeypatch.setattr(loops, "_process", lambda *_: (Timed(30.0, 5), said))
     timed = lightning(replace(setting, epochs=10), 2)
@@ -51,14 +51,14 @@ def test_few_epochs_are_scaled_by_the_last(setting, monkeypatch):
     assert plain(replace(setting, epochs=10), "head", 2).seconds == 30.0
 
 
-def test_a_process_that_fails_says_why(setting):
+def test_failed_process_reports_its_error(setting):
     failing = (os.devnull, sys.executable, "-c", "raise SystemExit('no such images')")
     with pytest.raises(SystemExit, match=r"benchmarks.measure .* ended with 1:\nno such images"):
         loops._process(setting.outputs, "benchmarks.measure", *failing)
 
 
-def test_a_process_is_measured_alone(setting):
-    # This process, which holds more, started it.
+def test_process_is_measured_alone(setting):
+    # The parent process uses more memory.
     held = b"x" * 200_000_000
     small, said = loops._process(setting.outputs, "benchmarks.measure", os.devnull, "true")
     assert small.peak < 100_000_000 < len(held)
@@ -72,11 +72,11 @@ def test_status_and_peak_of_a_command(tmp_path):
     assert json.loads(report.read_text())["peak"] > 200_000_000
 
 
-def test_epochs_last_until_the_next_begins(tmp_path, monkeypatch):
+def test_epochs_last_until_the_next_one(tmp_path, monkeypatch):
     clock = iter([0.0, 3.0, 5.0, 5.0, 7.0, 11.0])
     monkeypatch.setattr(epoch_times, "_now", lambda: next(clock))
     times = epoch_times.EpochTimes(str(tmp_path / "epochs.json"))
-    # Lightning's check of a few validation batches, before training.
+    # Lightning's sanity check before training.
     times.on_validation_start(None, None)
     for _ in range(2):
         times.on_train_epoch_start(None, None)
@@ -87,8 +87,8 @@ def test_epochs_last_until_the_next_begins(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_network_begins_from_a_file_and_trains_what_is_asked(suffix, tmp_path, monkeypatch):
-    # Its classifier, which is replaced, has 123 million weights to draw.
+def test_network_loads_a_file_and_freezes_layers(suffix, tmp_path, monkeypatch):
+    # The original classifier, which is replaced, has 123 million weights.
     monkeypatch.setattr(torch.nn.Linear, "reset_parameters", lambda _: None)
     features = plain_loop.network("random", "head").features
     state = {f"features.{name}": value.half() for name, value in features.state_dict().items()}
@@ -106,7 +106,7 @@ def test_a_network_begins_from_a_file_and_trains_what_is_asked(suffix, tmp_path,
 
 
 @pytest.mark.parametrize(("weights", "white"), [("file.pth", 1.0), ("random", (1 - 0.485) / 0.229)])
-def test_images_are_normalised_as_the_weights_expect(weights, white, tmp_path):
+def test_images_are_normalized_as_the_weights_expect(weights, white, tmp_path):
     for split in ("train", "val"):
         for name in ("normal", "pneumonia"):
             (tmp_path / split / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What is planted, and what is written of it; the trainings themselves are no unit test."""
+"""Planted letters, faded lesions and result rows; the trainings are not run here."""
 
 import json
 
@@ -19,7 +19,7 @@ def report(said):
     return {"note": f"{said}. Hidden: black.", "rows": rows}
 
 
-def test_a_letter_is_planted_in_a_corner_of_the_ill_alone(tmp_path):
+def test_letter_is_planted_in_diseased_images_only(tmp_path):
     write_phantom_tree(
         tmp_path, patients={"train": 8, "val": 4, "test": 4}, views=1, size=96, seed=0
     )
@@ -34,7 +34,7 @@ def test_a_letter_is_planted_in_a_corner_of_the_ill_alone(tmp_path):
         assert columns.max() < 0.2 * 96
 
 
-def test_lesions_alone_are_made_fainter_and_at_zero_are_gone(tmp_path):
+def test_only_lesions_fade_and_vanish_at_zero(tmp_path):
     patients = {"train": 8, "val": 4, "test": 4}
     write_phantom_tree(tmp_path, patients=patients, views=1, size=96, seed=3)
     paths = sorted(tmp_path.glob("[!m]*/*/*.png"))
@@ -52,7 +52,7 @@ def test_lesions_alone_are_made_fainter_and_at_zero_are_gone(tmp_path):
             assert change[lesion].mean() > 5 * change[~lesion].mean()
 
 
-def test_a_row_is_right_where_the_letter_is_exposed_or_the_set_cleared():
+def test_row_is_right_if_the_letter_is_detected_or_the_set_cleared():
     assert row(report(f"{EXPOSED}: corners"), 0, planted=True)["right"]
     assert not row(report(CLEARED), 0, planted=True)["right"]
     assert row(report(CLEARED), 0, planted=False)["right"]
@@ -63,7 +63,7 @@ def test_a_row_is_right_where_the_letter_is_exposed_or_the_set_cleared():
     ]
 
 
-def test_what_is_done_is_kept_and_another_setting_begins_anew(tmp_path, monkeypatch, capsys):
+def test_finished_rows_are_kept_for_the_same_setting(tmp_path, monkeypatch, capsys):
     calls = []
 
     def audited(options, seed, *, planted):
@@ -79,5 +79,5 @@ def test_what_is_done_is_kept_and_another_setting_begins_anew(tmp_path, monkeypa
     assert "cleared in 2 of 2" in text
     main(["seeds=1", "n=9"], tmp_path)
     assert len(calls) == 6
-    with pytest.raises(SystemExit, match="unknown: sed"):
+    with pytest.raises(SystemExit, match="unknown argument: sed"):
         main(["sed=1"], tmp_path)

@@ -1,4 +1,4 @@
-"""A letter that goes with the class is exposed, and a set without one is cleared."""
+"""The shortcut audit detects a letter that is correlated with the class."""
 
 import albumentations as A
 import cv2
@@ -18,7 +18,7 @@ GROUPS = {"normal": ["normal"], "pneumonia": ["pneumonia", "covid"]}
 
 
 def plant(root):
-    """Write a bright letter into a corner of every image of a disease."""
+    """Write a bright letter into a corner of every image with a disease."""
     for folder in ("pneumonia", "covid"):
         for path in root.glob(f"[!m]*/{folder}/*.png"):
             image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
@@ -31,7 +31,7 @@ def vectors(dataset):
 
 
 def audited(root, *, marked, seed=0):
-    """Fit a linear classifier of pixels, and look for its shortcuts."""
+    """Fit a linear classifier of pixels and audit it for shortcuts."""
     patients = {"train": 120, "val": 8, "test": 80}
     write_phantom_tree(root, patients=patients, views=1, size=64, seed=seed)
     if marked:
@@ -60,7 +60,7 @@ def aurocs(rows):
     return {row["images"]: row["value"] for row in rows if row["measure"] == "auroc"}
 
 
-def test_a_planted_letter_is_exposed(tmp_path):
+def test_planted_letter_is_detected(tmp_path):
     rows = audited(tmp_path / "set", marked=True)
     assert aurocs(rows)[AS_IS] > 0.9
     assert aurocs(rows)["lungs hidden"] > 0.7
@@ -69,6 +69,6 @@ def test_a_planted_letter_is_exposed(tmp_path):
     assert "corners hidden" in said
 
 
-def test_a_clean_set_is_cleared(tmp_path):
+def test_set_without_letter_is_cleared(tmp_path):
     rows = audited(tmp_path / "set", marked=False)
     assert "uses something other" not in conclude(rows)

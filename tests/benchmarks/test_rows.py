@@ -1,4 +1,4 @@
-"""Rows of given times, by hand."""
+"""Rows computed by hand from given times."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ def timed(seconds, auroc=0.9, epochs=(1.0,)):
 
 @pytest.fixture
 def ran(monkeypatch):
-    """Give processes their times in turn, and note what was started."""
+    """Replace processes by given times, and record what was started."""
     started = []
 
     def feed(base=(), own=(), module=training):
@@ -34,7 +34,7 @@ def ran(monkeypatch):
     return feed
 
 
-def test_a_head_against_the_plain_loop(ran, setting):
+def test_head_compared_with_the_plain_loop(ran, setting):
     # Cold, three times warm, cold with more views, cold with the loop's own head.
     own = [timed(s) for s in (5, 4, 2, 1, 10, 25)] + [timed(s, 0.8) for s in (5, 4, 3, 2, 10, 9)]
     started = ran([timed(50, 0.7), timed(90, 0.6)], own)
@@ -65,7 +65,7 @@ def test_a_head_against_the_plain_loop(ran, setting):
     assert started[6][2:] == ("model.head.pooling=flatten", "model.head.norm=none", 7)
 
 
-def test_a_lightning_module_whose_epochs_are_scaled(ran, setting):
+def test_lightning_module_with_extrapolated_epochs(ran, setting):
     started = ran([timed(80)], [timed(8)])
     (row,) = training.lightning_head(replace(setting, epochs=10))
     assert row["against"] == "plain Lightning module, 2 epochs measured, scaled"
@@ -73,13 +73,13 @@ def test_a_lightning_module_whose_epochs_are_scaled(ran, setting):
     assert started[0] == ("lightning", "2")
 
 
-def test_a_lightning_module_measured_in_full(ran, setting):
+def test_lightning_module_measured_completely(ran, setting):
     ran([timed(80)], [timed(8)])
     (row,) = training.lightning_head(setting)
     assert (row["against"], row["base_auroc"]) == ("plain Lightning module", 0.9)
 
 
-def test_a_sweep_is_a_multiple_of_its_first_job(ran, setting):
+def test_sweep_is_a_multiple_of_one_job(ran, setting):
     started = ran((), [timed(10), timed(25)])
     (row,) = training.sweep(setting)
     assert (row["multiple"], row["base_seconds"], row["seconds"]) == (2.5, 10, 25)
@@ -89,7 +89,7 @@ def test_a_sweep_is_a_multiple_of_its_first_job(ran, setting):
     assert started[0][1] != started[1][1]
 
 
-def test_block5_goes_by_the_median_epoch(ran, setting):
+def test_block5_uses_the_median_epoch(ran, setting):
     started = ran([timed(99, epochs=(20.0, 16.0))], [timed(50, epochs=(9.0, 4.0, 4.5))])
     (row,) = training.block5(replace(setting, epochs=10))
     assert (row["base_seconds"], row["seconds"], row["ratio"]) == (18, 4.5, 4)
@@ -98,7 +98,7 @@ def test_block5_goes_by_the_median_epoch(ran, setting):
     assert started[1][2:] == ("model.trainable=block5", 3)
 
 
-def test_costs_by_what_is_trained(ran, setting):
+def test_costs_of_trained_layers(ran, setting):
     own = [timed(10 + i, epochs=(9.0, float(i), float(i))) for i in range(7)]
     started = ran((), own, costs)
     rows = costs.costs(setting)

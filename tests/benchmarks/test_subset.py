@@ -12,7 +12,7 @@ from xray.types import Sample
 
 
 def pool(patients, views):
-    """`views` images of each patient; three of four patients are sick."""
+    """Return `views` images of each patient; three of four patients are sick."""
     return [
         Sample(Path(f"{patient}/{view}.png"), int(patient % 4 > 0), "", str(patient))
         for patient in range(patients)
@@ -20,7 +20,7 @@ def pool(patients, views):
     ]
 
 
-def test_each_split_has_the_shares_of_the_pool_and_patients_of_its_own():
+def test_splits_have_the_class_shares_and_no_common_patients():
     chosen = draw(pool(40, 3), {"val": 8, "train": 40})
     targets = {name: Counter(s.target for s in samples) for name, samples in chosen.items()}
     assert targets == {"val": {0: 2, 1: 6}, "train": {0: 10, 1: 30}}
@@ -30,14 +30,14 @@ def test_each_split_has_the_shares_of_the_pool_and_patients_of_its_own():
     assert len(set(paths)) == 48
 
 
-def test_the_same_seed_draws_the_same_from_whatever_order():
+def test_choice_depends_on_the_seed_only():
     images = pool(40, 2)
     one, other = draw(images, {"val": 8}), draw(images[::-1], {"val": 8})
     assert one == other
     assert one != draw(images, {"val": 8}, seed=1)
 
 
-def test_a_patient_with_images_of_two_classes_is_on_one_side():
+def test_patient_with_two_classes_is_in_one_split():
     both = [Sample(Path(f"p{k}-{t}"), t, "", f"p{k}") for k in range(8) for t in (0, 1)]
     chosen = draw(both, {"val": 4, "train": 8})
     assert [len(samples) for samples in chosen.values()] == [4, 8]
@@ -54,11 +54,11 @@ def test_a_patient_with_images_of_two_classes_is_on_one_side():
         ({0: 5, 1: 5}, 6, {0: 3, 1: 3}),
     ],
 )
-def test_images_are_shared_among_classes(sizes, count, shares):
+def test_images_are_distributed_among_classes(sizes, count, shares):
     assert quota(sizes, count) == shares
 
 
-def test_a_folder_is_linked_class_by_class_and_its_test_images_are_left_alone(make_tree, tmp_path):
+def test_subset_is_linked_by_class_without_test_images(make_tree, tmp_path):
     tree = {"train/NORMAL": 12, "train/Covid": 8, "train/Viral Pneumonia": 8, "test/NORMAL": 4}
     root = make_tree(tree)
     # Of another folder and another patient, by the name of one that is there.
@@ -78,9 +78,7 @@ def test_a_folder_is_linked_class_by_class_and_its_test_images_are_left_alone(ma
     assert not owners[0] & owners[1]
 
 
-def test_files_of_one_name_are_both_kept_and_copied_where_nothing_can_be_linked(
-    make_tree, tmp_path, monkeypatch
-):
+def test_files_of_the_same_name_are_kept_and_copied_without_links(make_tree, tmp_path, monkeypatch):
     root = make_tree({"train/normal": 4, "train/pneumonia": 2, "train/covid": 2})
     for path in sorted((root / "train/covid").iterdir()):
         path.rename(path.with_name(path.name.replace("patient02", "patient01")))
@@ -95,7 +93,7 @@ def test_files_of_one_name_are_both_kept_and_copied_where_nothing_can_be_linked(
     assert not any(path.is_symlink() for path in (tmp_path / "subset").rglob("*"))
 
 
-def test_too_few_images_or_none_are_said(make_tree, tmp_path):
+def test_too_few_images(make_tree, tmp_path):
     root = make_tree({"train/normal": 4, "train/covid": 4})
     with pytest.raises(SystemExit, match="8 images are 4 too few for train=12"):
         write_subset(root, tmp_path / "subset", {"train": 12}, groups())
