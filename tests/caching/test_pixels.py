@@ -187,13 +187,13 @@ def test_only_the_shared_steps_determine_the_map(tmp_path, make_tree, transforms
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("harm", "fault"),
     [
         (damage_bytes, "is damaged: block 0 does not match its checksum"),
         (truncate, "cannot be read ("),
     ],
 )
-def test_damaged_map_is_never_used(tmp_path, make_tree, transforms, harm, said, caplog):
+def test_damaged_map_is_never_used(tmp_path, make_tree, transforms, harm, fault, caplog):
     root, folder = make_tree(TREE), tmp_path / "cache"
     pixel_cache(folder).attach(build(root, transforms))
     (path,) = folder.glob("pixels_val_*.npy")
@@ -202,7 +202,7 @@ def test_damaged_map_is_never_used(tmp_path, make_tree, transforms, harm, said, 
     data = build(root, transforms)
     pixel_cache(folder).attach(data)
     (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert line.startswith(f"{path} {said}")
+    assert line.startswith(f"{path} {fault}")
     assert line.endswith(". It is computed again.")
     assert arrays(folder) == good
     assert same(everything(data), everything(build(root, transforms)))
@@ -225,8 +225,8 @@ def test_folder_that_cannot_be_created_falls_back_to_files(tmp_path, make_tree, 
     root = make_tree(TREE)
     data = build(root, transforms)
     pixel_cache(tmp_path / "mine").attach(data)
-    said = "train, val, test: no cache of decoded images, files are read in every epoch: "
-    assert f"{said}{tmp_path / 'mine'} cannot be written" in caplog.text
+    message = "train, val, test: no cache of decoded images, files are read in every epoch: "
+    assert f"{message}{tmp_path / 'mine'} cannot be written" in caplog.text
     assert same(everything(data), everything(build(root, transforms)))
 
 
@@ -251,8 +251,8 @@ def test_full_disk_keeps_finished_maps(tmp_path, make_tree, transforms, monkeypa
     data = build(root, transforms)
     monkeypatch.setattr("os.fsync", fsync)
     pixel_cache(tmp_path / "cache").attach(data)
-    said = "val, test: no cache of decoded images, files are read in every epoch: the disk of "
-    assert f"{said}{tmp_path / 'cache'} is full" in caplog.text
+    message = "val, test: no cache of decoded images, files are read in every epoch: the disk of "
+    assert f"{message}{tmp_path / 'cache'} is full" in caplog.text
     assert [split for split in SPLITS if data.dataset(split).stored is not None] == ["train"]
     assert same(everything(data), everything(build(root, transforms)))
 
@@ -269,8 +269,10 @@ def test_transforms_without_shared_steps_have_no_map(tmp_path, make_tree, lists,
     data = build(make_tree(TREE), lists)
     with caplog.at_level("INFO"):
         pixel_cache(tmp_path / "cache").attach(data)
-    said = "train, val, test: no cache of decoded images, files are read in every epoch: transform."
-    (record,) = [r for r in caplog.records if r.getMessage().startswith(said)]
+    message = (
+        "train, val, test: no cache of decoded images, files are read in every epoch: transform."
+    )
+    (record,) = [r for r in caplog.records if r.getMessage().startswith(message)]
     assert record.levelno == logging.INFO
     assert "do not start with the same deterministic steps" in record.getMessage()
     assert not (tmp_path / "cache").exists()
