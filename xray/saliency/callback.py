@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -74,23 +74,7 @@ class GradCAMCallback(pl.Callback):
     ) -> None:
         check_method(method)
         counts = {"n": n, "scorecard": scorecard, "faithfulness": faithfulness}
-        for key, count in counts.items():
-            if count < 0:
-                raise ConfigError(
-                    f"callbacks.gradcam.{key} is {count}; expected a number of images, 0 or "
-                    "greater."
-                )
-        if every_n_epochs < 1:
-            raise ConfigError(
-                f"callbacks.gradcam.every_n_epochs is {every_n_epochs}; expected a number of "
-                "epochs, 1 or greater."
-            )
-        if budget is not None and not budget > 0:
-            raise ConfigError(
-                f"callbacks.gradcam.budget is {budget}; expected a share of the run's time, "
-                "greater than 0, or null for no limit. To skip ROAD, deletion and insertion, pass "
-                "callbacks.gradcam.faithfulness=0."
-            )
+        _check_arguments(counts, every_n_epochs, budget)
         self.method = method
         self.n = n
         self.every_n_epochs = every_n_epochs
@@ -177,6 +161,26 @@ class GradCAMCallback(pl.Callback):
         )
         write_gallery(folder, drawn)
         return drawn
+
+
+def _check_arguments(counts: Mapping[str, int], every_n_epochs: int, budget: float | None) -> None:
+    """Check the ranges of numeric arguments."""
+    for key, count in counts.items():
+        if count < 0:
+            raise ConfigError(
+                f"callbacks.gradcam.{key} is {count}; expected a number of images, 0 or greater."
+            )
+    if every_n_epochs < 1:
+        raise ConfigError(
+            f"callbacks.gradcam.every_n_epochs is {every_n_epochs}; expected a number of "
+            "epochs, 1 or greater."
+        )
+    if budget is not None and not budget > 0:
+        raise ConfigError(
+            f"callbacks.gradcam.budget is {budget}; expected a share of the run's time, "
+            "greater than 0, or null for no limit. To skip ROAD, deletion and insertion, pass "
+            "callbacks.gradcam.faithfulness=0."
+        )
 
 
 def _dataset(trainer: pl.Trainer, split: Split) -> Any:

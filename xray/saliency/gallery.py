@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -103,37 +102,20 @@ def explain_samples(
         ConfigError: `method` or `target` is unknown.
     """
     check_method(method)
-    options = ["predicted", "truth", *model.classes]
-    if target not in options:
-        near = get_close_matches(target, options, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"target={target} is unknown: choose one of {', '.join(options)}.{hint}")
+    _check_target(target, model.classes)
+    explainer = _Explainer(split_model(model), model.classes, method, target, threshold, device)
 
     def explanations() -> Iterator[Explanation]:
-        parts = split_model(model)
         for start in range(0, len(indices), BATCH):
             chosen = indices[start : start + BATCH]
             some = [samples[i] for i in chosen]
             images = torch.stack([pixels(i) for i in chosen])
-            found = _maps(
-                parts,
-                images.to(device),
-                some,
-                classes=model.classes,
-                target=target,
-                method=method,
-                threshold=threshold,
-                predicted=predicted and predicted[start : start + BATCH],
-            )
-            for sample, image, answer, k, heat, shares, peak, mean in zip(
-                some, images, *found, strict=True
-            ):
-                caption = _caption(
-                    sample, model.classes, shares, predicted=answer, explained=k, method=method
-                )
+            known = predicted[start : start + BATCH] if predicted is not None else None
+            found = explainer.explain(some, images, known)
+            for sample, image, (caption, heat, peak, mean) in zip(some, images, found, strict=True):
                 lesion = _fitted(mask(sample) if mask else None, heat.shape)
                 picture = panel(image[0].numpy(), heat, caption, lesion)
-                yield Explanation(sample, caption, picture, float(peak), float(mean))
+                yield Explanation(sample, caption, picture, peak, mean)
 
     return explanations()
 
@@ -185,49 +167,57 @@ def lesion_mask(sample: Sample, root: Path) -> Mask | None:
     return read_mask(sample, root, "lesion")
 
 
-def _maps(
-    parts: Parts,
-    images: Tensor,
-    samples: Sequence[Sample],
-    *,
-    classes: Sequence[str],
-    target: str,
-    method: str,
-    threshold: float,
-    predicted: Sequence[int] | None,
-) -> tuple[Any, ...]:
-    """Return the predicted classes, the explained classes, and the fields of a `Saliency`."""
-    body, tail = parts
-    activations = activate(body, images)
-    shares = predict(tail, activations)
-    targets = {
-        "predicted": list(predicted or predict_classes(shares, threshold).tolist()),
-        "truth": [sample.target for sample in samples],
-        **{name: [k] * len(samples) for k, name in enumerate(classes)},
-    }
-    saliency = maps_of(activations, tail, images.shape[-2:], targets[target], method)
-    return (targets["predicted"], targets[target], *saliency)
+def _check_target(target: str, classes: Sequence[str]) -> None:
+    """Check that a target is "predicted", "truth" or the name of a class."""
+    options = ["predicted", "truth", *classes]
+    if target not in options:
+        near = get_close_matches(target, options, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"target={target} is unknown: choose one of {', '.join(options)}.{hint}")
 
 
-def _caption(
-    sample: Sample,
-    classes: Sequence[str],
-    probabilities: NDArray[np.float32],
-    *,
-    predicted: int,
-    explained: int,
-    method: str,
-) -> Caption:
-    truth = classes[sample.target]
-    return Caption(
-        title=sample.path.name,
-        truth=truth,
-        label="" if simplify(sample.label) == simplify(truth) else sample.label,
-        predicted=classes[predicted],
-        probability=float(probabilities[predicted]),
-        explained="" if method in CLASS_AGNOSTIC else classes[explained],
-        method=method,
-    )
+@dataclass(frozen=True)
+class _Explainer:
+    """The arguments of `explain_samples` that all batches share."""
+
+    parts: Parts
+    classes: Sequence[str]
+    method: str
+    target: str
+    threshold: float
+    device: torch.device | str
+
+    def explain(
+        self, samples: Sequence[Sample], images: Tensor, predicted: Sequence[int] | None
+    ) -> Iterator[tuple[Caption, NDArray[np.float32], float, float]]:
+        """Yield caption, (H, W) map, and maximum and mean before rescaling, of each image."""
+        body, tail = self.parts
+        activations = activate(body, images.to(self.device))
+        if predicted is None:
+            predicted = predict_classes(predict(tail, activations), self.threshold).tolist()
+        targets = {
+            "predicted": predicted,
+            "truth": [sample.target for sample in samples],
+            **{name: [k] * len(samples) for k, name in enumerate(self.classes)},
+        }[self.target]
+        found = maps_of(activations, tail, images.shape[-2:], targets, self.method)
+        for i, sample in enumerate(samples):
+            caption = self._caption(sample, found.probabilities[i], predicted[i], targets[i])
+            yield caption, found.maps[i], float(found.peaks[i]), float(found.means[i])
+
+    def _caption(
+        self, sample: Sample, probabilities: NDArray[np.float32], predicted: int, explained: int
+    ) -> Caption:
+        truth = self.classes[sample.target]
+        return Caption(
+            title=sample.path.name,
+            truth=truth,
+            label="" if simplify(sample.label) == simplify(truth) else sample.label,
+            predicted=self.classes[predicted],
+            probability=float(probabilities[predicted]),
+            explained="" if self.method in CLASS_AGNOSTIC else self.classes[explained],
+            method=self.method,
+        )
 
 
 def _fitted(mask: Mask | None, shape: Sequence[int]) -> Mask | None:
