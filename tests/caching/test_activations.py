@@ -156,6 +156,13 @@ def test_model_without_a_cut_is_served_images(tmp_path, data, caplog):
         cache(tmp_path / "cache", mode="only").attach(Foreign(), data)
 
 
+def test_other_data_module_serves_its_own_images(tmp_path, model, caplog):
+    with caplog.at_level("INFO"):
+        cache(tmp_path / "cache").attach(model, pl.LightningDataModule())
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "no cache of frozen activations: LightningDataModule has no features," in line
+
+
 def test_key_of_an_entry_is_stable(transforms):
     """Entries of earlier versions stay valid: the key is a hash of the description."""
     plan = Plan("val", (1, 8, 4), torch.float32, {"cut": 4, "network": "vgg16"})

@@ -10,6 +10,7 @@ from pathlib import Path
 import albumentations as A
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from made_images import write_image
@@ -275,6 +276,17 @@ def test_transforms_without_shared_steps_have_no_map(tmp_path, make_tree, lists,
     (record,) = [r for r in caplog.records if r.getMessage().startswith(message)]
     assert record.levelno == logging.INFO
     assert "do not start with the same deterministic steps" in record.getMessage()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_other_data_module_reads_its_own_images(tmp_path, caplog):
+    class Foreign(pl.LightningDataModule):
+        pass
+
+    with caplog.at_level("INFO"):
+        pixel_cache(tmp_path / "cache").attach(Foreign())
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("no cache of decoded images, files are read in every epoch: Foreign has")
     assert not (tmp_path / "cache").exists()
 
 

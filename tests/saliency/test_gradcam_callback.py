@@ -1,6 +1,7 @@
 """When the callback draws, and the files of a real fit and test."""
 
 import csv
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from xray.errors import ConfigError
 from xray.saliency.callback import GradCAMCallback
+from xray.saliency.faithfulness import MEASURES, ROAD
 from xray.types import Sample
 
 
@@ -197,6 +199,52 @@ def test_draws_nothing(tmp_path: Path, changes: dict[str, Any], n: int) -> None:
         stand_in(datamodule=Data(tmp_path)), Net()
     )
     assert (tmp_path / "gradcam" / "val" / "epoch_001" / "index.csv").is_file()
+
+
+def scorecard(run: Path, **options: Any) -> dict[str, Any]:
+    """Test a classifier that is not an `XrayClassifier`, and read its scorecard."""
+    callback = GradCAMCallback(
+        "gradcam", 0, 1, 0, run / "gradcam", scorecard=4, faithfulness=2, **options
+    )
+    loop = trainer(run, callback, logger=False)
+    loop.test(Net(), datamodule=Data(run), verbose=False)
+    card: dict[str, Any] = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
+    return card
+
+
+def measured(card: dict[str, Any]) -> dict[str, int]:
+    """Return the number of images of each faithfulness measure."""
+    rows = [row for row in card["rows"] if row["group"] == "faithfulness" and row["map"] == "map"]
+    return {row["measure"]: row["n"] for row in rows}
+
+
+@quiet
+def test_scorecard_without_a_limit_measures_all_images(tmp_path: Path) -> None:
+    for sweep in (False, True):
+        card = scorecard(tmp_path, budget=None, sweep=sweep)
+        assert measured(card) == dict.fromkeys(MEASURES, 2)
+        assert "python -m" not in card["note"]
+
+
+@quiet
+def test_scorecard_is_limited_to_the_budget(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        card = scorecard(tmp_path, budget=1e-9)
+    assert measured(card) == {ROAD: 1}
+    command = f"python -m xray.gradcam run={tmp_path} scorecard=true faithfulness=true"
+    assert card["note"].endswith(command)
+    assert any(record.getMessage().endswith(command) for record in caplog.records)
+
+
+@quiet
+def test_scorecard_of_a_sweep_skips_faithfulness(tmp_path: Path) -> None:
+    card = scorecard(tmp_path, sweep=True)
+    assert measured(card) == {}
+    assert {row["group"] for row in card["rows"]} == {"weights"}
+    assert "in the jobs of a sweep" in card["note"]
+    assert f"run={tmp_path} scorecard=true" in card["note"]
 
 
 def test_another_process_scores_nothing(tmp_path: Path) -> None:

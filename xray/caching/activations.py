@@ -33,8 +33,10 @@ Context = Callable[[], AbstractContextManager[object]]
 """Makes the autocast context of a run, so that cached and uncached runs compute alike."""
 
 
-_NEEDED = ("cut", "to_cut", "from_cut", "normalize", "backbone", "head")
+_OF_MODEL = ("cut", "to_cut", "from_cut", "normalize", "backbone", "head")
 """Attributes of a model whose activations can be cached."""
+_OF_DATA = ("features", "serve_features", "train", "evaluate", "workers")
+"""Attributes of a data module that can serve activations."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class FeatureCache:
     ) -> None:
         """Make the data module serve activations instead of images; compute missing ones.
 
-        A model of another class than `XrayClassifier` is served images, unless it has the same
-        frozen blocks.
+        Images are used with a model or data module that lacks the frozen blocks of
+        `XrayClassifier` or the interface of `XrayDataModule`; the log states the reason.
 
         Args:
             model: The classifier, whose frozen blocks are run.
@@ -77,7 +79,7 @@ class FeatureCache:
         if self.mode == "off":
             return
         try:
-            _check_frozen(model)
+            _check_usable(model, data)
             self._attach(model, data, splits)
         except CacheUnusableError as error:
             if self.mode == "only":
@@ -85,7 +87,8 @@ class FeatureCache:
                     f"cache.mode is 'only', but {error}. Pass cache=auto to continue without a "
                     "cache."
                 ) from error
-            without = ", ".join(split for split in splits if split not in data.features)
+            served = getattr(data, "features", {})
+            without = ", ".join(split for split in splits if split not in served)
             level = logging.WARNING if getattr(model, "cut", 0) else logging.INFO
             log.log(level, "%s: no cache of frozen activations: %s", without, error)
 
@@ -123,17 +126,19 @@ class FeatureCache:
             raise CacheUnusableError(f"{error}; {fits}") from error
 
 
-def _check_frozen(model: torch.nn.Module) -> None:
-    """Check that a model has blocks that are frozen throughout the training.
+def _check_usable(model: torch.nn.Module, data: object) -> None:
+    """Check that activations of a model can replace the images of a data module.
 
     Raises:
-        CacheUnusableError: It has none.
+        CacheUnusableError: One of them does not support it, or no block of the model is frozen.
     """
-    missing = [name for name in _NEEDED if not hasattr(model, name)]
-    if missing:
-        raise CacheUnusableError(
-            f"{type(model).__name__} has no {', '.join(missing)}; it receives images in every epoch"
-        )
+    for owner, needed in ((model, _OF_MODEL), (data, _OF_DATA)):
+        missing = [name for name in needed if not hasattr(owner, name)]
+        if missing:
+            raise CacheUnusableError(
+                f"{type(owner).__name__} has no {', '.join(missing)}, so images are used in every "
+                "epoch"
+            )
     if model.cut == 0:
         raise CacheUnusableError("no block of the backbone is frozen in all epochs")
 

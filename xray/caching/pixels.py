@@ -29,6 +29,8 @@ from xray.types import SPLITS, Split
 log = logging.getLogger(__name__)
 
 _NO_CACHE = "no cache of decoded images, files are read in every epoch"
+_OF_DATA = ("features", "dataset", "train", "evaluate", "workers")
+"""Attributes of a data module whose images can be cached."""
 _NO_BEGINNING = (
     "transform.train and transform.eval do not start with the same deterministic steps that resize "
     "to (data.size, data.size)"
@@ -85,8 +87,14 @@ class PixelCache:
             splits: The splits that will be used.
             fill: Whether missing entries are computed; else only existing ones are used.
         """
+        if self.mode == "off":
+            return
+        missing = [name for name in _OF_DATA if not hasattr(data, name)]
+        if missing:
+            log.info("%s: %s has no %s", _NO_CACHE, type(data).__name__, ", ".join(missing))
+            return
         wanted = [s for s in splits if s not in data.features and data.dataset(s).stored is None]
-        if self.mode == "off" or not wanted:
+        if not wanted:
             return
         steps = shared_beginning(data.train, data.evaluate)
         if not steps:
