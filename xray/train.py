@@ -76,7 +76,7 @@ def tell(
 ) -> None:
     """Draw the heatmaps of the most confident errors of a finished run, and write its report."""
     # Templates and pictures, which training does without.
-    from xray.reporting.failure_gallery import explain_failures
+    from xray.reporting.failures import explain_failures
     from xray.reporting.html import write_report
     from xray.runs import store
     from xray.runs.environment import now

@@ -1,7 +1,9 @@
-"""Confident errors: wrong predictions with a high probability."""
+"""Confident errors: their selection, their images and their heatmaps."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +12,16 @@ from matplotlib.figure import Figure
 
 from xray.errors import ImageError
 from xray.reporting import style
+from xray.runs import layout
 from xray.runs.predictions import Predictions
+from xray.runs.run import RunFiles
 from xray.stats.scores import BINARY
+
+if TYPE_CHECKING:
+    import torch
+
+    from xray.data.dataset import SplitDataset
+    from xray.model.classifier import XrayClassifier
 
 SHOWN = 12
 _SMALLEST = 1e-12
@@ -90,3 +100,48 @@ def _show(
     axes.set_title(
         "\n".join(lines), fontsize=style.TICK, color=style.INK, loc="left", parse_math=False
     )
+
+
+def explain_failures(
+    run: Path,
+    split: str,
+    model: "XrayClassifier",
+    dataset: "SplitDataset",
+    *,
+    method: str,
+    device: "torch.device | str",
+) -> int:
+    """Draw the heatmaps of the most confident errors into gradcam/<split>/failures/.
+
+    Args:
+        run: The run directory, which contains the predictions of the split and their threshold.
+        split: The name of the split.
+        model: The classifier that made the predictions, on `device`.
+        dataset: The images of the split; errors on other images are skipped.
+        method: A key of `xray.saliency.gradcam.METHODS`.
+        device: The device of the model.
+
+    Returns:
+        The number of heatmaps; 0 if the split was not predicted.
+    """
+    # Imported here because a report does not need torch.
+    from xray.saliency.gallery import explain_samples, lesion_mask, write_gallery
+
+    predictions = RunFiles(run).predictions(split)
+    if predictions is None:
+        return 0
+    positions = {str(sample.path.absolute()): i for i, sample in enumerate(dataset.samples)}
+    errors = [i for i in confident_errors(predictions) if predictions.paths[i] in positions]
+    chosen = [positions[predictions.paths[i]] for i in errors]
+    drawn = explain_samples(
+        model,
+        dataset.samples,
+        dataset.pixels,
+        chosen,
+        method=method,
+        device=device,
+        mask=partial(lesion_mask, root=dataset.root),
+        predicted=predictions.predicted[errors].tolist(),
+    )
+    write_gallery(run / layout.failures(split), drawn)
+    return len(chosen)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from xray.data.dataset import SplitDataset
 from xray.model.randomize import randomized
-from xray.reporting.failure_gallery import explain_failures
+from xray.reporting.failures import explain_failures
 from xray.reporting.html import write_report
 from xray.reporting.terminal import write_rows
 from xray.runs import layout
