@@ -102,7 +102,7 @@ def test_held_out_split_keeps_patients_together(tmp_path: Path, kermany: Path) -
 def test_one_patient_cannot_be_split(tmp_path: Path) -> None:
     files = pictures(["covid/patient01_1.png", "normal/a.png", "normal/b.png"])
     outcome = prepare(tmp_path, "source=folder", f"path={lay(tmp_path / 'in', files)}")
-    assert "test cannot be carved from 3 images: class 'covid' has a single" in outcome.err
+    assert "test split cannot be held out from 3 images: class 'covid' has a single" in outcome.err
 
 
 # Several sources

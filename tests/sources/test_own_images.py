@@ -382,4 +382,4 @@ def test_folders_of_patients(tmp_path: Path) -> None:
 def test_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     outcome = prepare(tmp_path, "source=folder", f"path={tmp_path}/in")
-    assert "in holds no folders. Expected train/<class>/" in outcome.err
+    assert "in contains no folders. Expected train/<class>/" in outcome.err
