@@ -208,7 +208,7 @@ def test_confident_errors_follow_the_threshold_of_the_run(tmp_path):
     predictions.probabilities[:, 0] = 1 - predictions.probabilities[:, 1]
     run = make_run(tmp_path / "run", predictions, config={"seed": 0}, threshold=0.23)
     text = html(run)
-    assert "The 1 most confident of 1 errors in 4 test images." in text
+    assert "Shown: 1 of 1 errors in 4 test images, most confident first." in text
     assert re.search(r"0\.png</t[dh]>\s*<td[^>]*>normal \(x\)</td>\s*<td[^>]*>pneumonia<", text)
 
 

@@ -130,18 +130,23 @@ def explain_failures(
     predictions = RunFiles(run).predictions(split)
     if predictions is None:
         return 0
-    positions = {str(sample.path.absolute()): i for i, sample in enumerate(dataset.samples)}
-    errors = [i for i in confident_errors(predictions) if predictions.paths[i] in positions]
-    chosen = [positions[predictions.paths[i]] for i in errors]
+    chosen = _find_errors(predictions, dataset)
     drawn = explain_samples(
         model,
         dataset.samples,
         dataset.pixels,
-        chosen,
+        list(chosen),
         method=method,
         device=device,
         mask=partial(lesion_mask, root=dataset.root),
-        predicted=predictions.predicted[errors].tolist(),
+        predicted=list(chosen.values()),
     )
     write_gallery(run / layout.failures(split), drawn)
     return len(chosen)
+
+
+def _find_errors(predictions: Predictions, dataset: "SplitDataset") -> dict[int, int]:
+    """Return the most confident errors: position in the dataset -> index of the predicted class."""
+    positions = {str(sample.path.absolute()): i for i, sample in enumerate(dataset.samples)}
+    errors = [i for i in confident_errors(predictions) if predictions.paths[i] in positions]
+    return {positions[predictions.paths[i]]: int(predictions.predicted[i]) for i in errors}

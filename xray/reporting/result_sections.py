@@ -181,8 +181,8 @@ def _errors(run: RunFiles) -> Iterator[Block]:
         return
     total = int((predictions.predicted != predictions.targets).sum())
     yield Text(
-        f"The {len(errors)} most confident of {total:,} errors in {len(predictions.paths):,} "
-        f"{split} images."
+        f"Shown: {len(errors)} of {total:,} errors in {len(predictions.paths):,} {split} images, "
+        "most confident first."
     )
     yield from _error_pictures(run, split, predictions, errors)
 
@@ -235,10 +235,20 @@ def _overlay(run: RunFiles, folder: Path, row: Mapping[str, str]) -> Picture:
     truth, label, predicted = (
         scalar_text(row.get(key), "?") for key in ("truth", "label", "predicted")
     )
-    probability = (row.get("probability") or "")[:5] or "?"
-    caption = f"{name}: true class {truth} ({label}), predicted {predicted} (p = {probability})"
+    caption = f"{name}: true class {truth} ({label}), predicted {predicted}"
+    if probability := row.get("probability"):
+        # Non-breaking spaces keep the parentheses on one line.
+        caption += f" (p\u00a0=\u00a0{_rounded(probability)})"
     alt = f"X-ray image, heatmap and overlay of {name}"
     return embed(run.directory, f"{folder.as_posix()}/{row.get('file') or ''}", alt, caption)
+
+
+def _rounded(text: str) -> str:
+    """Round the number in a cell of index.csv; other text is "?"."""
+    try:
+        return number_text(float(text))
+    except ValueError:
+        return "?"
 
 
 def _is_covid(label: str) -> bool:
