@@ -1,4 +1,4 @@
-"""The verb, through its real entry point and configuration."""
+"""The command `xray.compare`, through its real entry point and configuration."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from xray import compare
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Call the verb as the command line does."""
+    """Call the command as the command line does."""
 
     def run(*arguments: str) -> None:
         paths = f"paths.outputs={tmp_path / 'outputs'}"
@@ -22,7 +22,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_runs_and_sweeps_are_compared_in_a_place_of_their_own(call, tmp_path):
+def test_runs_and_sweeps_are_compared_into_new_folders(call, tmp_path):
     for number in range(2):
         make_run(tmp_path / "sweep" / str(number), made(40))
     call(f"sweep={tmp_path / 'sweep'}")
@@ -34,8 +34,8 @@ def test_runs_and_sweeps_are_compared_in_a_place_of_their_own(call, tmp_path):
         assert (folder / ".hydra" / "config.yaml").is_file()
 
 
-def test_a_sweep_without_results_says_what_is_needed(call, tmp_path, capsys):
+def test_a_sweep_without_tested_jobs_is_an_error(call, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         call(f"sweep={tmp_path}")
     assert stop.value.code == 1
-    assert "holds 0 tested jobs, and two are needed" in capsys.readouterr().err
+    assert "contains 0 tested jobs; at least 2 are needed" in capsys.readouterr().err

@@ -1,5 +1,10 @@
 """Fine-tune VGG16 and similar networks on chest X-rays, and explain predictions with Grad-CAM.
 
+>>> import xray
+>>> run = xray.load_run("latest")  # doctest: +SKIP
+>>> run.predict("image.dcm").label  # doctest: +SKIP
+'pneumonia'
+
 Names are imported when they are first used, so that `import xray` is fast.
 """
 
@@ -7,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xray.api import Run, explain, load_run
     from xray.data.datamodule import XrayDataModule
     from xray.errors import (
         ArchiveError,
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
         XrayError,
     )
     from xray.model.classifier import XrayClassifier
+    from xray.prediction.prediction import Prediction
     from xray.saliency.callback import GradCAMCallback
 
 __version__: str
@@ -30,6 +37,8 @@ __all__ = [
     "FetchError",
     "GradCAMCallback",
     "ImageError",
+    "Prediction",
+    "Run",
     "RunError",
     "TrainingError",
     "WeightsError",
@@ -37,12 +46,18 @@ __all__ = [
     "XrayDataModule",
     "XrayError",
     "__version__",
+    "explain",
+    "load_run",
 ]
 
 _MODULES = {
     "GradCAMCallback": "xray.saliency.callback",
+    "Prediction": "xray.prediction.prediction",
+    "Run": "xray.api",
     "XrayClassifier": "xray.model.classifier",
     "XrayDataModule": "xray.data.datamodule",
+    "explain": "xray.api",
+    "load_run": "xray.api",
 }
 
 

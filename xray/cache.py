@@ -1,4 +1,4 @@
-"""What the cache of activations and pixels holds: `python -m xray.cache clear=stale`."""
+"""List or clear the cache of activations and pixels: `python -m xray.cache clear=stale`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def cache(cfg: "DictConfig") -> None:
-    """List the entries of a cache, or remove some; those that a live process uses stay."""
-    # Imported here, so that --help and a mistyped key answer at once.
+    """List the entries of the cache, or remove some; entries in use are not removed."""
+    # Imported here so that --help and configuration errors are fast.
     from rich.console import Console
 
     from xray.caching.entry import list_entries
@@ -24,7 +24,7 @@ def cache(cfg: "DictConfig") -> None:
 
 
 def main() -> None:
-    """Compose the configuration from the command line and list or clear."""
+    """Compose the configuration from the command line and list or clear the cache."""
     launch("cache", cache)
 
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def compare(cfg: "DictConfig") -> None:
-    """Tell which runs differ by more than chance; write it to outputs/compare/<time>."""
-    # Imported here, so that --help and a mistyped key answer at once.
+    """Test which runs differ significantly, and write the result to outputs/compare/<time>."""
+    # Imported here so that --help and configuration errors are fast.
     from rich.console import Console
 
     from xray.evaluation import compare as comparison

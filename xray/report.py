@@ -1,4 +1,4 @@
-"""Write a run's report: `python -m xray.report run=<dir>`."""
+"""Write the report of a finished run: `python -m xray.report run=<dir>`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def report(cfg: "DictConfig") -> None:
-    """Write report.html and report.md into a run's directory."""
-    # Imported here, so that --help and a mistyped key answer at once.
+    """Write report.html and report.md into the run directory."""
+    # Imported here so that --help and configuration errors are fast.
     from rich.console import Console
 
     from xray.reporting.html import write_report
@@ -22,7 +22,7 @@ def report(cfg: "DictConfig") -> None:
 
 
 def main() -> None:
-    """Compose the configuration from the command line and report."""
+    """Compose the configuration from the command line and write the report."""
     launch("report", report)
 
 

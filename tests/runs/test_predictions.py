@@ -1,13 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xray.errors import RunError
-from xray.runs.predictions import Predictions
+from xray.runs.predictions import Predictions, calibrate
 
 HEADER = "path,patient,label,target,predicted,p_normal,p_pneumonia"
-"""Of before sources were written, which is still read."""
+"""Columns of older runs, which have no sources."""
 
 
 def predictions() -> Predictions:
@@ -22,12 +23,12 @@ def predictions() -> Predictions:
     )
 
 
-def test_predicted_is_the_most_probable_class_and_of_equals_the_first():
+def test_predicted_is_the_first_most_probable_class():
     assert predictions().predicted.tolist() == [1, 0, 1]
     assert predictions().predicted.dtype == np.int64
 
 
-def test_csv_holds_names_and_full_floats(tmp_path):
+def test_csv_contains_class_names_and_all_digits(tmp_path):
     predictions().to_csv(tmp_path / "new" / "test.csv")
     lines = (tmp_path / "new" / "test.csv").read_text().splitlines()
     assert lines[0] == HEADER.replace("label,", "label,source,")
@@ -49,7 +50,29 @@ def test_csv_round_trip_is_exact(tmp_path):
     assert after.probabilities.dtype == np.float64
 
 
-def test_csv_round_trip_of_a_name_that_is_no_utf8(tmp_path):
+def test_calibrated_probabilities_are_further_columns(tmp_path):
+    before, path = predictions(), tmp_path / "test.csv"
+    calibrated = calibrate(before.probabilities, 2.0)
+    np.testing.assert_allclose(calibrated[1], [0.5, 0.5])
+    replace(before, calibrated=calibrated).to_csv(path)
+    header = path.read_text().splitlines()[0]
+    assert header.endswith("p_normal,p_pneumonia,calibrated_normal,calibrated_pneumonia")
+    after = Predictions.from_csv(path)
+    assert after.calibrated is not None
+    np.testing.assert_array_equal(after.calibrated, calibrated)
+    np.testing.assert_array_equal(after.probabilities, before.probabilities)
+    assert after.classes == before.classes
+    path.write_text(path.read_text().replace(",calibrated_pneumonia", ",calibrated_covid", 1))
+    with pytest.raises(RunError, match="the columns are"):
+        Predictions.from_csv(path)
+
+
+def test_without_a_temperature_every_digit_is_unchanged():
+    before = predictions().probabilities
+    assert calibrate(before, None) is before
+
+
+def test_csv_round_trip_of_a_name_that_is_not_utf8(tmp_path):
     name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
     one = Predictions([name], ["p"], ["é"], np.array([0]), np.array([[1.0, 0.0]]), ("é", "b"))
     one.to_csv(tmp_path / "x.csv")
@@ -63,7 +86,7 @@ def test_csv_without_images(tmp_path):
     assert Predictions.from_csv(path).probabilities.shape == (0, 2)
 
 
-def test_an_older_csv_tells_no_sources(tmp_path):
+def test_an_older_csv_has_no_sources(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text(f"{HEADER}\na.png,p,l,normal,pneumonia,0.25,0.75\n")
     found = Predictions.from_csv(path)
@@ -73,7 +96,7 @@ def test_an_older_csv_tells_no_sources(tmp_path):
     assert path.read_text().splitlines()[1] == "a.png,p,l,,normal,pneumonia,0.25,0.75"
 
 
-def test_lists_of_other_lengths_are_not_cut(tmp_path):
+def test_lists_of_different_lengths_are_an_error(tmp_path):
     wrong = Predictions(["a"], [], ["x"], np.array([0]), np.array([[1.0, 0.0]]), ("n", "p"))
     with pytest.raises(ValueError, match="shorter"):
         wrong.to_csv(tmp_path / "x.csv")

@@ -86,7 +86,7 @@ class Predictions:
 
     @classmethod
     def from_csv(cls, path: Path) -> "Predictions":
-        """Read a file that `to_csv` wrote.
+        """Read a file written by `to_csv`.
 
         Raises:
             RunError: The file is missing, or a line is malformed; the message names file and line.

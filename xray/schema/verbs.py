@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from xray.schema.data import Data, Transform
@@ -18,6 +18,7 @@ from xray.schema.fields import (
     Tag,
     Text,
     Threshold,
+    must_be_given,
     wants,
 )
 from xray.schema.messages import sentences
@@ -144,6 +145,25 @@ class Evaluate(Strict):
     paths: Paths
 
 
+class Predict(Strict):
+    """conf/predict.yaml."""
+
+    run: Text | None
+    images: Text | None
+    trust: Flag
+    input: Annotated[
+        Text, must_be_given("input is missing: pass input=<image, folder, list or table>")
+    ]
+    output: Text | None
+    overlays: Annotated[
+        Annotated[int, Field(ge=0)] | Literal["all", "none"],
+        wants("a whole number, 0 or greater, all or none"),
+    ]
+    batch_size: Count
+    gpus: NaturalOrAuto
+    paths: Paths
+
+
 class Prepare(PrepareKeys):
     """conf/prepare.yaml."""
 
@@ -189,6 +209,7 @@ VERBS: dict[str, type[BaseModel]] = {
     "gradcam": Gradcam,
     "evaluate": Evaluate,
     "shortcuts": Shortcuts,
+    "predict": Predict,
     "report": Report,
     "compare": Compare,
     "cache": CacheVerb,

@@ -1,0 +1,1 @@
+"""Predictions for labeled and unlabeled images, in memory and as a table."""

@@ -1,0 +1,144 @@
+"""Train a network, test it and write its report."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from rich.console import Console
+
+from xray import build, restore
+from xray.data.datamodule import XrayDataModule
+from xray.evaluation import testing
+from xray.files import write_json
+from xray.integrity.findings import write_findings
+from xray.integrity.index import index_files, store_name
+from xray.integrity.statistics import reference
+from xray.model.classifier import XrayClassifier
+from xray.runs import layout, store
+from xray.stats.rule import parse_rule
+from xray.training.compute import Compute
+from xray.training.fit import fit
+from xray.training.summary import data_table, model_table
+from xray.types import SPLITS
+
+
+class Training:
+    """The training of a network, from the start or from the last checkpoint of a run.
+
+    Args:
+        cfg: Configuration of `xray.train`.
+        console: The terminal.
+
+    Attributes:
+        path: The run directory.
+    """
+
+    def __init__(self, cfg: DictConfig, console: Console) -> None:
+        self.path = Path(cfg.paths.run)
+        self._cfg = cfg
+        self._console = console
+        self._last = self.path / layout.LAST if cfg.resume else None
+
+    def run(self) -> float:
+        """Train, test and write the results into the run directory.
+
+        Returns:
+            The best value of the monitored metric.
+        """
+        cfg, splits = self._cfg, SPLITS if self._cfg.test else SPLITS[:2]
+        data = build.build_data(cfg)
+        data.prepare_data()
+        data.setup("fit")
+        description = data.describe()
+        compute = build.build_compute(cfg, cfg.trainer.gpus, run=self.path)
+        trainer, collector = build.build_trainer(cfg, compute)
+        if self._last:
+            restore.check_data(self.path, description)
+        elif trainer.is_global_zero:
+            self._write_record(data, description)
+        model = self._build_model(data, compute)
+        if trainer.is_global_zero:
+            self._show(model, compute, description)
+        build.build_cache(cfg, trainer).attach(model, data, splits)
+        build.build_pixels(cfg).attach(data, splits)
+        best, score, ended = fit(trainer, model, data, self.path, self._last)
+        if cfg.test:
+            self._test(trainer, model, data, collector, best)
+        # The other processes of a distributed run write nothing.
+        if trainer.is_global_zero:
+            self._console.print(f"training ended: {ended}", soft_wrap=True, markup=False)
+            self._finish(data, model)
+        return score
+
+    def _write_record(self, data: XrayDataModule, description: dict[str, Any]) -> None:
+        """Write environment.json, data.json and the findings of the audit."""
+        store.write_environment(self.path, self._cfg.seed)
+        statistics = training_statistics(data)
+        extra = {} if statistics is None else {"statistics": statistics}
+        write_json(self.path / layout.DATA, {**description, **extra})
+        write_findings(self.path / layout.FINDINGS, data.certificate().findings)
+
+    def _build_model(self, data: XrayDataModule, compute: Compute) -> XrayClassifier:
+        if self._last:
+            model = restore.resume_model(self._cfg, data, self._last)
+        else:
+            model = build.build_model(self._cfg, data)
+        compute.apply(model)
+        return model
+
+    def _show(self, model: XrayClassifier, compute: Compute, description: dict[str, Any]) -> None:
+        """Record the source of the weights and the compute settings, and show data and model."""
+        weights = model.hparams["weights_source"]
+        store.record_facts(self.path, weights=weights, compute=compute.record())
+        self._console.print(data_table(description), model_table(model, self._cfg.data.size))
+
+    def _test(
+        self,
+        trainer: pl.Trainer,
+        model: XrayClassifier,
+        data: XrayDataModule,
+        collector: Any,
+        best: Path,
+    ) -> None:
+        # Imported here because training does not need it.
+        from xray.reporting.results import write_results
+
+        # Older runs have no rule.
+        rule = parse_rule(str(self._cfg.get("threshold", 0.5)))
+        predictions = testing.test_best(trainer, model, data, collector, best, rule=rule)
+        if trainer.is_global_zero:
+            write_results(self.path, predictions, self._console, rule=rule)
+
+    def _finish(self, data: XrayDataModule, model: XrayClassifier) -> None:
+        """Draw the heatmaps of the most confident errors, and write the report."""
+        # Imported here because training does not need them.
+        from xray.reporting.failures import explain_failures
+        from xray.reporting.html import write_report
+        from xray.runs.environment import now
+
+        gradcam = self._cfg.callbacks.get("gradcam")
+        if self._cfg.test and gradcam and gradcam.n:
+            test, device = data.dataset("test"), model.device
+            explain_failures(self.path, "test", model, test, method=gradcam.method, device=device)
+        store.record_facts(self.path, finished=now())
+        self._console.print(f"report:        {write_report(self.path)}", soft_wrap=True)
+
+
+def training_statistics(data: Any) -> dict[str, Any] | None:
+    """Compute the usual statistics of the training images, from the fingerprints of the audit.
+
+    Args:
+        data: A data module.
+
+    Returns:
+        Plain values, see `xray.integrity.statistics.Reference`; None if the images were not
+        audited, or the fingerprints were not stored.
+    """
+    folder = getattr(data, "audit_dir", None)
+    if folder is None or not getattr(data, "audit", False):
+        return None
+    paths = [sample.path for sample in data.dataset("train").samples]
+    index = index_files(paths, folder / f"{store_name(data.root)}.npz")
+    rows = index.rows[index.usable()]
+    return reference(rows).as_dict() if len(rows) else None
