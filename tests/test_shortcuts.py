@@ -63,7 +63,7 @@ def test_the_audit_of_a_run_is_written(clean, capsys):
     assert {row["n"] for row in report["rows"]} == {24}
     with (run / "shortcuts.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(report["rows"]) == 14
-    said = report["note"].partition(" Hidden:")[0]
+    said = report["note"].partition(" Hidden")[0]
     assert said in capsys.readouterr().out
     assert said in (run / "report.md").read_text()
 

@@ -60,7 +60,7 @@ def test_metrics_table_has_one_column_per_split():
 def test_caption_names_the_positive_class_or_the_macro_average():
     caption = " ".join(str(metrics_table({"test": summary()}).caption).split())
     assert "positive class: pneumonia, predicted if its probability is above 0.5" in caption
-    assert caption.endswith("bootstrap over patients; split verdict: clean")
+    assert caption.endswith("bootstrap over patients split verdict: clean")
     three = summary(classes=["a", "b", "c"], threshold=None)
     assert "unweighted mean" in str(metrics_table({"test": three}).caption)
 

@@ -210,7 +210,7 @@ def _caption(summary: Mapping[str, Any]) -> str:
         lines.append(f"positive class: {positive}, {above}")
     else:
         lines.append("(macro): unweighted mean over the classes, each against the rest")
-    lines.append(f"{INTERVALS}; split verdict: {summary['verdict']}")
+    lines += [INTERVALS, f"split verdict: {summary['verdict']}"]
     if summary.get("absent"):
         lines.append(absence(summary["absent"]))
     return "\n".join(lines)
