@@ -129,6 +129,8 @@ def test_official_split_of_kermany(shared: Path) -> None:
         (r"P\d", "N/xp1.png", "p1"),
         (r"patient\d+", "N/patient00001/study1/view1_frontal.jpg", "patient00001"),
         (r"^p\d{8}$", "N/p10/p10000032/s50414267/image.jpg", "p10000032"),
+        # Doubled backslashes count as one.
+        (r"patient\\d+", "N/patient00001/study1/view1_frontal.jpg", "patient00001"),
         # The file name takes precedence over folders, and outer folders over inner ones.
         (r"[a-z]\d", "N/b2/c3/a1.png", "a1"),
         (r"[a-z]\d", "N/b2/c3/x.png", "b2"),

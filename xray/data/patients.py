@@ -87,14 +87,16 @@ def compile_patient_pattern(pattern: str | None, key: str = "data.patient_patter
     """Compile a patient pattern; None selects the built-in naming schemes.
 
     Args:
-        pattern: See `PatientRule`.
+        pattern: See `PatientRule`. Doubled backslashes, as some shells and YAML need them, count
+            as one: paths contain none.
         key: Configuration key of the pattern, for messages.
 
     Raises:
         ConfigError: `pattern` is not a regular expression.
     """
     try:
-        return PatientRule((pattern and re.compile(pattern, re.IGNORECASE)) or None, key)
+        single = pattern.replace("\\\\", "\\") if pattern else None
+        return PatientRule(re.compile(single, re.IGNORECASE) if single else None, key)
     except re.error as error:
         raise ConfigError(
             f"{key} is not a regular expression: {error}. Its value is {pattern!r}."
