@@ -1,4 +1,4 @@
-"""Look at a dataset first: `python -m xray.audit data=folder data.root=<folder>`."""
+"""Audit a dataset: `python -m xray.audit data=folder data.root=<folder>`."""
 
 import sys
 from pathlib import Path
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 LEAKS = 3
-"""Exit status where leaks or contradictions were found."""
+"""Exit status if leaks or contradictions were found."""
 
 
 def audit(cfg: "DictConfig") -> int:
-    """Audit a dataset as it lies, into the run directory `cfg.paths.run`.
+    """Audit the original splits of a dataset and write the results to `cfg.paths.run`.
 
     Returns:
-        The exit status: 0, or 3 where leaks or contradictions were found.
+        Exit status: 0, or 3 if leaks or contradictions were found.
     """
-    # Imported here, so that --help and a mistyped key answer at once.
+    # Imported here so that --help and configuration errors are fast.
     from omegaconf import OmegaConf
     from rich.console import Console
 
@@ -35,19 +35,19 @@ def audit(cfg: "DictConfig") -> int:
         memo = AuditMemo(Path(cfg.data.root), settings, Path(cfg.data.audit_dir))
         record = memo.recall(run)
     if record:
-        console.print("nothing changed since the last audit (fresh=true audits anew)")
+        console.print("nothing changed since the last audit (fresh=true repeats it)")
     else:
-        record = _look(cfg, run)
+        record = _audit_images(cfg, run)
         if cfg.data.audit_dir:
-            # Phantoms are drawn only now.
+            # With data=phantom the folder exists only now.
             AuditMemo(Path(cfg.data.root), settings, Path(cfg.data.audit_dir)).store(run)
     show_audit(record, console)
     console.print(f"run directory: {run}", soft_wrap=True)
     return 0 if passed(record) else LEAKS
 
 
-def _look(cfg: "DictConfig", run: Path) -> dict[str, Any]:
-    """Read the images, and write what is found."""
+def _audit_images(cfg: "DictConfig", run: Path) -> dict[str, Any]:
+    """Read the images and write findings and montages."""
     from xray import build
     from xray.data.audit import audit as audit_images
     from xray.reporting.audit_tables import write_audit

@@ -1,1 +1,1 @@
-"""Procedurally drawn chest radiographs."""
+"""Phantoms: procedurally drawn chest radiographs."""

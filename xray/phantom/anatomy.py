@@ -1,4 +1,4 @@
-"""What varies from patient to patient and from view to view, drawn apart from its use."""
+"""Random parameters of phantoms: the anatomy of a patient and the geometry of a view."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,26 @@ from numpy.random import Generator
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """Anatomy of one patient; lengths in body units (half an image side), y down.
+    """Anatomy of one patient. Lengths are in body units (half an image side); y points down.
 
     Attributes:
         width: From the spine to the lateral wall of a lung.
         apex: y of the lung apices.
-        base: y of the right diaphragm's dome at full inspiration.
-        dome_gap: How much lower the left dome lies.
-        heart: Size of the heart, 1 for a cardiothoracic ratio of about 0.47.
+        base: y of the right diaphragm dome at full inspiration.
+        dome_gap: Distance by which the left dome is lower.
+        heart: Size of the heart; 1 corresponds to a cardiothoracic ratio of about 0.47.
         aorta: Prominence of the aortic knob.
         mediastinum: Half width of the upper mediastinum.
         wall: Thickness of the lateral chest wall.
         shoulder: Slope of the shoulders.
-        breast: Density of the breast shadows, 0 for none.
-        breast_level: y of their lower border.
-        rib_gap: Distance between neighbouring ribs at the spine.
-        rib_drop: How steeply the ribs fall towards the side.
-        bone: Mineral density, 1 in the mean.
-        scoliosis: Sideways bend of the spine.
-        vessels: Prominence of the vessels, 1 in the mean.
-        build: Thickness of the body, 1 in the mean.
+        breast: Density of the breast shadows; 0 for none.
+        breast_level: y of the lower border of the breast shadows.
+        rib_gap: Distance between neighboring ribs at the spine.
+        rib_drop: Slope of the ribs toward the lateral wall.
+        bone: Mineral density, 1 on average.
+        scoliosis: Lateral bend of the spine.
+        vessels: Prominence of the vessels, 1 on average.
+        build: Thickness of the body, 1 on average.
         stomach: Size of the gastric bubble.
     """
 
@@ -52,21 +52,21 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one image was taken.
+    """Geometry and exposure of one image.
 
     Attributes:
-        angle: Rotation on the image, degrees.
+        angle: Rotation in the image plane, in degrees.
         scale: Magnification.
-        shift: (x, y) of the body's origin, in half sides.
-        yaw: The patient's turn about the long axis: moves the mediastinum and narrows one lung.
-        inspiration: Lowering of the diaphragm; negative for a poor breath.
-        arms: y by which the arms are lowered.
-        offset: Attenuation shown as black.
+        shift: (x, y) of the origin of the body, in half sides.
+        yaw: Rotation about the long axis; shifts the mediastinum and narrows one lung.
+        inspiration: Lowering of the diaphragm; negative for insufficient inspiration.
+        arms: Distance by which the arms are lowered.
+        offset: Attenuation displayed as black.
         gain: Contrast of the display.
         gamma: Exponent of the display.
-        scatter: Share of the scattered radiation.
-        sharpening: Strength of the detector's edge enhancement.
-        grain: Standard deviation of the noise where the detector receives least.
+        scatter: Share of scattered radiation.
+        sharpening: Strength of the edge enhancement of the detector.
+        grain: Standard deviation of the noise at the lowest detector signal.
         blur: Focal blur, in body units.
     """
 
@@ -86,7 +86,7 @@ class View:
 
 
 def sample_patient(rng: Generator) -> Patient:
-    """Draw one patient's anatomy."""
+    """Sample the anatomy of one patient."""
     female = rng.random() < 0.5
     return Patient(
         width=rng.uniform(0.65, 0.745),
@@ -111,7 +111,7 @@ def sample_patient(rng: Generator) -> Patient:
 
 
 def sample_view(rng: Generator) -> View:
-    """Draw how one image is taken."""
+    """Sample the geometry and exposure of one image."""
     return View(
         angle=rng.normal(0.0, 5.5),
         scale=rng.uniform(1.04, 1.28),

@@ -1,4 +1,4 @@
-"""Drawing smooth shapes, given in body coordinates, onto a square map of attenuation."""
+"""Draw smooth shapes in body coordinates onto a square map of attenuation."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 Map: TypeAlias = NDArray[np.float32]
 Points: TypeAlias = NDArray[np.float64]
 
-# OpenCV takes vertices as integers with this many fractional bits.
+# OpenCV expects vertices as integers with this number of fractional bits.
 _SHIFT = 4
 
 
 @cache
 def _basis(controls: int, samples: int) -> Points:
-    """Weights (M, N) of N control points in each of M points of an open Catmull-Rom spline."""
+    """Compute weights (M, N) of N control points for M points of an open Catmull-Rom spline."""
     t = np.linspace(0, controls - 1, (controls - 1) * samples + 1)
     segment = np.minimum(t.astype(int), controls - 2)
     f = t - segment
@@ -37,47 +37,47 @@ def _basis(controls: int, samples: int) -> Points:
 
 
 def spline(controls: Sequence[tuple[float, float]] | Points, samples: int = 6) -> Points:
-    """An open Catmull-Rom curve through control points.
+    """Compute an open Catmull-Rom spline through control points.
 
     Args:
         controls: (..., N, 2) points, N >= 2.
-        samples: Steps between neighbouring control points.
+        samples: Steps between neighboring control points.
 
     Returns:
-        (..., (N - 1) * samples + 1, 2) points, the ends included.
+        (..., (N - 1) * samples + 1, 2) points, including both ends.
     """
     points = np.asarray(controls, dtype=np.float64)
     return np.asarray(_basis(points.shape[-2], samples) @ points)
 
 
-def ribbon(centre: Points, width: float | Points) -> Points:
-    """Outline of a band along a curve.
+def ribbon(center: Points, width: float | Points) -> Points:
+    """Compute the outline of a band along a curve.
 
     Args:
-        centre: (..., K, 2) points of the centre line.
-        width: Full width, one number or (..., K).
+        center: (..., K, 2) points of the center line.
+        width: Full width, a number or (..., K).
 
     Returns:
-        (..., 2 K, 2) points: one edge forwards, the other back.
+        (..., 2 K, 2) points: one edge forward, the other edge backward.
     """
-    tangent = np.gradient(centre, axis=-2)
+    tangent = np.gradient(center, axis=-2)
     length = np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-9
     normal = np.stack([-tangent[..., 1], tangent[..., 0]], axis=-1) / length
-    half = np.broadcast_to(np.asarray(width) / 2, centre.shape[:-1])[..., None] * normal
-    return np.concatenate([centre + half, (centre - half)[..., ::-1, :]], axis=-2)
+    half = np.broadcast_to(np.asarray(width) / 2, center.shape[:-1])[..., None] * normal
+    return np.concatenate([center + half, (center - half)[..., ::-1, :]], axis=-2)
 
 
 class Canvas:
-    """A square map of `size` pixels a side that sees the body through a pose.
+    """Square map of `size` x `size` pixels with a pose of the body.
 
-    Body coordinates: x to the image's right (the patient's left), y down, the spine at x = 0; at
-    scale 1 without shift the map spans [-1, 1] in both.
+    In body coordinates, x points to the right of the image (the left of the patient) and y down;
+    the spine is at x = 0. With scale 1 and no shift, the map covers [-1, 1] in both directions.
 
     Args:
         size: Side in pixels.
-        angle: Rotation in degrees, clockwise on the image.
+        angle: Clockwise rotation of the image in degrees.
         scale: Magnification.
-        shift: (x, y) of the body's origin on the map, in half sides.
+        shift: (x, y) of the origin of the body on the map, in half sides.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class Canvas:
         self._origin = (1 + np.asarray(shift)) * size / 2 - 0.5
 
     def pixels(self, points: Points) -> Points:
-        """Map body points (..., 2) to pixel (column, row)."""
+        """Convert body points (..., 2) to pixel coordinates (column, row)."""
         return np.asarray(points @ self._matrix + self._origin)
 
     @cached_property
     def grid(self) -> tuple[Map, Map]:
-        """Body coordinates x and y of every pixel, (H, W) each."""
+        """Body coordinates x and y of all pixels, (H, W) each."""
         inverse = np.linalg.inv(self._matrix).astype(np.float32)
         span = np.arange(self.size, dtype=np.float32)
         column, row = span - np.float32(self._origin[0]), span - np.float32(self._origin[1])
@@ -109,17 +109,17 @@ class Canvas:
         return x, y
 
     def fill(self, *outlines: Points, level: float | Sequence[float] = 1.0) -> Map:
-        """Fill closed outlines, later ones over earlier ones.
+        """Fill closed outlines; later outlines cover earlier ones.
 
         Args:
-            outlines: (N, 2) body points each.
-            level: Value in [0, 1], one for all or one for each.
+            outlines: (N, 2) body points of each outline.
+            level: Value in [0, 1], one for all or one per outline.
 
         Returns:
             (H, W) in [0, 1], antialiased.
         """
         layer = np.zeros((self.size, self.size), np.uint8)
-        # One call each: within a call OpenCV leaves the overlap of two outlines empty.
+        # One call per outline: within one call, OpenCV leaves overlaps empty.
         for outline, value in zip(
             self._fixed(outlines), _levels(level, len(outlines)), strict=True
         ):
@@ -134,13 +134,13 @@ class Canvas:
         level: float = 1.0,
         closed: bool = False,
     ) -> Map:
-        """Draw lines of a width in body units; one thinner than a pixel is drawn fainter.
+        """Draw lines. Lines thinner than a pixel are drawn fainter.
 
         Args:
-            curves: (K, 2) body points each.
-            width: Line width.
+            curves: (K, 2) body points of each line.
+            width: Line width in body units.
             level: Value in [0, 1].
-            closed: Join the last point to the first.
+            closed: Connect the last point to the first.
 
         Returns:
             (H, W) in [0, 1], antialiased.
@@ -153,7 +153,7 @@ class Canvas:
         return _unit_range(layer)
 
     def blur(self, layer: Map, sigma: float) -> Map:
-        """Gaussian blur, `sigma` in body units; broad ones at a quarter of the resolution."""
+        """Apply a Gaussian blur of `sigma` body units; large ones at a quarter of the size."""
         pixels = sigma * self.unit
         if pixels < 2.5 or self.size < 32:
             return _blurred(layer, pixels)
@@ -164,13 +164,13 @@ class Canvas:
         return np.asarray(cv2.resize(small, shape, interpolation=cv2.INTER_LINEAR), np.float32)
 
     def clouds(self, rng: np.random.Generator, cells: int) -> Map:
-        """Smooth noise of zero mean and about unit variance, `cells` features a side."""
+        """Draw smooth noise of mean 0 and variance of about 1, with `cells` features per side."""
         small = rng.standard_normal((cells, cells), dtype=np.float32)
         shape = (self.size, self.size)
         return np.asarray(cv2.resize(small, shape, interpolation=cv2.INTER_CUBIC), np.float32)
 
     def _fixed(self, curves: Sequence[Points]) -> list[NDArray[np.int32]]:
-        """Vertices as OpenCV takes them; all at once, as calls would cost more than the sums."""
+        """Convert points to OpenCV vertices, all at once, since each call has a fixed cost."""
         scaled = self.pixels(np.concatenate(curves)) * (1 << _SHIFT)
         vertices = np.rint(scaled).astype(np.int32)
         ends = np.cumsum([0] + [len(curve) for curve in curves]).tolist()
@@ -178,7 +178,7 @@ class Canvas:
 
 
 def _blurred(layer: Map, sigma: float) -> Map:
-    # Below a quarter of a pixel the kernel is a single tap.
+    # Below a quarter of a pixel, the kernel has a single element.
     if sigma < 0.25:
         return layer
     side = 2 * math.ceil(2.5 * sigma) + 1

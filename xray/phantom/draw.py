@@ -1,4 +1,4 @@
-"""Chest X-ray phantoms: procedurally drawn radiographs with their lung and lesion masks."""
+"""Draw chest X-ray phantoms with lung and lesion masks."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xray.phantom.anatomy import sample_patient, sample_view
 from xray.phantom.canvas import Canvas
-from xray.phantom.exposure import collimate, develop, draw_lines, draw_marker, quantise
+from xray.phantom.exposure import collimate, develop, draw_lines, draw_marker, quantize
 from xray.phantom.lesions import Lesion, consolidation, ground_glass, no_lesion
 from xray.phantom.skeleton import draw_skeleton
 from xray.phantom.thorax import Chest, draw_breasts, draw_soft_tissue, draw_stomach
@@ -21,13 +21,13 @@ KINDS: tuple[Kind, ...] = ("normal", "pneumonia", "covid")
 
 @dataclass(frozen=True, slots=True)
 class Phantom:
-    """One drawn radiograph.
+    """Phantom with its masks.
 
     Attributes:
-        image: (H, W) uint8, air dark and bone bright.
-        lung: (H, W) bool, the visible lung fields, diseased parts included.
-        lesion: (H, W) bool, within the lungs; empty for a normal phantom.
-        kind: What was drawn.
+        image: (H, W) uint8; air is dark, bone is bright.
+        lung: (H, W) bool, visible lung fields including lesions.
+        lesion: (H, W) bool, a subset of `lung`; empty for a normal phantom.
+        kind: Class of the phantom.
     """
 
     image: NDArray[np.uint8]
@@ -37,27 +37,24 @@ class Phantom:
 
 
 def draw_phantom(kind: Kind, *, patient: int, view: int, seed: int = 0, size: int = 224) -> Phantom:
-    """Draw one view of one patient; the same arguments give the same bytes.
+    """Draw one view of one patient; equal arguments return equal pixels.
 
-    The anatomy and the lesions' places depend on (seed, patient); pose, exposure, noise and small
-    changes of the lesions on the view too. Everything but the lesions is the same for every kind.
+    Anatomy and lesion positions depend on (seed, patient). Pose, exposure, noise and small changes
+    of the lesions also depend on the view. Everything except the lesions is independent of `kind`.
 
     Args:
         kind: "normal", "pneumonia" (lobar consolidation) or "covid" (bilateral ground glass).
         patient: Number of the patient, >= 0.
-        view: Number of the image of that patient, >= 0.
-        seed: Seed of the whole set, >= 0.
+        view: Number of the image of this patient, >= 0.
+        seed: Seed of the dataset, >= 0.
         size: Side in pixels.
-
-    Returns:
-        The image and its masks.
     """
-    anatomy, sickness = _generators(2, seed, patient)
+    anatomy, disease = _generators(2, seed, patient)
     exposure, change = _generators(2, seed, patient, view + 1)
-    seen = sample_view(exposure)
-    chest = Chest(sample_patient(anatomy), seen)
-    canvas = Canvas(size, angle=seen.angle, scale=seen.scale, shift=seen.shift)
-    lesion = _lesion(kind, canvas, chest, sickness, change)
+    geometry = sample_view(exposure)
+    chest = Chest(sample_patient(anatomy), geometry)
+    canvas = Canvas(size, angle=geometry.angle, scale=geometry.scale, shift=geometry.shift)
+    lesion = _lesion(kind, canvas, chest, disease, change)
     tissue = draw_soft_tissue(canvas, chest)
     attenuation = tissue.solid - 0.35 * tissue.depth * (1 - lesion.density)
     attenuation += draw_vessels(canvas, chest, anatomy) * tissue.lung * (1 - lesion.veil)
@@ -65,11 +62,11 @@ def draw_phantom(kind: Kind, *, patient: int, view: int, seed: int = 0, size: in
     attenuation -= 0.10 * draw_airways(canvas, chest) + 0.16 * draw_stomach(canvas, chest)
     attenuation += 0.06 * canvas.clouds(exposure, 8) * tissue.solid
     attenuation += draw_lines(canvas, exposure)
-    level = develop(canvas, attenuation, seen, exposure)
+    level = develop(canvas, attenuation, geometry, exposure)
     level = np.maximum(level, draw_marker(size, exposure))
     lung = tissue.lung > 0.5
     return Phantom(
-        image=quantise(collimate(level, exposure)),
+        image=quantize(collimate(level, exposure)),
         lung=lung,
         lesion=lung & (lesion.extent > 0.4),
         kind=kind,

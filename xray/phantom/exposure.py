@@ -1,4 +1,4 @@
-"""From attenuation to grey levels: scatter, detector, display; markers and lines on the patient."""
+"""Convert attenuation to gray values: scatter, detector and display; draw markers and tubes."""
 
 import cv2
 import numpy as np
@@ -12,13 +12,13 @@ _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TR
 
 
 def develop(canvas: Canvas, attenuation: Map, view: View, rng: Generator) -> Map:
-    """Turn attenuation into brightness.
+    """Convert attenuation to brightness.
 
     Args:
-        canvas: Its size and scale.
+        canvas: Canvas of the drawing.
         attenuation: (H, W), 0 in air, about 1 behind the heart.
-        view: Exposure of this image.
-        rng: Source of the quantum noise.
+        view: Geometry and exposure of the image.
+        rng: Generator of the quantum noise.
 
     Returns:
         (H, W) brightness in [0, 1].
@@ -28,16 +28,16 @@ def develop(canvas: Canvas, attenuation: Map, view: View, rng: Generator) -> Map
     signal = canvas.blur(signal, view.blur)
     signal += view.sharpening * (signal - canvas.blur(signal, 0.035))
     noise = rng.standard_normal(signal.shape, dtype=np.float32)
-    # Quantum noise in the logarithm of the exposure grows as the square root of what is absorbed.
+    # Quantum noise in the logarithm of the exposure grows with the attenuation.
     signal += view.grain * canvas.blur(noise, 0.003) * np.exp(np.clip(signal, 0, 1.2))
     level = np.clip((signal - view.offset) * view.gain, 0, None)
-    # A film's shoulder: full white is approached, never crossed.
+    # Shoulder of the characteristic curve of film: full white is a limit that is not reached.
     level = (1 - np.exp(-2.0 * level * level - 0.6 * level)) ** np.float32(view.gamma)
     return np.asarray(level, np.float32)
 
 
 def draw_lines(canvas: Canvas, rng: Generator) -> Map:
-    """Attenuation of electrodes, their wires and tubes, (H, W); most patients have none."""
+    """Draw the attenuation of electrodes, wires and tubes, (H, W); most patients have none."""
     layer = np.zeros((canvas.size, canvas.size), np.float32)
     if rng.random() < 0.09:
         spots = np.stack([rng.uniform(-0.6, 0.6, 3), rng.uniform(-0.5, 0.6, 3)], axis=-1)
@@ -58,7 +58,7 @@ def draw_lines(canvas: Canvas, rng: Generator) -> Map:
 
 
 def draw_marker(size: int, rng: Generator) -> Map:
-    """A laterality letter near an upper corner on its own side, (H, W) in [0, 1]."""
+    """Draw a laterality marker (R or L) near the upper corner of its side, (H, W) in [0, 1]."""
     layer = np.zeros((size, size), np.uint8)
     letter = "RL"[int(rng.integers(2))]
     height = rng.uniform(0.04, 0.065) * size
@@ -70,7 +70,7 @@ def draw_marker(size: int, rng: Generator) -> Map:
 
 
 def collimate(level: Map, rng: Generator) -> Map:
-    """Blacken what the collimator kept from the beam: at times a strip along each edge."""
+    """Blacken the collimated area: in a few images, a strip along each edge."""
     if rng.random() < 0.93:
         return level
     shown = np.zeros_like(level)
@@ -80,11 +80,11 @@ def collimate(level: Map, rng: Generator) -> Map:
     return shown
 
 
-def quantise(level: Map) -> NDArray[np.uint8]:
-    """Grey levels (H, W) uint8 of a brightness in [0, 1]."""
+def quantize(level: Map) -> NDArray[np.uint8]:
+    """Convert brightness in [0, 1] to gray values, (H, W) uint8."""
     return np.asarray(np.clip(level * 255 + 0.5, 0, 255), np.uint8)
 
 
 def _drop(rng: Generator) -> NDArray[np.float64]:
-    """Where a wire hangs, (x, y) in half sides."""
+    """Sample a point on a hanging wire, (x, y) in half sides."""
     return np.array([0.0, 0.8]) + rng.uniform(-0.4, 0.4, 2)

@@ -1,4 +1,4 @@
-"""Lesions: lobar consolidation, and bilateral peripheral ground-glass opacities."""
+"""Lesions: lobar consolidation and bilateral peripheral ground-glass opacities."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from xray.phantom.canvas import Canvas, Map, Points, spline
 from xray.phantom.thorax import LEFT, RIGHT, Chest
 from xray.phantom.vessels import branches
 
-# Corners of the lobes as a frontal view shows them: (across, down) shares of a lung.
+# Corners of the lobes in a frontal view: (across, down) as shares of a lung.
 _LOBES: dict[tuple[int, str], tuple[tuple[float, float], ...]] = {
     (RIGHT, "upper"): (
         (0.0, 0.10),
@@ -57,12 +57,12 @@ _LOBES: dict[tuple[int, str], tuple[tuple[float, float], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """What disease does to the lung, maps (H, W).
+    """Maps (H, W) of a lesion.
 
     Attributes:
-        extent: Where it is, in [0, 1].
-        density: Share of the air replaced, in [0, 1].
-        veil: How far the vessels vanish in it, in [0, 1].
+        extent: Membership of the lesion, in [0, 1].
+        density: Share of the air that is replaced, in [0, 1].
+        veil: Share of the vessel contrast that is lost, in [0, 1].
     """
 
     extent: Map
@@ -71,19 +71,19 @@ class Lesion:
 
 
 def no_lesion(canvas: Canvas) -> Lesion:
-    """Return a healthy lung."""
+    """Return empty maps, for a normal lung."""
     nothing = np.zeros((canvas.size, canvas.size), np.float32)
     return Lesion(extent=nothing, density=nothing, veil=nothing)
 
 
 def consolidation(canvas: Canvas, chest: Chest, stable: Generator, view: Generator) -> Lesion:
-    """Lobar pneumonia: one or two lobes, dense, with air bronchograms and at times an effusion.
+    """Draw lobar pneumonia: one or two dense lobes with air bronchograms, sometimes an effusion.
 
     Args:
-        canvas: Where to draw.
-        chest: The patient as seen.
-        stable: Draws that all views of a patient share.
-        view: Draws of this view.
+        canvas: Canvas of the drawing.
+        chest: Chest of the patient in this view.
+        stable: Generator of the properties that all views of a patient share.
+        view: Generator of the properties of this view.
     """
     names = list(_LOBES)
     first = names[stable.integers(len(names))]
@@ -94,8 +94,8 @@ def consolidation(canvas: Canvas, chest: Chest, stable: Generator, view: Generat
     outlines = []
     for (side, lobe), share in zip(chosen, size, strict=True):
         corners = np.array(_LOBES[side, lobe])
-        centre = corners[stable.integers(len(corners))] * 0.45 + corners.mean(axis=0) * 0.55
-        corners = centre + share * (corners - centre) + stable.normal(0, 0.03, corners.shape)
+        center = corners[stable.integers(len(corners))] * 0.45 + corners.mean(axis=0) * 0.55
+        corners = center + share * (corners - center) + stable.normal(0, 0.03, corners.shape)
         outlines.append(_closed(chest.place(side, corners[:, 0], corners[:, 1])))
     region = canvas.blur(canvas.fill(*outlines), stable.uniform(0.018, 0.04))
     clumps = 0.85 + 0.14 * canvas.clouds(stable, 9) + 1.0 * (_acini(canvas, view) - 0.4)
@@ -109,13 +109,13 @@ def consolidation(canvas: Canvas, chest: Chest, stable: Generator, view: Generat
 
 
 def ground_glass(canvas: Canvas, chest: Chest, stable: Generator, view: Generator) -> Lesion:
-    """COVID-19: patchy haze in both lungs, mostly at the periphery and the base.
+    """Draw COVID-19 pneumonia: patchy opacities in both lungs, mostly peripheral and basal.
 
     Args:
-        canvas: Where to draw.
-        chest: The patient as seen.
-        stable: Draws that all views of a patient share.
-        view: Draws of this view.
+        canvas: Canvas of the drawing.
+        chest: Chest of the patient in this view.
+        stable: Generator of the properties that all views of a patient share.
+        view: Generator of the properties of this view.
     """
     outlines, levels = [], []
     for side in (RIGHT, LEFT):
@@ -137,19 +137,19 @@ def ground_glass(canvas: Canvas, chest: Chest, stable: Generator, view: Generato
 
 
 def _acini(canvas: Canvas, rng: Generator) -> Map:
-    """Fine network of thickened septa, (H, W) in [0, 1]."""
-    # The zero crossings of band-limited noise are thin closed lines.
+    """Draw a fine network of thickened septa, (H, W) in [0, 1]."""
+    # The zero crossings of band-limited noise form thin closed lines.
     return np.asarray(np.clip(1 - np.abs(canvas.clouds(rng, 90)), 0, 1), np.float32)
 
 
 def _closed(corners: Points) -> Points:
-    # Wrapping three corners makes an open spline close smoothly.
+    # Repeating three corners closes an open spline smoothly.
     wrapped = np.vstack([corners[-1:], corners, corners[:2]])
     return spline(wrapped, 4)[4:-4]
 
 
 def _bronchograms(canvas: Canvas, chest: Chest, side: int, rng: Generator) -> Map:
-    """Air-filled bronchi, (H, W) in [0, 1], that show dark within a consolidation."""
+    """Draw air-filled bronchi, which are dark within a consolidation, (H, W) in [0, 1]."""
     count = 10
     origin = chest.place(side, np.full(count, 0.1), rng.uniform(0.3, 0.7, count))
     fan = np.linspace(-1.1, 1.3, count) + rng.normal(0, 0.15, count)
@@ -159,7 +159,7 @@ def _bronchograms(canvas: Canvas, chest: Chest, side: int, rng: Generator) -> Ma
 
 
 def _effusion(canvas: Canvas, chest: Chest, side: int, level: float) -> Map:
-    """Fluid that blunts the costophrenic angle below a meniscus, (H, W) in [0, 1]."""
+    """Draw a pleural effusion that blunts the costophrenic angle, (H, W) in [0, 1]."""
     across = np.array([0.25, 0.5, 0.75, 0.92, 1.1, 1.3, 0.25])
     down = np.array([1.06, 1.03, 0.97, level + 0.06, level - 0.06, 1.5, 1.5])
     return canvas.blur(canvas.fill(chest.place(side, across, down)), 0.012)

@@ -10,13 +10,13 @@ _TURN = np.linspace(0, np.pi, 9)
 
 
 def draw_skeleton(canvas: Canvas, chest: Chest) -> Map:
-    """Attenuation of all bones, (H, W), about 0.1 where one lies."""
+    """Draw the attenuation of all bones, (H, W), about 0.1 for a single bone."""
     bones = _ribs(canvas, chest) + _girdle(canvas, chest) + _spine(canvas, chest)
     return np.asarray(chest.patient.bone * bones, np.float32)
 
 
 def posterior_ribs(chest: Chest, side: int) -> Points:
-    """Centre lines of the posterior ribs, (R, K, 2), from the spine to the lateral wall."""
+    """Compute center lines of the posterior ribs, (R, K, 2), from the spine to the wall."""
     p = chest.patient
     index = np.arange(_RIBS)
     y = p.apex + 0.03 + p.rib_gap * index
@@ -29,7 +29,7 @@ def posterior_ribs(chest: Chest, side: int) -> Points:
 
 
 def anterior_ribs(chest: Chest, side: int) -> Points:
-    """Centre lines of the anterior ribs, (R, K, 2), from the wall to the costal cartilage."""
+    """Compute center lines of the anterior ribs, (R, K, 2), from the wall to the cartilage."""
     wall = posterior_ribs(chest, side)[:-3, -1]
     x, y = np.abs(wall[:, 0]), wall[:, 1]
     fall = chest.patient.rib_drop * np.linspace(0.17, 0.40, len(wall))
@@ -41,6 +41,7 @@ def anterior_ribs(chest: Chest, side: int) -> Points:
 
 
 def _ribs(canvas: Canvas, chest: Chest) -> Map:
+    """Draw posterior and anterior ribs and the lateral wall, (H, W)."""
     back, front, wall = [], [], []
     for side in (RIGHT, LEFT):
         back += list(ribbon(posterior_ribs(chest, side), 0.054))
@@ -54,13 +55,13 @@ def _ribs(canvas: Canvas, chest: Chest) -> Map:
     anterior = 0.05 * canvas.fill(*front) + 0.035 * canvas.stroke(front, 0.009, closed=True)
     anterior *= np.clip(1.8 * lateral - 0.45, 0, 1.1)
     edge = 0.10 * canvas.blur(canvas.stroke(wall, 0.02), 0.012)
-    # Below the diaphragm the beam is spent, and ribs hardly show.
+    # Below the diaphragm little radiation is left, and ribs are hardly visible.
     fade = np.clip(1 - 3 * (v - chest.dome(RIGHT) - 0.1), 0.3, 1)
     return np.asarray((posterior + anterior + edge) * fade, np.float32)
 
 
 def _girdle(canvas: Canvas, chest: Chest) -> Map:
-    """Clavicles, scapulae and humeral heads."""
+    """Draw clavicles, scapulae and humeral heads, (H, W)."""
     p = chest.patient
     clavicles, blades, ridges, heads = [], [], [], []
     for s in (RIGHT, LEFT):
@@ -84,8 +85,8 @@ def _girdle(canvas: Canvas, chest: Chest) -> Map:
             edge,
             spline([(s * (spread - 0.02), y + 0.14), (s * 0.8, y), (s * 0.97, y - 0.07)]),
         ]
-        centre = np.array([s * 1.03, y + 0.06])
-        heads.append(centre + 0.085 * np.stack([np.cos(2 * _TURN), np.sin(2 * _TURN)], axis=-1))
+        center = np.array([s * 1.03, y + 0.06])
+        heads.append(center + 0.085 * np.stack([np.cos(2 * _TURN), np.sin(2 * _TURN)], axis=-1))
         arm = chest.view.arms
         shaft = [(1.05, y + 0.1), (1.16, y + 0.4 + 0.3 * arm), (1.4, y + 0.7 + arm)]
         heads.append(ribbon(spline([(s * x, level) for x, level in shaft]), 0.085))
@@ -96,7 +97,7 @@ def _girdle(canvas: Canvas, chest: Chest) -> Map:
 
 
 def _spine(canvas: Canvas, chest: Chest) -> Map:
-    """Vertebral bodies with end plates, and spinous processes."""
+    """Draw vertebral bodies with end plates and spinous processes, (H, W)."""
     p = chest.patient
     gap = p.rib_gap * 0.86
     levels = np.arange(-1.15, 1.15, gap)

@@ -14,27 +14,27 @@ _BELOW = 1.8
 
 @dataclass(frozen=True, slots=True)
 class Chest:
-    """A patient's chest as one view shows it: the curves that the parts share.
+    """Chest of a patient in one view: the curves that several parts of the drawing share.
 
     Attributes:
-        patient: The anatomy.
-        view: How it was taken.
+        patient: Anatomy of the patient.
+        view: Geometry and exposure of the image.
     """
 
     patient: Patient
     view: View
 
     def dome(self, side: int) -> float:
-        """Level y of the diaphragm's dome."""
+        """Compute y of the dome of the diaphragm."""
         gap = self.patient.dome_gap if side == LEFT else 0.0
         return self.patient.base + self.view.inspiration + gap
 
     def width(self, side: int) -> float:
-        """Distance from the spine to the lateral wall."""
+        """Compute the distance from the spine to the lateral wall."""
         return self.patient.width * (1 + side * 1.5 * self.view.yaw)
 
     def lateral(self, side: int) -> Points:
-        """The lung's lateral border from the apex to below the diaphragm, (K, 2)."""
+        """Compute the lateral border of a lung from the apex to below the diaphragm, (K, 2)."""
         w, top = self.width(side), self.patient.apex
         h = self.patient.base + 0.05 - top
         curve = [(0.22, 0.02), (0.36, 0.0), (0.56, 0.07), (0.75, 0.22), (0.89, 0.45), (0.97, 0.72)]
@@ -42,18 +42,18 @@ class Chest:
         return spline([(side * w * x, top + h * y) for x, y in curve])
 
     def wall_x(self, side: int, y: Points | float) -> Points:
-        """Lateral border |x| at the levels y, of the shape of y."""
+        """Compute |x| of the lateral border at the levels y, in the shape of y."""
         curve = self.lateral(side)
         beyond = int(np.argmin(curve[:, 1]))
         return np.asarray(np.interp(y, curve[beyond:, 1], np.abs(curve[beyond:, 0])))
 
     def border_x(self, side: int, y: Points | float) -> Points:
-        """Mediastinal border |x| at the levels y, of the shape of y."""
+        """Compute |x| of the mediastinal border at the levels y, in the shape of y."""
         curve = self.mediastinum(side)
         return np.asarray(np.interp(y, curve[:, 1], side * curve[:, 0]))
 
     def mediastinum(self, side: int) -> Points:
-        """Border of mediastinum and heart from the neck downwards, (K, 2)."""
+        """Compute the border of mediastinum and heart from the neck downward, (K, 2)."""
         p, top = self.patient, self.patient.apex
         h, m, c = self.dome(RIGHT) - top, p.mediastinum, p.heart
         if side == LEFT:
@@ -67,7 +67,7 @@ class Chest:
         return spline([(side * x + self.view.yaw, top + h * y) for x, y in curve])
 
     def diaphragm(self, side: int) -> Points:
-        """Outline of what lies below one dome, (K, 2)."""
+        """Compute the outline of the abdomen below one dome, (K, 2)."""
         d, w = self.dome(side), self.width(side)
         dome = [(0.0, 0.06), (0.18, 0.025), (0.40, 0.0), (0.62, 0.015), (0.82, 0.075)]
         dome += [(0.94, 0.155), (1.02, 0.25)]
@@ -75,12 +75,12 @@ class Chest:
         return np.vstack([curve, [(side * 1.4, d + 0.4), (side * 1.4, _BELOW), (0, _BELOW)]])
 
     def place(self, side: int, across: Points | float, down: Points | float) -> Points:
-        """Body points at shares of a lung.
+        """Convert relative positions in a lung to body points.
 
         Args:
             side: RIGHT or LEFT.
             across: 0 at the mediastinum, 1 at the lateral wall.
-            down: 0 at the apex, 1 at the dome; more than 1 reaches into the costophrenic angle.
+            down: 0 at the apex, 1 at the dome, above 1 in the costophrenic angle.
 
         Returns:
             (..., 2) points.
@@ -93,12 +93,12 @@ class Chest:
 
 @dataclass(frozen=True, slots=True)
 class SoftTissue:
-    """Maps (H, W).
+    """Maps (H, W) of the soft tissue.
 
     Attributes:
-        solid: Attenuation of all soft tissue, the lungs taken for solid too.
-        lung: The visible lung fields, in [0, 1].
-        depth: The air's depth in them, in [0, 1].
+        solid: Attenuation of all soft tissue, as if the lungs were solid.
+        lung: Visible lung fields, in [0, 1].
+        depth: Depth of the air in the lung fields, in [0, 1].
     """
 
     solid: Map
@@ -113,17 +113,17 @@ def draw_soft_tissue(canvas: Canvas, chest: Chest) -> SoftTissue:
         *(np.vstack([chest.lateral(s), [(s * 0.02, 1.2), (s * 0.02, -0.5)]]) for s in sides)
     )
     border = np.vstack([chest.mediastinum(RIGHT), chest.mediastinum(LEFT)[::-1]])
-    centre = canvas.blur(canvas.fill(border), 0.014)
+    center = canvas.blur(canvas.fill(border), 0.014)
     below = canvas.fill(*(chest.diaphragm(s) for s in sides))
     abdomen = canvas.blur(below, 0.008)
-    lung = hemithorax * (1 - centre) * (1 - abdomen)
+    lung = hemithorax * (1 - center) * (1 - abdomen)
     depth = lung * (0.30 + 0.70 * canvas.blur(lung, 0.09))
     outline = canvas.fill(*(_body(chest, s) for s in sides))
     body = 0.5 * canvas.blur(outline, 0.02) + 0.5 * canvas.blur(outline, 0.13)
     u, v = canvas.grid
-    # The neck is thin; the mediastinum thickens from the thoracic inlet downwards.
+    # The neck is thin; the mediastinum thickens from the thoracic inlet downward.
     inlet = np.clip((v - chest.patient.apex + 0.05) * 2.5, 0.0, 1.0)
-    middle = inlet * (0.13 * centre + 0.17 * canvas.blur(centre, 0.06))
+    middle = inlet * (0.13 * center + 0.17 * canvas.blur(center, 0.06))
     lower = 0.14 * abdomen + 0.20 * canvas.blur(below, 0.10)
     core = np.maximum(middle, lower) + 0.35 * np.minimum(middle, lower)
     core *= 1.05 - 0.35 * np.abs(u)
@@ -132,7 +132,7 @@ def draw_soft_tissue(canvas: Canvas, chest: Chest) -> SoftTissue:
 
 
 def draw_stomach(canvas: Canvas, chest: Chest) -> Map:
-    """Gas under the left dome, (H, W) in [0, 1]; zero for a patient without."""
+    """Draw the gastric bubble below the left dome, (H, W) in [0, 1]; it may be absent."""
     gas = chest.patient.stomach
     y = chest.dome(LEFT) + 0.05 + 0.6 * gas
     x = 0.5 * chest.width(LEFT)
@@ -142,7 +142,7 @@ def draw_stomach(canvas: Canvas, chest: Chest) -> Map:
 
 
 def draw_breasts(canvas: Canvas, chest: Chest) -> Map:
-    """Breast shadows, bounded below by a soft crescent; zero for a patient without."""
+    """Draw breast shadows with a soft lower border, (H, W); zero without breasts."""
     patient = chest.patient
     if patient.breast == 0:
         return np.zeros((canvas.size, canvas.size), np.float32)
@@ -159,7 +159,7 @@ def draw_breasts(canvas: Canvas, chest: Chest) -> Map:
 
 
 def _body(chest: Chest, side: int) -> Points:
-    """Half of the body's outline with neck, shoulder and arm, (K, 2)."""
+    """Compute one half of the body outline with neck, shoulder and arm, (K, 2)."""
     p = chest.patient
     top, flank = p.apex, p.width + p.wall
     arm = chest.view.arms

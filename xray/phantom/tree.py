@@ -1,4 +1,4 @@
-"""A whole dataset of phantoms on disk, laid out as an ImageFolder with masks beside it."""
+"""Write a dataset of phantoms as class folders, with masks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from xray.types import Split
 
 MANIFEST = "phantoms.json"
-# Raised whenever the drawing changes, so that a tree drawn before is not taken for a new one.
+# Raise whenever the drawing changes, so that older datasets are not mixed with new ones.
 DRAWING_VERSION = 1
-# Fewer are drawn within about two seconds, and need no progress bar.
+# Fewer images are drawn within about two seconds and need no progress bar.
 _SILENT = 200
-# One normal, one of each disease, and as many sick as healthy.
+# One patient of each disease, and as many normal patients as diseased ones.
 _FEWEST = 4
 
 
@@ -47,88 +47,98 @@ class _Order:
 def write_phantom_tree(
     root: Path, *, patients: Mapping[Split, int], views: int, size: int, seed: int
 ) -> None:
-    """Draw a dataset, unless it is there already.
+    """Draw a dataset, unless `root` already contains it.
 
-    Writes `root/<split>/{normal,pneumonia,covid}/patient0012_01.png` (8-bit grey), beside them
+    Writes `root/<split>/{normal,pneumonia,covid}/patient0012_01.png` (8-bit gray),
     `root/masks/{lung,lesion}/<split>/<class>/patient0012_01.png` (0 or 255), and
-    `root/phantoms.json` with the numbers it was made from. Of each split's patients half are
-    normal, a quarter have pneumonia and a quarter COVID-19, in shuffled order. Patients are
-    numbered across the splits, so none is shared. All is written to a sibling folder that is
-    renamed when complete: a stopped run leaves no root.
+    `root/phantoms.json` with the arguments. Half of the patients of each split are normal, a
+    quarter have pneumonia and a quarter COVID-19, in shuffled order. Patients are numbered across
+    the splits, so that no patient is in two splits. Files are written to a temporary sibling folder
+    that is renamed when it is complete: an interrupted run leaves nothing behind.
 
     Args:
-        root: Folder to make.
-        patients: Patients of each split, at least 4.
-        views: Images of one patient, at least 1.
+        root: Folder of the dataset.
+        patients: Number of patients in each split, at least 4.
+        views: Images per patient, at least 1.
         size: Side of the images in pixels, at least 32.
         seed: Seed of anatomy, disease and order.
 
     Raises:
-        ConfigError: A number is out of range.
-        DataError: `root` holds something else than these phantoms, or cannot be written.
+        ConfigError: An argument is out of range.
+        DataError: `root` contains other files, or cannot be written.
     """
-    asked = {
+    arguments = {
         "drawing": DRAWING_VERSION,
         "patients": {str(split): count for split, count in patients.items()},
         "views": views,
         "size": size,
         "seed": seed,
     }
-    if _is_complete(root, asked):
+    if _is_complete(root, arguments):
         return
     _check(patients, views)
+    _write_tree(root, list(_orders(patients, views, seed)), arguments, size, seed)
+
+
+def _write_tree(
+    root: Path, orders: list[_Order], arguments: dict[str, object], size: int, seed: int
+) -> None:
     part = root.parent / f".{root.name}.{uuid4().hex[:8]}.part"
     try:
         part.mkdir(parents=True)
-        _write(part, list(_orders(patients, views, seed)), size, seed)
-        (part / MANIFEST).write_text(json.dumps(asked, indent=2) + "\n")
-        _move(part, root, asked)
+        _write(part, orders, size, seed)
+        (part / MANIFEST).write_text(json.dumps(arguments, indent=2) + "\n")
+        _move(part, root, arguments)
     except OSError as error:
-        advice = "Free some space there, or point data.root to a folder that you may write."
+        advice = "Free disk space, or set data.root to a folder with write permission."
         raise DataError(f"{root} cannot be written ({error}). {advice}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _is_complete(root: Path, asked: dict[str, object]) -> bool:
-    """Whether `root` holds what is asked; raises a DataError where it holds something else."""
+def _is_complete(root: Path, arguments: dict[str, object]) -> bool:
+    """Check whether `root` contains the phantoms of these arguments.
+
+    Raises:
+        DataError: It contains other files, or other phantoms.
+    """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
         found = json.loads((root / MANIFEST).read_text())
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{root} is there but is no phantom dataset (no readable {MANIFEST} in it). "
-            "Point data.root to another folder, or to your own images with data=folder."
+            f"{root} exists and is not a phantom dataset (no readable {MANIFEST}). To train on "
+            "your own images, use data=folder; to draw phantoms, set data.root to another folder."
         ) from error
-    if found != asked:
+    if found != arguments:
         raise DataError(
-            f"{root} holds phantoms drawn from other numbers: {found}; asked: {asked}. "
-            "Delete the folder to have it drawn anew, or point data.root to another one."
+            f"{root} contains phantoms with other settings: {found}, expected {arguments}. "
+            "Delete the folder to draw it again, or set data.root to another folder."
         )
     return True
 
 
 def _check(patients: Mapping[Split, int], views: int) -> None:
     if not patients:
-        raise ConfigError("data.patients is empty. Name at least one split, such as train: 240.")
+        raise ConfigError("data.patients is empty. Set a split, such as data.patients.train=240.")
     for split, count in patients.items():
         if count < _FEWEST:
             raise ConfigError(
-                f"data.patients.{split}={count} is too few. Ask for {_FEWEST} or more, "
+                f"data.patients.{split}={count} is too few. Set {_FEWEST} or more, "
                 "so that every class has a patient."
             )
     if views < 1:
-        raise ConfigError(f"data.views={views} is too few. Ask for 1 or more images of a patient.")
+        raise ConfigError(f"data.views={views} is too few. Set 1 or more images per patient.")
 
 
 def _orders(patients: Mapping[Split, int], views: int, seed: int) -> Iterator[_Order]:
     first = 0
     for split, count in patients.items():
-        sick = count // 2
-        covid = sick // 2
-        kinds: list[Kind] = ["normal"] * (count - sick)
-        kinds.extend(["pneumonia"] * (sick - covid))
+        diseased = count // 2
+        covid = diseased // 2
+        kinds: list[Kind] = ["normal"] * (count - diseased)
+        kinds.extend(["pneumonia"] * (diseased - covid))
         kinds.extend(["covid"] * covid)
         order = np.random.default_rng((seed, first)).permutation(count)
         for offset, index in enumerate(order):
@@ -152,15 +162,15 @@ def _write(part: Path, orders: list[_Order], size: int, seed: int) -> None:
 
 
 def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    # cv2.imwrite reports a full disk by its return value alone; Path raises.
+    # cv2.imwrite reports a full disk only by its return value; Path raises an error.
     _, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     path.write_bytes(encoded.tobytes())
 
 
-def _move(part: Path, root: Path, asked: dict[str, object]) -> None:
+def _move(part: Path, root: Path, arguments: dict[str, object]) -> None:
     try:
         part.replace(root)
     except OSError:
-        # Another process may have finished the same tree in the meantime.
-        if not _is_complete(root, asked):
+        # Another process may have written the same dataset in the meantime.
+        if not _is_complete(root, arguments):
             raise

@@ -1,4 +1,4 @@
-"""Air ways and lung vessels: trachea, hila, branching arteries that fade outwards."""
+"""Airways and lung vessels: trachea, hila and branching arteries."""
 
 import numpy as np
 from numpy.random import Generator
@@ -10,17 +10,17 @@ _STEPS = 7
 
 
 def hilum(chest: Chest, side: int) -> Points:
-    """Where one lung's vessels enter, (2,); the left hilum is the higher one."""
+    """Compute the position of a hilum, (2,); the left hilum is higher than the right."""
     return chest.place(side, 0.06, 0.50 if side == RIGHT else 0.465)
 
 
 def branches(rng: Generator, origin: Points, heading: Points, length: Points) -> Points:
-    """Random curved paths.
+    """Sample curved paths.
 
     Args:
-        rng: Source of the bends.
+        rng: Generator of the curvature.
         origin: (B, 2) starting points.
-        heading: (B,) directions, radians from x towards y.
+        heading: (B,) directions in radians, from x toward y.
         length: (B,) lengths.
 
     Returns:
@@ -36,7 +36,7 @@ def branches(rng: Generator, origin: Points, heading: Points, length: Points) ->
 
 
 def draw_vessels(canvas: Canvas, chest: Chest, rng: Generator) -> Map:
-    """Attenuation of the hila and the vessels, (H, W), about 0.15 at the hila."""
+    """Draw the attenuation of hila and vessels, (H, W), about 0.15 at the hila."""
     trunks, arteries, twigs, knots = [], [], [], []
     for side in (RIGHT, LEFT):
         root = hilum(chest, side)
@@ -62,7 +62,7 @@ def draw_vessels(canvas: Canvas, chest: Chest, rng: Generator) -> Map:
 
 
 def draw_airways(canvas: Canvas, chest: Chest) -> Map:
-    """Air of the trachea and the main bronchi, (H, W) in [0, 1]."""
+    """Draw the air in the trachea and the main bronchi, (H, W) in [0, 1]."""
     shift = 0.5 * chest.view.yaw
     top = chest.patient.apex
     carina = top + 0.40 * (chest.dome(RIGHT) - top)
