@@ -23,8 +23,8 @@ from xray.cli.command import read_command, read_flags
 from xray.cli.compose import MAX_JOBS, Composer, job_lines
 from xray.cli.job import guarded
 from xray.cli.launch import claim
-from xray.cli.lock import held
-from xray.config import load_run_config
+from xray.cli.saved_config import load_run_config
+from xray.cli.sweep_state import held
 from xray.errors import DataError, RunError
 
 
@@ -131,7 +131,7 @@ def test_two_runs_in_one_second_do_not_share_a_directory(tmp_path: Path) -> None
 
 def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot write to .*/file/train .*paths\.outputs=<folder>"):
+    with pytest.raises(RunError, match=r"Cannot write to .*/file/train .*paths\.outputs=<folder>"):
         claim(tmp_path / "file" / "train" / "x")
 
 
@@ -195,8 +195,8 @@ def test_an_interrupt_ends_with_130(run: Verb) -> None:
 MODELS = "convnext_tiny, densenet121, efficientnet_b0, resnet50, vgg16, vgg16_bn"
 POSITIVE = "optim.lr is 'abc', but must be a number greater than 0"
 DDP = (
-    "trainer.strategy is 'ddp', but each of its processes would start the sweep anew. Give "
-    "each job one GPU (trainer.gpus=1 trainer.strategy=auto), or start the runs one by one"
+    "trainer.strategy is 'ddp', but each of its processes would start the whole sweep again. "
+    "Give each job one GPU (trainer.gpus=1 trainer.strategy=auto), or start the runs one by one"
 )
 
 
@@ -219,8 +219,8 @@ DDP = (
                 "there is no key 'transform.train.0.q'. There are: transform.train.0.height, "
                 "transform.train.0.width, transform.train.0.interpolation",
                 "there is no key 'model.unfreeze.epoch', since model.unfreeze is null. "
-                "Set it whole: 'model.unfreeze={epoch: ...}'",
-                "there is a key 'optim.lr' already. Leave out the plus: optim.lr=1",
+                "Set all of it: 'model.unfreeze={epoch: ...}'",
+                "there is already a key 'optim.lr'. Remove the plus: optim.lr=1",
                 "there is no group 'data/group'. Did you mean 'data/groups'?",
                 "data.size is 3, but must be a multiple of 32, 32 or greater",
             ],
@@ -236,13 +236,13 @@ DDP = (
         (
             "optim.lr=[1,2 model=vgg61 optim=null callbacks=[checkpoint,gradcan]",
             [
-                "cannot read 'optim.lr=[1,2'. Write key=value; quote a value with special "
+                "cannot parse 'optim.lr=[1,2'. Write key=value; quote a value with special "
                 "characters, "
-                "and the whole for the shell: 'key=\"value\"'",
-                f"there is no model 'vgg61'. Did you mean 'vgg16'? There are: {MODELS}",
-                "there is no optim 'null'. There are: adamw, sgd",
+                "and all of it for the shell: 'key=\"value\"'",
+                f"there is no model 'vgg61'. Did you mean 'vgg16'? Options: {MODELS}",
+                "there is no optim 'null'. Options: adamw, sgd",
                 "there is no callbacks 'gradcan'. Did you mean 'gradcam'? "
-                "There are: checkpoint, default, early_stopping, gradcam, none",
+                "Options: checkpoint, default, early_stopping, gradcam, none",
             ],
         ),
         (
@@ -253,7 +253,7 @@ DDP = (
                 "optim.lr=[a,b]"
             ],
         ),
-        ("--lr=1", ["there is no flag '--lr=1'. Keys are given without dashes: lr=1"]),
+        ("--lr=1", ["there is no flag '--lr=1'. Write keys without dashes: lr=1"]),
         ("--fast", ["there is no flag '--fast'. See --help."]),
         ("seed=-1", ["seed is -1, but must be a whole number from 0 to 4294967295"]),
         ("optim.lr=${nokey}", ["optim.lr: Interpolation key 'nokey' not found"]),
@@ -265,7 +265,7 @@ DDP = (
         ),
         (
             "-m optim.lr=1e-3,1e-4 model=vgg16,vgg61",
-            [f"there is no model 'vgg61'. Did you mean 'vgg16'? There are: {MODELS}"],
+            [f"there is no model 'vgg61'. Did you mean 'vgg16'? Options: {MODELS}"],
         ),
         (
             "-m optim.lr=1e-3,1e-4,1e-5 seed=0,1 model.head.dropout=0.1,2",
@@ -274,17 +274,17 @@ DDP = (
         (
             "-m trainer=ddp optim.lr=interval(0.1,0.2) hydra.verbose=true,false",
             [
-                "'hydra.verbose=true,false' cannot be swept, since it is Hydra's own",
-                "'optim.lr=interval(0.1,0.2)' is for a search: choose hydra/sweeper=search, or "
+                "'hydra.verbose=true,false' cannot be swept: it is a key of Hydra",
+                "'optim.lr=interval(0.1,0.2)' needs a search: add hydra/sweeper=search, or "
                 "list values",
                 DDP,
             ],
         ),
         (
             "resume=nowhere",
-            ["there is no run directory {root}/nowhere. Give one that a training run printed."],
+            ["There is no run directory {root}/nowhere. Pass one that a training run printed."],
         ),
-        ("resume=true", ["resume=true goes on with a sweep: add -m"]),
+        ("resume=true", ["resume=true resumes a sweep: add -m"]),
     ],
 )
 def test_errors_on_the_command_line(run: Verb, root: Path, typed: str, said: list[str]) -> None:
@@ -326,7 +326,7 @@ def test_an_extra_that_is_not_installed_is_named(
     run: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("xray.cli.compose.EXTRAS", {"optun": "optuna"})
-    assert "It comes with: pip install -e '.[optuna]'." in run("hydra/sweeper=optun").err
+    assert "Install it with: pip install -e '.[optuna]'." in run("hydra/sweeper=optun").err
 
 
 def test_an_experiment_file_is_checked_too(run: Verb, root: Path) -> None:
@@ -395,7 +395,7 @@ def test_a_sweep_that_breaks_off_shows_what_it_has(run: Verb, root: Path) -> Non
     sweep = only(root / "outputs" / "multirun")
     assert outcome.out.splitlines()[-2:] == [
         "best: python -m xray.train seed=0",
-        f"go on: python -m xray.train -m resume={sweep}",
+        f"resume with: python -m xray.train -m resume={sweep}",
     ]
 
 
@@ -455,7 +455,7 @@ def test_a_resumed_run_keeps_its_options(run: Verb, finished: Path) -> None:
     assert outcome.err == (
         "error: 'model=resnet50' cannot change in a resumed run, which keeps the options of its "
         "groups; single "
-        "values may change (trainer.max_epochs=20). Leave it out, or start a new run\n"
+        "values may change (trainer.max_epochs=20). Remove it, or start a new run\n"
     )
 
 
@@ -478,15 +478,14 @@ def test_a_resumed_run_is_checked(run: Verb, finished: Path) -> None:
     assert run(f"resume={finished}", "optim.lrr=1", task=never).err == said
     (finished / "checkpoints" / "last.ckpt").unlink()
     assert run(f"resume={finished}", task=never).err == (
-        f"error: {finished} has no checkpoints/last.ckpt to go on from. Give the directory of a "
-        "run "
-        "that finished an epoch.\n"
+        f"error: {finished} has no checkpoints/last.ckpt to continue from. Pass the directory of a "
+        "run that finished an epoch, or start a new run.\n"
     )
 
 
 def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
     assert run("resume=null").status == 0
-    assert run("resume=[", task=never).err.startswith("error: cannot read 'resume=['")
+    assert run("resume=[", task=never).err.startswith("error: cannot parse 'resume=['")
 
 
 # --- resuming a sweep
@@ -589,7 +588,7 @@ def test_the_newest_sweep_of_the_same_overrides_is_resumed(run: Verb, cut: Path)
     assert outcome.out.startswith(f"resuming {cut}; ")
     outcome = run("-m", "seed=0,1,2", "resume=true", task=never)
     said = outcome.err.splitlines()
-    assert said[0].endswith("was started with seed=0,1,2. There are, newest first:")
+    assert said[0].endswith("was started with seed=0,1,2. Sweeps, newest first:")
     assert f"error:   {cut}: seed=0,1 optim.lr=0.125,0.25 tag=a" in said
     assert len(said) == 4
 
@@ -598,9 +597,12 @@ def test_the_newest_sweep_of_the_same_overrides_is_resumed(run: Verb, cut: Path)
     ("arguments", "said"),
     [
         ("seed=2,3 resume={cut}", "was started with other overrides: seed=0,1 optim.lr=0.125,0.25"),
-        ("resume={cut}/0", "{cut}/0 is no sweep: it has no multirun.yaml. Give the directory of"),
+        (
+            "resume={cut}/0",
+            "{cut}/0 is not a sweep: it has no multirun.yaml. Pass the directory of",
+        ),
         ("resume={cut} hydra/sweeper=basic", "{cut} cannot be resumed as a search"),
-        ("resume=true hydra.sweep.dir=x seed=0,1", "leave out hydra.sweep.dir, or pass resume="),
+        ("resume=true hydra.sweep.dir=x seed=0,1", "Remove hydra.sweep.dir, or pass resume="),
         (
             "resume=true seed=0,1 paths.outputs=none",
             "was started with seed=0,1 paths.outputs=none.",
@@ -627,12 +629,12 @@ def test_a_job_that_would_be_another_is_not_read_back(run: Verb, cut: Path) -> N
     config.write_text(config.read_text().replace("weight_decay: ", "weight_decay: 1"))
     outcome = run("-m", f"resume={cut}", task=never)
     assert "error: optim.weight_decay was 1" in outcome.err
-    assert "the configuration changed since" in outcome.err
+    assert "the configuration changed in between" in outcome.err
     (cut / "0" / ".hydra" / "overrides.yaml").write_text("[seed=5]")
     outcome = run("-m", f"resume={cut}", task=never)
-    assert "ran with seed=5, but would be seed=0 optim.lr=0.125 tag=a now" in outcome.err
+    assert "ran with seed=5, but would now run with seed=0 optim.lr=0.125 tag=a" in outcome.err
     (cut / "0").rename(cut / "7")
-    assert "but would be none now" in run("-m", f"resume={cut}", task=never).err
+    assert "but would now run with none" in run("-m", f"resume={cut}", task=never).err
     assert (cut / "2" / "half.txt").exists()
 
 
@@ -665,16 +667,16 @@ def test_a_job_that_was_resumed_alone_is_read_back(run: Verb, cut: Path) -> None
 def test_a_sweep_that_still_runs_is_not_resumed(
     run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xray.cli.lock.PATIENCE", 0)
+    monkeypatch.setattr("xray.cli.sweep_state.PATIENCE", 0)
     with held(cut):
         outcome = run("-m", f"resume={cut}", task=never)
-    assert outcome.err.startswith(f"error: {cut} belongs to a sweep that still runs.")
+    assert outcome.err.startswith(f"error: {cut} belongs to a sweep that is still running.")
     assert (cut / "2" / "half.txt").exists()
 
 
 def test_a_place_that_cannot_be_held_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    said = r"cannot write to .*/file/x .*paths\.outputs=<folder>"
+    said = r"Cannot write to .*/file/x .*paths\.outputs=<folder>"
     with pytest.raises(RunError, match=said), held(tmp_path / "file" / "x"):
         raise AssertionError
 
@@ -737,13 +739,13 @@ def fail(cfg: DictConfig) -> None:
     ("verb", "typed", "said"),
     [
         ("gradcam", "n=0", "n is 0, but must be a whole number, 1 or greater"),
-        ("gradcam", "-m n=1,2", "gradcam does one thing at a time: leave out -m"),
+        ("gradcam", "-m n=1,2", "gradcam cannot be run as a sweep; remove -m"),
         ("gradcam", "seed=0", "no run yet. Train first."),
         (
             "gradcam",
             "resume=x",
-            "there is no key 'resume'. There are: paths, run, split, method, n, only, target, "
-            "scorecard, faithfulness, faithfulness_n, seed",
+            "there is no key 'resume'. There are: paths, run, images, trust, split, method, n, "
+            "only, target, scorecard, faithfulness, faithfulness_n, seed",
         ),
         (
             "evaluate",

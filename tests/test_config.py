@@ -3,15 +3,19 @@
 
 import copy
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from older_runs import FIXTURE
 from omegaconf import OmegaConf
+from saved_runs import RUN, change_config
 
 from xray.cli.command import read_command, read_flags
 from xray.cli.compose import Composer
-from xray.config import CONF_DIR, load_run_config, prepare_environment
+from xray.cli.saved_config import load_run_config
+from xray.config import CONF_DIR, prepare_environment
 from xray.errors import RunError
 from xray.schema.targets import find_problem
 from xray.schema.verbs import problems
@@ -320,75 +324,77 @@ def test_without_a_checkout_the_root_is_the_working_directory(
     assert os.environ["XRAY_ROOT"] == str(tmp_path)
 
 
-def save(run: Path, config: str, settings: str | None = None) -> Path:
+def save(run: Path, settings: str | None = None, **changed: Any) -> Path:
+    """Write the configuration of the run of version 0.1.0 to another directory."""
     (run / ".hydra").mkdir(parents=True)
-    (run / ".hydra" / "config.yaml").write_text(config)
+    shutil.copyfile(FIXTURE / RUN / ".hydra" / "config.yaml", run / ".hydra" / "config.yaml")
+    places = {"outputs": "${paths.root}/outputs", "cache": "${paths.outputs}/cache"}
+    change_config(run, paths__outputs=places["outputs"], paths__cache=places["cache"], **changed)
     if settings is not None:
         (run / ".hydra" / "hydra.yaml").write_text(settings)
     return run
 
 
-SAVED = """
-paths: {root: "${oc.env:XRAY_ROOT}", data: "${paths.root}/data", run: "${hydra:runtime.output_dir}"}
-data: {root: images}
-model: {weights: auto}
-"""
-
-
-def test_a_saved_configuration_stands_on_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("XRAY_ROOT", raising=False)
+def test_a_saved_configuration_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XRAY_ROOT", "/here")
     (tmp_path / "then" / "images").mkdir(parents=True)
     then = tmp_path / "then"
     settings = f"hydra: {{job: {{env_set: {{XRAY_ROOT: {then}}}}}, runtime: {{cwd: {then}}}}}"
-    config = load_run_config(save(tmp_path / "run", SAVED, settings))
+    config = load_run_config(save(tmp_path / "run", settings))
     assert config.paths.run == str(tmp_path / "run")
-    assert config.paths.data == f"{then}/data"
+    assert config.paths.data == f"{then}/outputs/data"
     assert config.data.root == f"{then}/images"
-    assert config.model.weights == "auto"
+    assert config.model.weights == "weights.safetensors"
+    assert config.cache.dir == "/here/outputs/cache/features"
     assert OmegaConf.is_struct(config)
+    target = "xray.training.callbacks.run_checkpoint.RunCheckpoint"
+    assert config.callbacks.last["_target_"] == target
 
 
-def test_a_moved_run_falls_back_on_where_one_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_moved_run_uses_the_present_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XRAY_ROOT", "/here")
     settings = "hydra: {job: {env_set: {XRAY_ROOT: /gone}}, runtime: {cwd: /gone}}"
-    config = load_run_config(save(tmp_path / "run", SAVED, settings))
-    assert (config.paths.data, config.data.root) == ("/here/data", "images")
+    config = load_run_config(save(tmp_path / "run", settings))
+    assert (config.paths.data, config.data.root) == ("/here/outputs/data", "images")
 
 
-def test_a_root_given_by_the_user_is_kept(tmp_path: Path) -> None:
+def test_a_root_that_the_user_typed_is_kept(tmp_path: Path) -> None:
     settings = f"hydra: {{job: {{env_set: {{XRAY_ROOT: {tmp_path}}}}}}}"
-    text = SAVED.replace('"${oc.env:XRAY_ROOT}"', "/mine")
-    assert load_run_config(save(tmp_path / "run", text, settings)).paths.root == "/mine"
+    run = save(tmp_path / "run", settings, paths__root="/mine")
+    assert load_run_config(run).paths.root == "/mine"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("a: [1", "cannot be read"),
-        ("- 1", "holds no configuration of a run"),
-        ("a: 1", "holds no configuration of a run"),
+        ("- 1", "is not the configuration of a run"),
+        ("a: 1", "is not the configuration of a run"),
         ("paths: {run: x}\na: ${nokey}", "Interpolation key 'nokey' not found"),
+        ("paths: {run: x}\na: " + "[" * 3000 + "]" * 3000, "cannot be read"),
     ],
 )
 def test_a_damaged_configuration_is_named(tmp_path: Path, text: str, said: str) -> None:
+    run = save(tmp_path / "run")
+    (run / ".hydra" / "config.yaml").write_text(text)
     with pytest.raises(RunError, match=said) as caught:
-        load_run_config(save(tmp_path / "run", text))
+        load_run_config(run)
     assert str(tmp_path / "run" / ".hydra" / "config.yaml") in str(caught.value)
 
 
-def test_a_directory_that_is_no_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="there is no run directory"):
+def test_a_saved_configuration_is_checked_by_the_schema(tmp_path: Path) -> None:
+    run = save(tmp_path / "run", optim__lrr=1)
+    with pytest.raises(RunError, match=r"config\.yaml: there is no key 'optim\.lrr'"):
+        load_run_config(run)
+
+
+def test_a_directory_that_is_not_a_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="There is no run directory"):
         load_run_config(tmp_path / "none")
     with pytest.raises(RunError, match="is not a run directory"):
         load_run_config(tmp_path)
-    save(tmp_path / "sweep" / "0", SAVED)
-    with pytest.raises(
-        RunError, match=r"It is a sweep: .* -m, or give one of its jobs: .*/sweep/0\."
-    ):
+    save(tmp_path / "sweep" / "0")
+    with pytest.raises(RunError, match=r"It is a sweep: add -m .*/sweep/0\."):
         load_run_config(tmp_path / "sweep")
 
 

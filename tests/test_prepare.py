@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from made_up import lay, pack, picture, pictures, prepare, prepared, rejected
 
-from xray.cli.helptext import help_text
+from xray.cli.help import help_text
 from xray.config import CONF_DIR
 from xray.imaging.read import read_image
 from xray.sources import images

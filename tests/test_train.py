@@ -294,7 +294,7 @@ def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(run_verb, root, capfd):
     written = "".join(capfd.readouterr())
     stopped = Path(written.partition("resume=")[2].split()[0])
     assert stopped != whole
-    run_verb(train, f"resume={stopped}", "~callbacks.stop")
+    run_verb(train, f"resume={stopped}", "trust=true", "~callbacks.stop")
     assert same(state(stopped), state(whole))
 
 

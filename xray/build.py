@@ -9,15 +9,15 @@ import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
 
 from xray.caching.activations import FeatureCache
 from xray.caching.pixels import PixelCache
+from xray.cli.construct import construct
 from xray.cli.launch import STARTED
 from xray.data.datamodule import XrayDataModule
-from xray.errors import ConfigError
+from xray.errors import ConfigError, XrayError
 from xray.evaluation.collector import PredictionCollector
 from xray.model.classifier import XrayClassifier
 from xray.model.seeding import seeded
@@ -53,14 +53,14 @@ def build_data(cfg: DictConfig) -> XrayDataModule:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", UserWarning)
-                transforms[key] = instantiate(cfg.transform[key], _convert_="all")
+                transforms[key] = construct(cfg.transform[key], "transform")
+        except XrayError:
+            raise
         except Exception as error:
             raise ConfigError(
                 f"transform.{key} is not what albumentations takes: {last_line(error)}"
             ) from error
-    data: XrayDataModule = instantiate(
-        cfg.data, transforms=transforms, _convert_="all", _recursive_=False
-    )
+    data: XrayDataModule = construct(cfg.data, "data", transforms=transforms)
     return data
 
 
@@ -71,15 +71,13 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
         ConfigError: When batches hold one image, and the head that these weights ask for needs two.
     """
     with seeded(cfg.seed):
-        # Not recursive: `model.loss` is a hyperparameter, stored as plain values.
-        model: XrayClassifier = instantiate(
+        model: XrayClassifier = construct(
             cfg.model,
+            "model",
             classes=list(data.classes),
             class_weights=data.class_weights(),
             optim=OmegaConf.to_container(cfg.optim, resolve=True),
             seed=cfg.seed,
-            _convert_="all",
-            _recursive_=False,
         )
     norm = (model.hparams.get("head") or {}).get("norm")
     if data.batch_size == 1 and norm == "batch":
@@ -108,18 +106,18 @@ def build_compute(cfg: DictConfig, gpus: int | Literal["auto"], *, run: Path) ->
 def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, PredictionCollector]:
     """Build the Trainer with the configured callbacks and loggers, and our own."""
     collector = PredictionCollector()
-    loggers = [instantiate(logger, _convert_="all") for logger in cfg.logger.values()]
+    loggers = [construct(logger, "logger") for logger in cfg.logger.values()]
     callbacks = [_build_callback(callback) for callback in cfg.callbacks.values()]
     if not loggers:
         callbacks = [c for c in callbacks if not isinstance(c, LearningRateMonitor)]
-    trainer: pl.Trainer = instantiate(
+    trainer: pl.Trainer = construct(
         {key: value for key, value in cfg.trainer.items() if key not in COMPUTE},
+        "trainer",
         precision=compute.precision,
         gpus=_gpus(cfg.trainer.gpus),
         callbacks=[*_own_callbacks(cfg), *callbacks, collector],
         logger=loggers,
         default_root_dir=cfg.paths.run,
-        _convert_="all",
     )
     return trainer, collector
 
@@ -130,7 +128,7 @@ def _build_callback(cfg: DictConfig) -> pl.Callback:
         options = {str(key): value for key, value in cfg.items() if key != "_target_"}
         return RunEarlyStopping(**options)
     sweep = {"sweep": _multirun()} if cfg["_target_"] == GRADCAM else {}
-    callback: pl.Callback = instantiate(cfg, **sweep, _convert_="all")
+    callback: pl.Callback = construct(cfg, "callbacks", **sweep)
     return callback
 
 

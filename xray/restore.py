@@ -1,4 +1,4 @@
-"""From the directory of a run that was to live objects: its data, its network, its tester."""
+"""Rebuild the data, the model and a tester from the directory of a finished run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from xray.build import build_data
-from xray.config import load_run_config
+from xray.cli.moved_images import locate_images
+from xray.cli.saved_config import load_run_config
 from xray.data.datamodule import XrayDataModule
-from xray.errors import RunError
+from xray.data.phantom import PhantomDataModule
+from xray.errors import DataError, RunError
 from xray.evaluation.collector import PredictionCollector
 from xray.model.checkpoint import load_model, read_checkpoint, read_identity
 from xray.model.classifier import XrayClassifier
@@ -23,20 +25,32 @@ from xray.training.compute import Compute
 from xray.training.trainer import build_trainer
 
 
-def restore(run: Path, *, trust: bool = False) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
+def restore(
+    run: Path,
+    *,
+    images: str | Path | None = None,
+    paths: Mapping[str, Any] | None = None,
+    trust: bool = False,
+) -> tuple[DictConfig, XrayDataModule, XrayClassifier]:
     """Rebuild a finished run from its directory alone.
 
     Args:
         run: The run directory.
+        images: Folder that holds the images of the run now; None: where they were.
+        paths: See `load_run_config`.
         trust: Whether classes from outside xray may be imported.
 
     Returns:
-        Its configuration, its data, and its best model in evaluation mode on the CPU.
+        The configuration, the data module, and the best model in evaluation mode on the CPU.
 
     Raises:
-        RunError: When the directory is incomplete, or the data's classes are not the checkpoint's.
+        RunError: The directory is incomplete or not trusted, `images` does not hold the images of
+            the run, or the classes of the data are not those of the checkpoint.
     """
-    cfg = load_run_config(run)
+    cfg = load_run_config(run, paths=paths, trust=trust)
+    if images is not None:
+        with open_dict(cfg):
+            cfg.data.root = str(locate_images(run, Path(images)))
     data = build_data(cfg)
     model = load_classifier(run / layout.BEST, trust=trust)
     model.check_classes(data.classes)
@@ -92,34 +106,68 @@ def recorded_operating_point(run: Path) -> OperatingPoint:
     return OperatingPoint(str(0.5 if threshold is None else threshold), threshold, temperature)
 
 
-def check_data(run: Path, description: Mapping[str, Any]) -> None:
-    """Make sure that a run's data are still what they were: other files would be split otherwise.
+def open_images(run: Path, data: XrayDataModule) -> dict[str, Any]:
+    """Find the images of a run, and check that they are the images it used.
 
     Args:
         run: The run directory.
-        description: As `XrayDataModule.describe` gives it now.
+        data: Its data module.
+
+    Returns:
+        The description of the data.
 
     Raises:
-        RunError: When a split holds other files.
+        RunError: The images are not there, or a split holds other files.
+        DataError: The images cannot be read.
+    """
+    if not data.root.is_dir() and not isinstance(data, PhantomDataModule):
+        raise RunError(
+            f"The images of {run} are not in {data.root}. If they were moved, pass the folder that "
+            "holds them now: images=<folder>."
+        )
+    try:
+        if not (isinstance(data, PhantomDataModule) and data.root.is_dir()):
+            data.prepare_data()
+        description = data.describe()
+    except DataError as error:
+        if type(error) is not DataError:
+            raise
+        # The commands for finished runs have no key data.root.
+        raise DataError(str(error).replace("data.root", "images")) from error
+    check_data(run, description)
+    return description
+
+
+def check_data(run: Path, description: Mapping[str, Any]) -> None:
+    """Check that the splits of a run hold the files that they held during training.
+
+    Args:
+        run: The run directory.
+        description: What `XrayDataModule.describe` returns now.
+
+    Raises:
+        RunError: A split holds other files.
     """
     then = read_json(run / layout.DATA)["splits"]
     for split, now in description["splits"].items():
         if now["files_sha256"] != then[split]["files_sha256"]:
             raise RunError(
-                f"The {split} images are not those of {run}: {then[split]['images']} then, "
-                f"{now['images']} now, or other files. What was carved then would be carved "
-                "otherwise now, and test images could be trained on. Bring the files back, or "
-                "start a new run."
+                f"The {split} images are not those of {run}: {then[split]['images']} during "
+                f"training, {now['images']} now, or files with other paths, sizes or classes. The "
+                "held-out split could change, so that former test images end up in training. "
+                "Restore the files, pass the folder that holds them with images=<folder>, or start "
+                "a new run."
             )
 
 
 def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClassifier:
-    """Rebuild the classifier of a run that goes on; no weights are sought, `optim` may differ.
+    """Rebuild the classifier of a resumed run from its last checkpoint, with `optim` of `cfg`.
 
     Raises:
-        RunError: When the checkpoint cannot be read, or its classes are not those of `data`.
+        RunError: The checkpoint cannot be read, or its classes are not those of `data`.
     """
-    model = load_classifier(last, optim=OmegaConf.to_container(cfg.optim, resolve=True))
+    optim = OmegaConf.to_container(cfg.optim, resolve=True)
+    model = load_classifier(last, trust=bool(cfg.get("trust")), optim=optim)
     model.check_classes(data.classes)
     return model
 
@@ -127,11 +175,11 @@ def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClass
 def build_tester(
     gpus: int | Literal["auto"], compute: Compute
 ) -> tuple[pl.Trainer, PredictionCollector]:
-    """Build a Trainer that predicts, in one process.
+    """Build a Trainer for passes over images, in one process.
 
     Args:
-        gpus: As for training; more than one is one, since each process would write the results.
-        compute: The run's precision.
+        gpus: Number of GPUs; one at most is used, since each process would write the results.
+        compute: Precision and memory layout of the run.
     """
     collector = PredictionCollector()
     trainer = build_trainer(

@@ -1,30 +1,41 @@
-"""The nearest right word for a wrong one."""
+"""Suggestions in messages: the nearest word to a wrong one, and overrides that can be pasted."""
 
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher, get_close_matches
 
 CUTOFF = 0.6
-"""Similarity from 0 (nothing in common) to 1 (the same) below which nothing is suggested."""
+"""Similarity, from 0 (nothing in common) to 1 (equal), below which nothing is suggested."""
+
+_PLAIN = re.compile(r"[A-Za-z_/][\w./-]*( [\w./-]+)*")
+_NO_TEXT = frozenset({"true", "false", "null", "inf", "nan"})
+"""Words that Hydra does not parse as text."""
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:
-    """Find the option that is most like `word`, if any is like it."""
+    """Return the option that is most similar to a word; None if none is similar.
+
+    Examples:
+        >>> nearest("vgg61", ["vgg16", "resnet50"])
+        'vgg16'
+    """
     found = get_close_matches(word, list(options), n=1, cutoff=CUTOFF)
     return found[0] if found else None
 
 
 def nearest_key(key: str, keys: Iterable[str]) -> str | None:
-    """Find the dotted key that `key` was most likely meant to be.
+    """Return the dotted key that a wrong one was most likely meant to be.
 
-    The whole path counts (`optim.lrr` -> `optim.lr`), and so does the last part of it alone,
-    wherever it stands (`model.dropout` -> `model.head.dropout`).
+    The whole path is compared (`optim.lrr` -> `optim.lr`), and the last part alone
+    (`model.dropout` -> `model.head.dropout`).
 
     Args:
-        key: What was typed.
+        key: The key that was typed.
         keys: Dotted keys that exist.
 
     Returns:
-        One of `keys`, or None where nothing is near.
+        One of `keys`, or None if none is similar.
     """
     parent, _, leaf = key.rpartition(".")
 
@@ -34,8 +45,8 @@ def nearest_key(key: str, keys: Iterable[str]) -> str | None:
         same = candidate_parent == parent
         whole = 1.0 if same else SequenceMatcher(None, key, candidate).ratio()
         both = 0.8 * tail + 0.2 * whole
-        # A long path in common says nothing where the last parts differ; and of two as near, the
-        # one is meant that lies less deep.
+        # A common path does not count if the last parts differ. Of two keys that are equally
+        # similar, the one with fewer parts is more likely.
         likely = both if same or tail < CUTOFF else max(whole, both)
         return likely - (0.0 if same else 0.03 * candidate.count("."))
 
@@ -44,5 +55,32 @@ def nearest_key(key: str, keys: Iterable[str]) -> str | None:
 
 
 def did_you_mean(suggestion: str | None) -> str:
-    """Write the suggestion as a sentence with a space before it, or nothing."""
+    """Return the suggestion as a sentence after a space, or an empty text."""
     return f" Did you mean '{suggestion}'?" if suggestion else ""
+
+
+def override(key: str, value: str | Sequence[str]) -> str:
+    """Return `key=value` as it can be pasted into a shell.
+
+    Args:
+        key: Dotted key.
+        value: A text, or a list of texts; quoted so that Hydra parses each as text.
+
+    Examples:
+        >>> print(override("data.root", "/data/x-rays"))
+        data.root=/data/x-rays
+        >>> print(override("data.groups.normal", ["normal", "0"]))
+        'data.groups.normal=[normal,"0"]'
+    """
+    if isinstance(value, str):
+        return shlex.quote(f"{key}={_quoted(value)}")
+    return shlex.quote(f"{key}=[{','.join(map(_quoted, value))}]")
+
+
+def _quoted(text: str) -> str:
+    """Quote a text in Hydra's grammar if it is needed."""
+    if _PLAIN.fullmatch(text) and text.casefold() not in _NO_TEXT:
+        return text
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f'"{escaped}{chr(92) * trailing}"'

@@ -1,4 +1,4 @@
-"""The front door of the command line: `launch` a verb on what its arguments compose."""
+"""The command line: `launch` runs a command with the configuration that its arguments compose."""
 
 from xray.cli.launch import launch
 

@@ -1,6 +1,5 @@
-"""Every job is composed and checked before any starts."""
+"""Compose and check every job before any of them starts."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,19 @@ from xray.cli.compose import Composer, job_lines
 from xray.errors import ConfigError
 
 SPAWNS = ("ddp", "ddp_find_unused_parameters_true")
-"""Strategies whose further processes run the command line again."""
+"""Strategies that start other processes with the same command line."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is about to run.
+    """What a command line runs.
 
     Attributes:
         multirun: Whether it is a sweep.
-        directory: Where the run or the sweep writes; None where the verb has no place of its own.
+        directory: Where the run or the sweep writes; None if the command has no run directory.
         chosen: Whether the command line names that directory.
-        monitor: Metric and mode that jobs are compared by, if the verb has them.
-        searched: The sweeps that a configuration file asks for.
+        monitor: Metric and mode by which jobs are compared; None if the command has none.
+        searched: Sweeps that a configuration file defines.
     """
 
     multirun: bool
@@ -39,7 +38,7 @@ class Plan:
 
 
 def check(command: Command) -> Plan:
-    """Compose and check all that a command line will run.
+    """Compose and check everything that a command line runs.
 
     Raises:
         ConfigError: Something is wrong: one line a problem.
@@ -53,7 +52,7 @@ def check(command: Command) -> Plan:
     multirun = command.multirun or whole.hydra.mode == RunMode.MULTIRUN
     if multirun:
         jobs = job_lines([*composer.parse(_searched(whole)), *parsed])
-        problems += _refusals(command.verb, whole, swept)
+        problems += _sweep_problems(command.verb, whole, swept)
         for number, lines in enumerate(jobs):
             job, found = composer.compose(composer.parse(lines))
             problems += [*found, *_job_problems(command.verb, job, number), *_spawns(job)]
@@ -66,7 +65,7 @@ def check(command: Command) -> Plan:
 
 
 def check_composes(command: Command) -> None:
-    """Compose a command line without looking at the values.
+    """Compose a command line without checking the values.
 
     Raises:
         ConfigError: It cannot be composed.
@@ -78,15 +77,16 @@ def check_composes(command: Command) -> None:
 
 
 def check_values(verb: str, config: DictConfig) -> list[str]:
-    """Resolve a job's configuration and check it against the verb's model.
+    """Resolve the configuration of a job and check it with the schema of the command.
 
     Args:
-        verb: Whose configuration it is.
-        config: Without Hydra's own node, which `HydraConfig` must hold.
+        verb: The name of the command.
+        config: The configuration without Hydra's own node, which `HydraConfig` must hold.
 
     Returns:
         One sentence a problem.
     """
+    from xray.schema.messages import interpolated_keys
     from xray.schema.verbs import problems
 
     try:
@@ -94,7 +94,7 @@ def check_values(verb: str, config: DictConfig) -> list[str]:
     except OmegaConfBaseException as error:
         return [f"{error.full_key or 'the configuration'}: {' '.join(str(error.msg).split())}"]
     raw = OmegaConf.to_container(config, resolve=False)
-    return problems(verb, values, frozenset(_derived(raw)))
+    return problems(verb, values, frozenset(interpolated_keys(raw)))
 
 
 def _job_problems(verb: str, job: DictConfig | None, number: int) -> list[str]:
@@ -106,7 +106,7 @@ def _job_problems(verb: str, job: DictConfig | None, number: int) -> list[str]:
     config = job.copy()
     with open_dict(config):
         del config["hydra"]
-    # What ${hydra:...} refers to.
+    # ${hydra:...} refers to it.
     HydraConfig.instance().set_config(job)
     try:
         return check_values(verb, config)
@@ -115,7 +115,7 @@ def _job_problems(verb: str, job: DictConfig | None, number: int) -> list[str]:
 
 
 def _searched(whole: DictConfig) -> tuple[str, ...]:
-    """List the sweeps that a configuration file asks for."""
+    """List the sweeps that a configuration file defines."""
     params = OmegaConf.select(whole, "hydra.sweeper.params") or {}
     return tuple(f"{key}={value}" for key, value in params.items())
 
@@ -127,19 +127,19 @@ def _several(override: Override) -> str:
     )
 
 
-def _refusals(verb: str, whole: DictConfig, swept: list[Override]) -> list[str]:
-    """Say why this cannot be a sweep."""
+def _sweep_problems(verb: str, whole: DictConfig, swept: list[Override]) -> list[str]:
+    """Describe why a command line cannot be a sweep."""
     problems = [
-        f"'{override.input_line}' cannot be swept, since it is Hydra's own"
+        f"'{override.input_line}' cannot be swept: it is a key of Hydra"
         for override in swept
         if override.is_hydra_override()
     ]
     if whole.hydra.output_subdir is None:
-        problems.append(f"{verb} does one thing at a time: leave out -m")
+        problems.append(f"{verb} cannot be run as a sweep; remove -m")
     direction = OmegaConf.select(whole, "hydra.sweeper.direction")
     if direction is None:
         problems += [
-            f"'{override.input_line}' is for a search: choose hydra/sweeper=search, or list values"
+            f"'{override.input_line}' needs a search: add hydra/sweeper=search, or list values"
             for override in swept
             if override.is_interval_sweep()
         ]
@@ -161,20 +161,10 @@ def _spawns(job: DictConfig | None) -> list[str]:
     if strategy not in SPAWNS:
         return []
     return [
-        f"trainer.strategy is '{strategy}', but each of its processes would start the sweep anew. "
-        "Give each job one GPU (trainer.gpus=1 trainer.strategy=auto), or start the runs one by one"
+        f"trainer.strategy is '{strategy}', but each of its processes would start the whole sweep "
+        "again. Give each job one GPU (trainer.gpus=1 trainer.strategy=auto), or start the runs "
+        "one by one"
     ]
-
-
-def _derived(node: Any, path: str = "") -> Iterator[str]:
-    """List the dotted keys whose values are interpolations."""
-    children = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, value in children:
-        name = f"{path}.{key}" if path else str(key)
-        if isinstance(value, dict | list):
-            yield from _derived(value, name)
-        elif isinstance(value, str) and "${" in value:
-            yield name
 
 
 def _plan(whole: DictConfig, multirun: bool, keys: list[str]) -> Plan:

@@ -1,12 +1,10 @@
-"""What was typed."""
+"""Parse a command line."""
 
-from argparse import Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-
-from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.types import Quote, QuotedString
 
 from xray.config import CONF_DIR
 from xray.errors import ConfigError
@@ -17,12 +15,12 @@ class Command:
     """A command line that runs something.
 
     Attributes:
-        verb: The name of the verb.
+        verb: The name of the command, such as "train".
         overrides: `key=value` and `group=option`, in Hydra's grammar.
         multirun: Whether it is a sweep.
         config_path: Directory of the primary configuration.
-        config_name: Its name, without ending.
-        config_dir: A directory of further groups.
+        config_name: File name of the primary configuration, without its ending.
+        config_dir: A directory of additional groups.
     """
 
     verb: str
@@ -33,7 +31,7 @@ class Command:
     config_dir: Path | None
 
     def argv(self) -> list[str]:
-        """Write the arguments for Hydra."""
+        """Return the arguments for Hydra."""
         flags = ["--multirun"] if self.multirun else []
         flags += ["--config-dir", str(self.config_dir)] if self.config_dir else []
         return [*flags, *self.overrides]
@@ -44,27 +42,24 @@ class Command:
 
 
 def read_flags(argv: Sequence[str]) -> Namespace:
-    """Parse the arguments as Hydra does, but flags may stand anywhere.
+    """Parse the arguments; flags may stand anywhere.
 
     Args:
-        argv: Without the program's name.
+        argv: The arguments, without the name of the program.
 
     Raises:
         ConfigError: There is no such flag.
     """
-    # One level of argparse's abbreviations would turn --c into --cfg.
-    parser = get_args_parser()
-    parser.allow_abbrev = False
-    arguments, unknown = parser.parse_known_intermixed_args(list(argv))
+    arguments, unknown = _parser().parse_known_intermixed_args(list(argv))
     if unknown:
         name = unknown[0].lstrip("-")
-        advice = f"Keys are given without dashes: {name}" if "=" in name else "See --help."
+        advice = f"Write keys without dashes: {name}" if "=" in name else "See --help."
         raise ConfigError(f"there is no flag '{unknown[0]}'. {advice}")
     return arguments
 
 
 def read_command(verb: str, arguments: Namespace) -> Command:
-    """Take from the flags what concerns a run."""
+    """Return the command that the arguments describe."""
     return Command(
         verb=verb,
         overrides=tuple(arguments.overrides),
@@ -77,4 +72,28 @@ def read_command(verb: str, arguments: Namespace) -> Command:
 
 def quoted(text: str) -> str:
     """Quote a value for Hydra's grammar."""
+    # Hydra takes longer to import than --help may take.
+    from hydra.core.override_parser.types import Quote, QuotedString
+
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def _parser() -> ArgumentParser:
+    """Return a parser of Hydra's flags, except for the one that reruns a job from a pickle."""
+    # Abbreviations would turn --c into --cfg.
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, argument_default=None)
+    parser.add_argument("--version", action="version", version=f"xray {version('xray')}")
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--multirun", "-m", action="store_true")
+    parser.add_argument("--run", "-r", action="store_true")
+    parser.add_argument("--config-path", "-cp")
+    parser.add_argument("--config-name", "-cn")
+    parser.add_argument("--config-dir", "-cd")
+    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    parser.add_argument("--package", "-p")
+    parser.add_argument("--resolve", action="store_true")
+    parser.add_argument("--hydra-help", action="store_true")
+    parser.add_argument("--shell-completion", "-sc", action="store_true")
+    shows = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+    parser.add_argument("--info", "-i", nargs="?", const="all", choices=shows, help=SUPPRESS)
+    return parser

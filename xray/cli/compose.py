@@ -1,29 +1,26 @@
-"""Hydra's composition, with its complaints said in our words."""
+"""Compose configurations with Hydra, and describe problems in terms of the command line."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
 import yaml
-from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
+from hydra import compose, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType
-from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from xray.cli.command import Command
+from xray.cli.command import Command, quoted
 from xray.config import CONF_DIR
 from xray.errors import ConfigError
 from xray.suggest import did_you_mean, nearest
 
 MAX_JOBS = 8
-"""Composing a job takes 0.12 s; of a larger sweep each value is checked, not each combination."""
+"""Jobs of a sweep that are composed, 0.12 s each; of a larger one each value is checked once."""
 
 EXTRAS = {
     "optuna": "optuna",
@@ -31,7 +28,7 @@ EXTRAS = {
     "submitit_local": "cluster",
     "submitit_slurm": "cluster",
 }
-"""Options that come with an extra of the package."""
+"""Options that need an optional dependency: option -> extra of the package."""
 
 
 class Composer:
@@ -45,32 +42,30 @@ class Composer:
     """
 
     def __init__(self, command: Command) -> None:
-        version.setbase("1.3")
-        setup_globals()
         for directory in (command.config_path, command.config_dir):
             if directory is not None and not directory.is_dir():
                 raise ConfigError(f"there is no directory of configurations {directory}")
-        path = create_config_search_path(str(command.config_path))
-        if command.config_dir is not None:
-            path.prepend("command-line", command.config_dir.as_uri(), SearchPathQuery("schema"))
-        self.loader = ConfigLoaderImpl(config_search_path=path)
-        self.name = command.config_name
+        self.command = command
+        folder = command.config_dir
+        self._search = [f"hydra.searchpath=[{quoted(folder.as_uri())}]"] if folder else []
+        with self._hydra():
+            self._loader: ConfigLoader = GlobalHydra.instance().config_loader()
 
     def parse(self, overrides: tuple[str, ...]) -> list[Override]:
         """Parse overrides.
 
         Raises:
-            ConfigError: One or more cannot be read, or name an option that does not exist.
+            ConfigError: An override cannot be parsed, or names an option that does not exist.
         """
-        parser = OverridesParser.create(config_loader=self.loader)
+        parser = OverridesParser.create(config_loader=self._loader)
         parsed, problems = [], []
         for text in overrides:
             try:
                 parsed += parser.parse_overrides([text])
             except HydraException:
                 problems.append(
-                    f"cannot read '{text}'. Write key=value; quote a value with special "
-                    "characters, and the whole for the shell: 'key=\"value\"'"
+                    f"cannot parse '{text}'. Write key=value; quote a value with special "
+                    "characters, and all of it for the shell: 'key=\"value\"'"
                 )
         problems += [problem for override in parsed for problem in self._option_problems(override)]
         if problems:
@@ -78,43 +73,30 @@ class Composer:
         return parsed
 
     def is_group(self, override: Override) -> bool:
-        """Tell whether the override chooses an option of a group."""
-        return bool(self.loader.repository.group_exists(override.key_or_group))
-
-    def _option_problems(self, override: Override) -> Iterator[str]:
-        group = override.key_or_group
-        if override.type is OverrideType.DEL or not self.is_group(override):
-            return
-        if override.is_sweep_override():
-            chosen = [text.partition("=")[2] for text in choices(override)]
-        else:
-            value = override.value()
-            chosen = (
-                [str(v) for v in value]
-                if isinstance(value, list)
-                else ["null" if value is None else str(value)]
-            )
-        options = self.loader.get_group_options(group)
-        for name in chosen:
-            if name not in options:
-                hint = did_you_mean(nearest(name, options))
-                if name in EXTRAS:
-                    hint = f" It comes with: pip install -e '.[{EXTRAS[name]}]'."
-                yield f"there is no {group} '{name}'.{hint} There are: {', '.join(options)}"
+        """Check whether the override chooses an option of a group."""
+        return bool(self._options(override.key_or_group))
 
     def compose(self, overrides: list[Override]) -> tuple[DictConfig | None, list[str]]:
         """Compose one configuration.
 
         Args:
-            overrides: As parsed, each with one value.
+            overrides: Parsed overrides, each with one value.
 
         Returns:
-            The configuration, Hydra's own node included, without what is wrong; and what is wrong,
-            one sentence a problem.
+            The configuration without wrong overrides, with Hydra's own node, or None; and the
+            problems, one sentence each.
         """
+        lines = [str(override.input_line) for override in overrides]
         try:
-            lines = [str(override.input_line) for override in overrides]
-            return self.loader.load_configuration(self.name, lines, RunMode.RUN), []
+            with self._hydra():
+                return (
+                    compose(
+                        self.command.config_name,
+                        [*self._search, *lines],
+                        return_hydra_config=True,
+                    ),
+                    [],
+                )
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError) as error:
             wrong = self._wrong_keys(overrides)
             if not wrong:
@@ -123,8 +105,33 @@ class Composer:
         config, more = self.compose(rest)
         return config, [*wrong.values(), *more]
 
+    def _hydra(self) -> initialize_config_dir:
+        return initialize_config_dir(
+            str(self.command.config_path), job_name=self.command.verb, version_base="1.3"
+        )
+
+    def _options(self, group: str) -> list[str]:
+        """List the options of a group; empty if there is no such group."""
+        return list(
+            self._loader.get_group_options(
+                group, config_name=self.command.config_name, overrides=self._search
+            )
+        )
+
+    def _option_problems(self, override: Override) -> Iterator[str]:
+        group = override.key_or_group
+        options = self._options(group)
+        if override.type is OverrideType.DEL or not options:
+            return
+        for name in _chosen(override):
+            if name not in options:
+                hint = did_you_mean(nearest(name, options))
+                if name in EXTRAS:
+                    hint = f" Install it with: pip install -e '.[{EXTRAS[name]}]'."
+                yield f"there is no {group} '{name}'.{hint} Options: {', '.join(options)}"
+
     def _wrong_keys(self, overrides: list[Override]) -> dict[int, str]:
-        """Find the overrides of keys that do not exist (or exist already, behind a plus)."""
+        """Find the overrides of keys that do not exist, or that exist already after a plus."""
         groups = [override for override in overrides if self.is_group(override)]
         if len(groups) == len(overrides):
             return {}
@@ -139,16 +146,16 @@ class Composer:
 
 
 def one_line(error: BaseException) -> str:
-    """Say an exception in one line, with its cause."""
+    """Return the message of an exception and of its cause in one line."""
     cause = error.__cause__
     parts = [str(error), *([str(cause)] if cause is not None else [])]
     return ". ".join(" ".join(part.split()) for part in parts if part)
 
 
 def choices(override: Override) -> list[str]:
-    """List the overrides, one value each, that a sweep over this one runs.
+    """List the overrides, one value each, that a sweep over this override runs.
 
-    Of an interval they are two points just inside its ends.
+    For an interval these are two points just inside its ends.
     """
     key, value = override.get_key_element(), override.value()
     if override.is_discrete_sweep():
@@ -162,7 +169,7 @@ def choices(override: Override) -> list[str]:
 
 
 def job_lines(overrides: list[Override]) -> list[tuple[str, ...]]:
-    """Expand a sweep: all its jobs, or so many of them that each value occurs once."""
+    """List the overrides of all jobs of a sweep, or of enough jobs to use each value once."""
     columns = [choices(override) for override in overrides]
     count = 1
     for column in columns:
@@ -177,7 +184,18 @@ def job_lines(overrides: list[Override]) -> list[tuple[str, ...]]:
     ]
 
 
+def _chosen(override: Override) -> list[str]:
+    """List the options of a group that an override chooses."""
+    if override.is_sweep_override():
+        return [text.partition("=")[2] for text in choices(override)]
+    value = override.value()
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return ["null" if value is None else str(value)]
+
+
 def _key_problem(override: Override, values: Any) -> str | None:
+    """Describe what is wrong with the key of an override; None if nothing is."""
     key = override.key_or_group
     parts, node = key.split("."), values
     for i, part in enumerate(parts):
@@ -193,19 +211,20 @@ def _key_problem(override: Override, values: Any) -> str | None:
             owner = ".".join(parts[:i])
             return (
                 f"there is no key '{key}', since {owner} is {'null' if node is None else node}. "
-                f"Set it whole: '{owner}={{{part}: ...}}'"
+                f"Set all of it: '{owner}={{{part}: ...}}'"
             )
     if override.is_add() and node is not None and not isinstance(override.value(), dict | list):
-        return f"there is a key '{key}' already. Leave out the plus: {str(override.input_line)[1:]}"
+        return f"there is already a key '{key}'. Remove the plus: {str(override.input_line)[1:]}"
     return None
 
 
 def _unknown(key: str, values: Any) -> str:
+    """Describe a key or group that does not exist, with the nearest one that does."""
     from xray.schema.messages import dotted_keys, no_such_key
 
     if "/" in key:
         groups = {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.glob("*/**/*.yaml")}
         near = did_you_mean(nearest(key, groups | {"hydra/sweeper", "hydra/launcher"}))
         return f"there is no group '{key}'.{near}"
-    shown = {name: node for name, node in values.items() if name != "hydra"}
-    return no_such_key(key, list(dotted_keys(values if key.startswith("hydra.") else shown, {})))
+    own = {name: node for name, node in values.items() if name != "hydra"}
+    return no_such_key(key, list(dotted_keys(values if key.startswith("hydra.") else own, {})))

@@ -1,6 +1,7 @@
-"""One job: its configuration is checked, and its failure is kept where it belongs."""
+"""Run one job: check its configuration, and keep its error in its directory."""
 
 import functools
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -13,12 +14,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from xray.cli.check import check_values
-from xray.cli.readback import Done
+from xray.cli.sweep_state import Done
 from xray.errors import ConfigError, XrayError
+from xray.runs import layout
 
 
 class JobFailed(CompactHydraException):
-    """Tells a sweeper that a job failed; Hydra prints it, without a trace, after the others."""
+    """A job of a sweep failed; Hydra prints the message after the other jobs, without a trace."""
 
 
 def guarded(
@@ -27,23 +29,23 @@ def guarded(
     failed: list[str],
     done: Mapping[int, Done],
 ) -> Callable[[DictConfig], Any]:
-    """Wrap a verb's function for Hydra.
+    """Wrap the function of a command for Hydra.
 
     Args:
-        verb: Its name.
+        verb: The name of the command.
         task: Its function.
         failed: Receives the message of an `XrayError` that ended a single run.
-        done: The jobs of a sweep, by number, that are read back.
+        done: The finished jobs of a resumed sweep, by number; they are not run again.
 
     Returns:
-        A function that raises `JobFailed` where the job of a sweep ends with an `XrayError`, and
-        whatever else `task` raises.
+        A function that raises `JobFailed` if the job of a sweep ends with an `XrayError`, and any
+        other exception that `task` raises.
     """
     typed = list(sys.argv)
 
     @functools.wraps(task)
     def run(cfg: DictConfig) -> Any:
-        # What was typed: the further processes of a distributed run start with it.
+        # The other processes of a distributed run start with what was typed.
         sys.argv = typed
         settings = HydraConfig.get()
         multirun = settings.mode == RunMode.MULTIRUN
@@ -51,14 +53,15 @@ def guarded(
             finished = done[settings.job.num]
             finished.restore()
             return finished.value
+        _let_loaders_start()
         try:
-            _note("")
+            _write_error("")
             problems = check_values(verb, cfg)
             if problems:
                 raise ConfigError("\n".join(problems))
             return task(cfg)
         except XrayError as error:
-            _note(str(error))
+            _write_error(str(error))
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise
             print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
@@ -67,16 +70,25 @@ def guarded(
             failed.append(str(error))
             return None
         except Exception as error:
-            _note(f"{type(error).__name__}: {error}")
+            _write_error(f"{type(error).__name__}: {error}")
             raise
 
     return run
 
 
-def _note(message: str) -> None:
-    """Leave the message in the job's directory, or take away an earlier one."""
-    from xray.runs import layout
+def _let_loaders_start() -> None:
+    """Let a job of the joblib launcher start the loader processes of PyTorch.
 
+    The launcher runs jobs in processes of loky, whose start method "loky" becomes the default there
+    and cannot start other processes.
+    """
+    if multiprocessing.get_start_method(allow_none=True) == "loky":
+        method = "fork" if sys.platform == "linux" else "spawn"
+        multiprocessing.set_start_method(method, force=True)
+
+
+def _write_error(message: str) -> None:
+    """Write the message to the directory of the job; an empty one deletes an earlier message."""
     settings = HydraConfig.get()
     if settings.output_subdir is None:
         return

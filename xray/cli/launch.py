@@ -1,4 +1,4 @@
-"""From the command line to the verb's function, once or once a job."""
+"""Run the function of a command, once or once a job."""
 
 import os
 import shlex
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
     from xray.cli.check import Plan
     from xray.cli.command import Command
-    from xray.cli.readback import Done
+    from xray.cli.sweep_state import Done
 
 STARTED = time.perf_counter()
 """Start of the command, in seconds of `time.perf_counter`; without the start of Python."""
 
-# Hydra is imported inside the functions: --help does without.
+# Hydra is imported inside the functions, since --help does not need it.
 
 Task = Callable[["DictConfig"], Any]
 
-SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
-"""Hydra's flags that show something and run nothing."""
+SHOWS = ("hydra_help", "cfg", "info", "shell_completion")
+"""Flags of Hydra that show something and run nothing."""
 
 
 def launch(verb: str, task: Task) -> None:
-    """Compose the configuration from the command line, check all of it, and run the verb.
+    """Compose the configuration from the command line, check all of it, and run the command.
 
-    Nothing starts, and nothing heavy is imported, before every job's configuration is known to be
-    right. What the user can put right is said on stderr in a line each, without a stack trace, and
-    ends with exit status 1; in a sweep the other jobs go on. A sweep ends with the table of its
-    jobs.
+    The configurations of all jobs are checked before anything starts, and before heavy packages are
+    imported. Errors that the user can correct are printed to stderr, one line each, without a stack
+    trace; the exit status is 1. The other jobs of a sweep continue, and the sweep ends with a table
+    of its jobs.
 
     Args:
         verb: The name of the primary configuration, conf/<verb>.yaml.
-        task: Called with the configuration, once a job; what it returns is what a search optimises.
+        task: Called with the configuration of each job; returns the value that a search optimizes.
     """
     prepare_environment()
     argv = sys.argv[1:]
     if {"--help", "-h"} & set(argv):
-        from xray.cli.helptext import help_text
+        from xray.cli.help import help_text
 
         print(help_text(verb))  # noqa: T201
         return
@@ -64,13 +64,13 @@ def launch(verb: str, task: Task) -> None:
 
 
 def claim(directory: Path) -> Path:
-    """Make a directory that is nobody else's: two runs started in the same second do not share one.
+    """Create a new directory, so that two runs started in the same second do not share one.
 
     Args:
-        directory: The one wanted; where it exists, "-2", "-3" ... is put behind its name.
+        directory: The preferred path; if it exists, "-2", "-3" ... is added to its name.
 
     Raises:
-        RunError: It cannot be made.
+        RunError: It cannot be created.
     """
     numbered = (directory.with_name(f"{directory.name}-{i}") for i in count(2))
     for path in chain([directory], numbered):
@@ -80,7 +80,7 @@ def claim(directory: Path) -> Path:
             continue
         except OSError as error:
             raise RunError(
-                f"cannot write to {directory.parent} ({error.strerror}). Choose another place: "
+                f"Cannot write to {directory.parent} ({error.strerror}). Choose another place: "
                 "paths.outputs=<folder>"
             ) from error
         return path
@@ -88,27 +88,37 @@ def claim(directory: Path) -> Path:
 
 
 def _launch(verb: str, task: Task, argv: Sequence[str]) -> None:
-    from xray.cli.check import check, check_composes
     from xray.cli.command import read_command, read_flags
-    from xray.cli.resume import asked_for, resolve_resume
 
     flags = read_flags(argv)
     command = read_command(verb, flags)
     if any(getattr(flags, name) for name in SHOWS):
         if flags.cfg:
+            from xray.cli.check import check_composes
+
             check_composes(command)
         _run_hydra(command, task, argv)
         return
-    asked = asked_for(command)
+    from xray.cli.resume import find_resume
+
+    asked = find_resume(command)
     if asked is not None and command.multirun:
         _resume_sweep(command, task, asked)
-        return
-    command = resolve_resume(command)
-    plan = check(command)
-    if plan.directory is not None:
-        plan = replace(plan, directory=plan.directory if plan.chosen else claim(plan.directory))
-    with _held(plan):
-        _run(command, plan, task, {})
+    else:
+        _start(command, task)
+
+
+def _start(command: "Command", task: Task) -> None:
+    """Run a new run or sweep, or resume a run."""
+    from xray.cli.check import check
+    from xray.cli.resume import resumed
+
+    with resumed(command) as resolved:
+        plan = check(resolved)
+        if plan.directory is not None and not plan.chosen:
+            plan = replace(plan, directory=claim(plan.directory))
+        with _held(plan):
+            _run(resolved, plan, task, {})
 
 
 def _resume_sweep(command: "Command", task: Task, asked: object) -> None:
@@ -116,8 +126,10 @@ def _resume_sweep(command: "Command", task: Task, asked: object) -> None:
     from xray.cli.resume_sweep import clear_unfinished, read_back, resolve_sweep
 
     command, sweep = resolve_sweep(command, asked)
-    # Relative paths mean what they meant then.
+    # Relative paths mean what they meant when the sweep was started.
     with chdir(sweep.cwd if sweep.cwd.is_dir() else "."):
+        # Other processes must not import modules from that directory.
+        os.environ["PYTHONSAFEPATH"] = "1"
         plan = check(command)
         with _held(plan):
             done = read_back(command, plan)
@@ -129,11 +141,11 @@ def _resume_sweep(command: "Command", task: Task, asked: object) -> None:
 
 @contextmanager
 def _held(plan: "Plan") -> Iterator[None]:
-    """Keep a sweep's directory to this process; a run's own is new, or asked for by name."""
+    """Reserve the directory of a sweep; that of a run is new, or was chosen by the user."""
     if not plan.multirun or plan.directory is None:
         yield
         return
-    from xray.cli.lock import held
+    from xray.cli.sweep_state import held
 
     with held(plan.directory):
         yield
@@ -155,24 +167,32 @@ def _run(command: "Command", plan: "Plan", task: Task, done: "Mapping[int, Done]
         _run_hydra(command, guarded(command.verb, task, failed, done), command.argv())
         ended = True
     except JobFailed as error:
-        # Under a debugger Hydra prints nothing and passes it on.
+        # Hydra raises it under a debugger, and otherwise prints it.
         failed.append(str(error))
         ended = True
     except SystemExit as stop:
-        # Hydra's own after jobs that failed; a job that is told to stop has another status.
+        # Hydra exits with 1 after failed jobs; a job that was stopped has another status.
         ended = stop.code == 1
         raise
     finally:
         if plan.multirun and plan.directory and plan.monitor:
-            from xray.reporting.sweep import show_sweep
-
-            program = ["python", "-m", f"xray.{command.verb}"]
-            failed += show_sweep(plan.directory, *plan.monitor, program, compared=ended)
-            if not ended:
-                go_on = shlex.join([*program, "-m", f"resume={plan.directory}"])
-                print(f"go on: {go_on}", flush=True)  # noqa: T201
+            failed += _show_sweep(command, plan.directory, plan.monitor, ended=ended)
     if failed:
         sys.exit(1)
+
+
+def _show_sweep(
+    command: "Command", directory: Path, monitor: tuple[str, str], *, ended: bool
+) -> list[str]:
+    """Print the table of a sweep, and how to continue if it was interrupted; return its errors."""
+    from xray.reporting.sweep import show_sweep
+
+    program = ["python", "-m", f"xray.{command.verb}"]
+    failed = show_sweep(directory, *monitor, program, compared=ended)
+    if not ended:
+        resume = shlex.join([*program, "-m", f"resume={directory}"])
+        print(f"resume with: {resume}", flush=True)  # noqa: T201
+    return list(failed)
 
 
 def _run_hydra(command: "Command", task: Task, arguments: Sequence[str]) -> None:

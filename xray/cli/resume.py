@@ -1,19 +1,27 @@
-"""`resume=<run directory>`: the command line that goes on with a run, on its own configuration."""
+"""`resume=<run directory>`: continue a run with its own configuration."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from xray.cli.command import Command, quoted
-from xray.config import CONF_DIR, SAVED, load_run_config, run_paths
+from xray.cli.moved_images import locate_images
+from xray.cli.saved_config import resumable_config
+from xray.config import CONF_DIR
 from xray.errors import ConfigError, RunError
+from xray.runs import layout
 
 CHANGEABLE = (
     "resume",
+    "images",
+    "trust",
     "trainer.",
     "optim.lr",
     "optim.backbone_lr",
@@ -23,85 +31,100 @@ CHANGEABLE = (
     "test",
     "threshold",
 )
-"""Beginnings of the keys that a resumed run can take another value of."""
+"""Prefixes of the keys that may have another value in a resumed run."""
 
-LAST = Path("checkpoints/last.ckpt")
-"""The checkpoint to go on from, in the run directory."""
+NAME = "resumed"
+"""Name of the configuration that a resumed run is composed from."""
 
 
-def resolve_resume(command: Command) -> Command:
-    """Turn `resume=<run directory>` into a command that goes on in place.
+@contextmanager
+def resumed(command: Command) -> Iterator[Command]:
+    """Turn `resume=<run directory>` into a command that continues the run in its directory.
 
-    It composes from the run's saved configuration, not from today's defaults, with the other
-    overrides on top.
+    The configuration of the run is checked and written to a temporary directory that holds nothing
+    else, so that other files in the run directory are not composed.
 
     Args:
         command: As typed.
 
-    Returns:
-        The same command where nothing is to be resumed.
+    Yields:
+        A command that composes the configuration of the run, with the other overrides on top; the
+        same command if it resumes nothing.
 
     Raises:
-        ConfigError: Together with another option of a group, or with what cannot change.
-        RunError: The directory is missing, or has nothing to go on from.
+        ConfigError: An override is not allowed in a resumed run.
+        RunError: The directory is missing, has no checkpoint to continue from, or its configuration
+            cannot be used.
     """
-    asked = asked_for(command)
+    asked = find_resume(command)
     if asked is None:
-        return command
+        yield command
+        return
     if asked is True:
         raise ConfigError(
-            "resume=true goes on with a sweep: add -m. To go on with one run, give its directory"
+            "resume=true resumes a sweep: add -m. To resume one run, pass its directory: "
+            "resume=<run directory>"
         )
     run = Path(str(asked)).resolve()
+    _check_overrides(command)
+    trust = _value(command, "trust") is True
+    config = resumable_config(run, trust=trust)
+    images = _value(command, "images")
+    if images is not None:
+        with open_dict(config):
+            config.data.root = str(locate_images(run, Path(str(images))))
+    if not (run / layout.LAST).is_file():
+        raise RunError(
+            f"{run} has no {layout.LAST} to continue from. Pass the directory of a run that "
+            "finished an epoch, or start a new run."
+        )
+    with tempfile.TemporaryDirectory(prefix="xray-resume-") as folder:
+        OmegaConf.save(config, Path(folder) / f"{NAME}.yaml")
+        yield replace(
+            command,
+            overrides=(
+                "hydra/job_logging=plain",
+                f"hydra.job.name={command.verb}",
+                f"hydra.run.dir={quoted(str(run))}",
+                *(text for text in command.overrides if _key(text) != "resume"),
+                f"resume={quoted(str(run))}",
+            ),
+            config_path=Path(folder),
+            config_name=NAME,
+            config_dir=CONF_DIR,
+        )
+
+
+def find_resume(command: Command) -> object:
+    """Return the value of `resume`, True or a directory; None if nothing is to be resumed."""
+    primary = command.config_path / f"{command.config_name}.yaml"
+    if not primary.is_file() or "resume" not in OmegaConf.load(primary):
+        return None
+    return _value(command, "resume")
+
+
+def _check_overrides(command: Command) -> None:
     groups = [text for text in command.overrides if (CONF_DIR / _key(text)).is_dir()]
     if groups:
         raise ConfigError(
             f"'{groups[0]}' cannot change in a resumed run, which keeps the options of its "
-            "groups; single values may change (trainer.max_epochs=20). Leave it out, or start "
-            "a new run"
+            "groups; single values may change (trainer.max_epochs=20). Remove it, or start a new "
+            "run"
         )
-    # Lightning starts the further processes of a distributed run with keys of Hydra's own.
+    # Lightning starts the other processes of a distributed run with keys of Hydra's own.
     changeable = (*CHANGEABLE, "hydra.") if "LOCAL_RANK" in os.environ else CHANGEABLE
     fixed = [text for text in command.overrides if not _key(text).startswith(changeable)]
     if fixed:
         raise ConfigError(
-            f"'{fixed[0]}' cannot change in a resumed run, whose network, data and seed are "
-            f"those it began with. These can: {', '.join(CHANGEABLE[1:])}. Leave it out, or start "
-            "a new run"
+            f"'{fixed[0]}' cannot change in a resumed run, which keeps its network, data and seed. "
+            f"These keys can: {', '.join(CHANGEABLE[1:])}. Remove it, or start a new run"
         )
-    load_run_config(run)
-    if not (run / LAST).is_file():
-        raise RunError(
-            f"{run} has no {LAST} to go on from. Give the directory of a run that finished "
-            "an epoch."
-        )
-    kept = tuple(text for text in command.overrides if _key(text) != "resume")
-    anchors = run_paths(run)
-    del anchors["paths.run"]
-    added = {key: value for key, value in anchors.items() if key not in map(_key, kept)}
-    return replace(
-        command,
-        overrides=(
-            "hydra/job_logging=plain",
-            f"hydra.job.name={command.verb}",
-            f"hydra.run.dir={quoted(str(run))}",
-            *(f"{key}={quoted(value)}" for key, value in added.items()),
-            *kept,
-            f"resume={quoted(str(run))}",
-        ),
-        config_path=run / SAVED.parent,
-        config_name=SAVED.stem,
-        config_dir=CONF_DIR,
-    )
 
 
-def asked_for(command: Command) -> object:
-    """Give the value of `resume`, True or a directory; None where nothing is to be resumed."""
-    primary = command.config_path / f"{command.config_name}.yaml"
-    if not primary.is_file() or "resume" not in OmegaConf.load(primary):
-        return None
-    for text in command.overrides:
-        if _key(text) == "resume":
+def _value(command: Command, key: str) -> object:
+    """Return the value of a typed override; None if it was not typed or cannot be parsed."""
+    for text in reversed(command.overrides):
+        if _key(text) == key:
             try:
                 return OverridesParser.create().parse_override(text).value()
             except HydraException:

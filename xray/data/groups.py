@@ -50,7 +50,7 @@ class Groups:
         self.classes = tuple(groups)
         self._index: dict[str, int] = {}
         for index, (name, folders) in enumerate(groups.items()):
-            for folder in {fold_name(folder) for folder in (name, *folders)}:
+            for folder in {fold_name(str(folder)) for folder in (name, *folders)}:
                 if self._index.setdefault(folder, index) != index:
                     other = self.classes[self._index[folder]]
                     raise ConfigError(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CONFIG = Path(".hydra") / "config.yaml"
 """The composed configuration, written by Hydra."""
+SETTINGS = Path(".hydra") / "hydra.yaml"
+"""Hydra's own settings, written by Hydra."""
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 """The overrides of the command line, written by Hydra."""
 ENVIRONMENT = Path("environment.json")
@@ -51,6 +53,8 @@ PREDICT = Path("predict")
 SWEEP_RECORD = Path("multirun.yaml")
 """The configuration of a sweep, written by Hydra."""
 SWEEP_TABLE = Path("sweep.csv")
+SWEEP_LOCK = ".sweep.lock"
+"""Locked by the process that runs a sweep."""
 
 
 def predictions(split: "Split | str") -> Path:

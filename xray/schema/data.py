@@ -26,19 +26,28 @@ from xray.schema.targets import Foreign, by_target
 CLASSES = 2
 
 
-def distinct_folders(key: str) -> Callable[[dict[str, list[str]]], dict[str, list[str]]]:
-    """Make a check that each folder name means one class.
+FolderNames = Annotated[
+    list[Text | int],
+    wants('a list of folder names; quote names such as "true": [normal,"true"]'),
+]
+"""Names of class folders; numbers are names as well, since Hydra parses the name 0 as a number."""
+
+GroupNames = dict[str, FolderNames]
+
+
+def distinct_folders(key: str) -> Callable[[GroupNames], GroupNames]:
+    """Return a check that each folder name means one class.
 
     Args:
-        key: Where the grouping stands, for the message.
+        key: The key of the grouping, for the message.
     """
 
-    def check(groups: dict[str, list[str]]) -> dict[str, list[str]]:
+    def check(groups: GroupNames) -> GroupNames:
         if len(groups) < CLASSES:
             raise PydanticCustomError("problem", "{key} needs two classes or more", {"key": key})
         owner: dict[str, str] = {}
         for name, folders in groups.items():
-            for folder in {fold_name(folder) for folder in (name, *folders)}:
+            for folder in {fold_name(str(folder)) for folder in (name, *folders)}:
                 if owner.setdefault(folder, name) != name:
                     raise PydanticCustomError(
                         "problem",
@@ -62,10 +71,7 @@ class Folder(Strict):
             "data.root=<folder>"
         ),
     ]
-    groups: Annotated[
-        dict[str, Annotated[list[Text], wants("a list of folder names")]],
-        AfterValidator(distinct_folders("data.groups")),
-    ]
+    groups: Annotated[GroupNames, AfterValidator(distinct_folders("data.groups"))]
     size: Side
     batch_size: Count
     workers: NaturalOrAuto

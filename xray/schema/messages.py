@@ -41,6 +41,22 @@ def dotted_keys(values: Any, known: Mapping[str, type[BaseModel]], path: str = "
         yield from dotted_keys(children.get(key), known, name)
 
 
+def interpolated_keys(node: Any, path: str = "") -> Iterator[str]:
+    """List the dotted keys whose values are interpolations.
+
+    Args:
+        node: The configuration, nested, interpolations not resolved.
+        path: Dotted key of `node`.
+    """
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in children:
+        name = f"{path}.{key}" if path else str(key)
+        if isinstance(value, dict | list):
+            yield from interpolated_keys(value, name)
+        elif isinstance(value, str) and "${" in value:
+            yield name
+
+
 def no_such_key(key: str, keys: Sequence[str]) -> str:
     """Say that there is no such key, and what may have been meant."""
     others = [name for name in keys if not f"{key}.".startswith(f"{name}.")]

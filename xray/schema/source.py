@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from xray.schema.data import Patients, distinct_folders
+from xray.schema.data import GroupNames, Patients, distinct_folders
 from xray.schema.fields import (
     Count,
     CountOrAuto,
@@ -105,10 +105,7 @@ class PrepareKeys(Strict):
     source: Annotated[dict[Name, Source], BeforeValidator(_one_or_more)]
     path: Text | None
     out: Text | None
-    groups: Annotated[
-        dict[str, Annotated[list[Text], wants("a list of folder names")]],
-        AfterValidator(distinct_folders("groups")),
-    ]
+    groups: Annotated[GroupNames, AfterValidator(distinct_folders("groups"))]
     leave_out: Annotated[list[Text], wants("a list of labels")]
     split: Literal["official", "carve", "flat"]
     test_fraction: Fraction

@@ -53,6 +53,8 @@ class Train(Strict):
     seed: Seed
     tag: Tag
     resume: Text | None
+    images: Text | None = None
+    trust: Flag = False
     monitor: Monitor
     test: Flag
     # A default, for the runs of before it was there: they can be resumed.
@@ -70,6 +72,12 @@ class Train(Strict):
         if not keeps:
             raise PydanticCustomError(
                 "problem", "no callback keeps the best checkpoint: keep callbacks.checkpoint"
+            )
+        if self.images is not None and self.resume is None:
+            raise PydanticCustomError(
+                "problem",
+                "images is for a run that is resumed (resume=<run directory>); for a new run pass "
+                "data.root=<folder>",
             )
         norm = self.model.head.norm if isinstance(self.model, Classifier) else None
         if getattr(self.data, "batch_size", None) == 1 and norm == "batch":
@@ -110,6 +118,8 @@ class Gradcam(Strict):
     """conf/gradcam.yaml."""
 
     run: Text | None
+    images: Text | None
+    trust: Flag
     split: Split
     method: CamMethod
     n: Count
@@ -126,6 +136,8 @@ class Shortcuts(Strict):
     """conf/shortcuts.yaml."""
 
     run: Text | None
+    images: Text | None
+    trust: Flag
     split: Split
     batch_size: Count
     gpus: NaturalOrAuto
@@ -136,6 +148,8 @@ class Evaluate(Strict):
     """conf/evaluate.yaml."""
 
     run: Text | None
+    images: Text | None
+    trust: Flag
     split: Split
     root: Text | None
     batch_size: Count

@@ -23,4 +23,5 @@ def open_session(cfg: DictConfig) -> Session:
         images=Path(cfg.images) if cfg.get("images") else None,
         trust=cfg.get("trust", False),
         gpus=cfg.get("gpus", "auto"),
+        paths=cfg.paths,
     )

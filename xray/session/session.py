@@ -1,6 +1,6 @@
 """A finished run that is ready for passes over its images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,8 @@ class Session:
         images: The folder that contains the images of the run now; None: where they were.
         trust: Whether classes from outside xray may be imported.
         gpus: Number of GPUs, at most one; "auto" uses one if there is one.
+        paths: Directories "data" and "cache" that phantoms and caches are written to; None: those
+            of the default configuration. The saved ones are not used.
 
     Attributes:
         path: The run directory.
@@ -46,10 +48,11 @@ class Session:
         images: Path | None = None,
         trust: bool = False,
         gpus: int | Literal["auto"] = "auto",
+        paths: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.files = RunFiles(path)
-        config, data, model = restore.restore(path, trust=trust)
+        config, data, model = restore.restore(path, images=images, paths=paths, trust=trust)
         self.config: DictConfig = config
         self.data: XrayDataModule = data
         self.model: XrayClassifier = model
@@ -96,8 +99,7 @@ class Session:
             DataError: The images are missing or damaged.
             RunError: The split contains other files than in training.
         """
-        self.data.prepare_data()
-        restore.check_data(self.path, self.data.describe())
+        restore.open_images(self.path, self.data)
         build.build_pixels(self.config).attach(self.data, [split], fill=fill)
         return self.data.dataset(split)
 

@@ -48,14 +48,10 @@ class Training:
         """
         cfg, splits = self._cfg, SPLITS if self._cfg.test else SPLITS[:2]
         data = build.build_data(cfg)
-        data.prepare_data()
-        data.setup("fit")
-        description = data.describe()
+        description = self._open_images(data)
         compute = build.build_compute(cfg, cfg.trainer.gpus, run=self.path)
         trainer, collector = build.build_trainer(cfg, compute)
-        if self._last:
-            restore.check_data(self.path, description)
-        elif trainer.is_global_zero:
+        if trainer.is_global_zero and not self._last:
             self._write_record(data, description)
         model = self._build_model(data, compute)
         if trainer.is_global_zero:
@@ -70,6 +66,16 @@ class Training:
             self._console.print(f"training ended: {ended}", soft_wrap=True, markup=False)
             self._finish(data, model)
         return score
+
+    def _open_images(self, data: XrayDataModule) -> dict[str, Any]:
+        """Find the images; those of a resumed run must be the images it began with."""
+        if self._last:
+            description = restore.open_images(self.path, data)
+            data.setup("fit")
+            return description
+        data.prepare_data()
+        data.setup("fit")
+        return data.describe()
 
     def _write_record(self, data: XrayDataModule, description: dict[str, Any]) -> None:
         """Write environment.json, data.json and the findings of the audit."""

@@ -1,4 +1,4 @@
-"""`--help`, without Hydra, which would take more than a second for it."""
+"""The texts of `--help`, written without Hydra, which would take more than a second."""
 
 from string import Template
 
@@ -8,10 +8,10 @@ from xray.config import CONF_DIR
 
 
 def help_text(verb: str) -> str:
-    """Fill in the help of a verb, which stands in its configuration as Hydra's help template.
+    """Return the help of a command, which is Hydra's help template in its configuration.
 
     Args:
-        verb: Its name, that of a file in conf/.
+        verb: The name of the command, and of its file in conf/.
     """
     config = yaml.safe_load((CONF_DIR / f"{verb}.yaml").read_text(encoding="utf-8"))
     template = config["hydra"]["help"]["template"]
@@ -19,7 +19,7 @@ def help_text(verb: str) -> str:
 
 
 def _groups(defaults: list[str | dict[str, str]]) -> str:
-    """List the groups that a verb composes, and those below them, with their options."""
+    """List the groups that a command composes, and the groups in them, with their options."""
     chosen = [key for entry in defaults if isinstance(entry, dict) for key in entry]
     own = {key.partition("@")[0].partition("/")[0] for key in chosen}
     options: dict[str, list[str]] = {}
