@@ -86,7 +86,8 @@ def cells(**changed: str) -> str:
         (f"{HEADER}\n{cells()}\n\n{cells()}\n", "lines 2 and 4: 'normal/ä.png' is listed twice."),
         ("path,label\na.png,x\n./a.png,y\n", "lines 2 and 3: 'a.png' is listed twice, as 'x' and"),
         ("path,label\na/b.png,x\na//b.png,x\n", "lines 2 and 3: 'a/b.png' is listed twice."),
-        ("path,label\na/b.png,x\n a\\b.png ,x\n", "lines 2 and 3: 'a/b.png' is listed twice."),
+        ("path,label\na/b.png,x\n a/b.png ,x\n", "lines 2 and 3: 'a/b.png' is listed twice."),
+        ("path,label\na\\b.png,x\n", "line 2: 'a\\\\b.png' contains a backslash."),
         (f"{HEADER}\n{cells(path='')}\n", "line 2: the cell of 'path' is empty"),
         (f"{HEADER}\n{cells(path='/etc/x.png')}\n", "line 2: '/etc/x.png' is not a path below"),
         (f"{HEADER}\n{cells(path='a/../../x.png')}\n", "line 2: 'a/../../x.png' is not a path"),
@@ -105,13 +106,15 @@ def test_errors_name_file_and_line(tmp_path: Path, text: str, message: str) -> N
 
 @pytest.mark.parametrize(
     "path",
-    ["a/b.png", "./a/b.png", "a//b.png", "a/./b.png", "a\\b.png", ".\\a\\b.png", " a/b.png "],
+    ["a/b.png", "./a/b.png", "a//b.png", "a/./b.png", " a/b.png "],
 )
 def test_paths_are_normalized(path: str) -> None:
     assert normalize_path(path) == "a/b.png"
 
 
-@pytest.mark.parametrize("path", ["..\\b.png", "\\\\server\\b.png", "D:b.png", "a\0.png", ".", " "])
+@pytest.mark.parametrize(
+    "path", ["..\\b.png", "\\\\server\\b.png", "a\\b.png", "D:b.png", "a\0.png", ".", " "]
+)
 def test_paths_outside_the_folder_are_refused(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         normalize_path(path)
@@ -159,7 +162,7 @@ def matched(folder: Path, rows: list[str], files: list[str]) -> list[str | None]
 
 
 def test_files_are_matched(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rows = ["./a.png", "N\\b.png", "NORMAL/C.PNG", "x/e\u0301.png"]
+    rows = ["./a.png", "N/b.png", "NORMAL/C.PNG", "x/e\u0301.png"]
     files = ["a.png", "N/b.png", "normal/c.png", "x/\u00e9.png"]
     found = matched(tmp_path, rows, files)
     assert found == ["a.png", "N/b.png", "NORMAL/C.PNG", "x/e\u0301.png"]

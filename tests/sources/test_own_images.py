@@ -241,7 +241,6 @@ def with_table(root: Path, header: str, rows: list[str], name: str = "manifest.c
     ("header", "change"),
     [
         ("path,label,patient", lambda row: row),
-        ("path,label,patient", lambda row: row.replace("NORMAL/", "NORMAL\\")),
         ("path,label,patient", lambda row: f"./{row}"),
         ("path,label,patient", lambda row: row.replace("/", "//")),
         ("path, label, patient", lambda row: row.replace(",", ", ")),
@@ -250,7 +249,7 @@ def with_table(root: Path, header: str, rows: list[str], name: str = "manifest.c
         ("path,label,patient", lambda row: row.replace("NORMAL/", "Normal/")),
         ("path,label,patient", lambda row: row.replace(".png", ".PNG")),
     ],
-    ids=["plain", "backslash", "dot", "double slash", "comma space", "semicolon", "tab", "folder",
+    ids=["plain", "dot", "double slash", "comma space", "semicolon", "tab", "folder",
          "suffix"],
 )  # fmt: skip
 def test_forms_of_a_table(tmp_path: Path, header: str, change: Callable[[str], str]) -> None:
@@ -271,6 +270,7 @@ def test_forms_of_a_table(tmp_path: Path, header: str, change: Callable[[str], s
         ("path,label,patient", "NORMAL/0.png,PNEUMONIA,N0", "twice, as 'NORMAL' and as 'PNEUMONIA'"),
         ("path,label,patient", "NORMAL/0.PNG,NORMAL,N0", "lines 2 and 10 name the same file 'NORM"),
         ("path,label,patient", "../secret.png,NORMAL,x", "line 10: '../secret.png' is not a path"),
+        ("path,label,patient", "NORMAL\\x.png,NORMAL,x", "contains a backslash. Write the path with"),
         ("path,label,patient", "/etc/x.png,NORMAL,x", "line 10: '/etc/x.png' is not a path below"),
         ("path,label,patient", "NORMAL/x.png,NORMAL", "line 10: the row does not have 3 cells"),
     ],

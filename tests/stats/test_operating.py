@@ -9,7 +9,7 @@ from xray.stats.operating import (
     estimate_decisions,
     predictive_values,
 )
-from xray.stats.rule import REPORTED, Rule, parse_rule, predicted_classes
+from xray.stats.rule import REPORTED, Rule, parse_rule
 
 TRUTH = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1], dtype=bool)
 SCORE = np.array([0.1, 0.2, 0.3, 0.4, 0.7, 0.35, 0.6, 0.8, 0.8, 0.9])
@@ -146,11 +146,3 @@ def test_estimates_of_one_class():
     assert own["specificity"] == Estimate()
     assert own["npv"] == Estimate()
     assert elsewhere[0.1]["ppv"] == Estimate()
-
-
-def test_predicted_classes_follow_the_threshold_of_two_classes():
-    two = np.array([[0.7, 0.3], [0.5, 0.5], [0.2, 0.8]])
-    assert predicted_classes(two).tolist() == [0, 0, 1]
-    assert predicted_classes(two, 0.3).tolist() == [0, 1, 1]
-    three = np.array([[0.2, 0.2, 0.6], [0.4, 0.4, 0.2]])
-    assert predicted_classes(three, 0.3).tolist() == [2, 0]

@@ -226,15 +226,18 @@ def load_manifest(path: Path, required: Sequence[str] = ("path",)) -> Manifest:
 
 
 def normalize_path(text: str) -> str:
-    r"""Normalize a path of a manifest: "./a//b.png" and "a\b.png" become "a/b.png".
+    """Normalize a path of a manifest: "./a//b.png" becomes "a/b.png".
 
     Raises:
-        ValueError: The path is empty, absolute, or leads out of the folder.
+        ValueError: The path is empty, absolute, contains a backslash, or leads out of the folder.
     """
     text = text.strip()
-    path = PurePosixPath(text.replace("\\", "/"))
+    path = PurePosixPath(text)
     if not path.parts:
         raise ValueError("the cell of 'path' is empty. Write the path of the image.")
+    # A backslash separates folders on Windows and is part of a name elsewhere.
+    if "\\" in text:
+        raise ValueError(f"{text!r} contains a backslash. Write the path with forward slashes.")
     if path.is_absolute() or PureWindowsPath(text).drive or ".." in path.parts or "\0" in text:
         raise ValueError(
             f"{text!r} is not a path below the folder of the manifest. Write it relative to that "

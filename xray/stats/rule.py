@@ -1,11 +1,8 @@
-"""Rules that choose a decision threshold, and the decision itself."""
+"""Rules that choose a decision threshold."""
 
 import re
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
 
 from xray.errors import ConfigError
 
@@ -50,31 +47,6 @@ def parse_rule(text: str) -> Rule:
     kinds: dict[str | None, Literal["fixed", "sens", "spec"]]
     kinds = {None: "fixed", "sens": "sens", "spec": "spec"}
     return Rule(text, kinds[found["kind"]], level)
-
-
-def predicted_classes(
-    probabilities: npt.NDArray[np.floating], threshold: float = EVEN
-) -> npt.NDArray[np.int64]:
-    """Apply the decision rule.
-
-    With two classes, the second is predicted if its probability is above the threshold. With more
-    classes, the most probable class is predicted, and the first one of equally probable classes.
-
-    Args:
-        probabilities: Probabilities, shape (N, K).
-        threshold: Threshold in (0, 1); used with two classes only.
-
-    Returns:
-        Predicted class indices, shape (N,), int64.
-
-    Example:
-        >>> predicted_classes(np.array([[0.6, 0.4], [0.5, 0.5]]), threshold=0.3).tolist()
-        [1, 1]
-    """
-    if probabilities.shape[1] == 2 and threshold != EVEN:  # noqa: PLR2004
-        return (probabilities[:, 1] > threshold).astype(np.int64)
-    predicted: npt.NDArray[np.int64] = probabilities.argmax(axis=1).astype(np.int64)
-    return predicted
 
 
 HEADLINE = parse_rule(str(EVEN))
