@@ -5,16 +5,23 @@ import json
 import re
 import shutil
 import sys
+import warnings
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 import yaml
 from made_images import write_image
 
-from xray import evaluate, gradcam, report, train
+from xray import build, evaluate, gradcam, report, train
+from xray.config import CONF_DIR, load_run_config
+from xray.data.transforms import load_transforms
+from xray.model.checkpoint import load_model
 from xray.model.classifier import XrayClassifier
+from xray.model.zoo import BACKBONES, Architecture
 from xray.training.compute import machine_name
 
 TREE = {
@@ -213,6 +220,112 @@ def test_the_same_seed_gives_the_same_metrics(run, run_verb, root):
     assert again != run
     assert (again / "metrics.json").read_bytes() == (run / "metrics.json").read_bytes()
     assert same(state(again), state(run))
+
+
+def test_plain_lightning_gives_the_same_weights_and_metrics(run_verb, root):
+    run = run_verb(
+        train,
+        *TINY,
+        f"data.root={root}",
+        "cache=off",
+        "trainer.precision=32-true",
+        "trainer.max_epochs=2",
+        "model.unfreeze={epoch: 1, trainable: block5}",
+        "~callbacks.gradcam",
+        "test=false",
+    )
+    data = build.build_data(load_run_config(run))
+    model = XrayClassifier(
+        "vgg16",
+        classes=data.classes,
+        weights="random",
+        head={"hidden": [8], "norm": "batch"},
+        unfreeze={"epoch": 1, "trainable": "block5"},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer = pl.Trainer(
+            max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False
+        )
+        trainer.fit(model, data)
+        fitted = dict(trainer.callback_metrics)
+        trainer.save_checkpoint(run / "plain.ckpt")
+        tested = trainer.test(model, data, verbose=False)[0]
+        batches = trainer.predict(model, data)
+    assert same(model.state_dict(), state(run))
+    with (run / "metrics.csv").open() as file:
+        last = [row for row in csv.DictReader(file) if row["val/auroc"]][-1]
+    assert {key: float(fitted[key]) for key in last if key.startswith("val/")} == {
+        key: float(value) for key, value in last.items() if key.startswith("val/")
+    }
+    assert model.hparams["class_weights"] == data.class_weights()
+    assert "test/auroc" in tested
+    assert sum(len(batch["probabilities"]) for batch in batches) == 8
+    restored = load_model(run / "plain.ckpt")
+    assert restored.input_size == 32
+    image = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
+    assert torch.equal(load_transforms(restored.transforms)(image), data.evaluate(image))
+
+
+def test_one_class_of_validation_images_is_rejected(run_verb, tmp_path, capsys):
+    for split, names in (("train", "ab"), ("val", "a"), ("test", "ab")):
+        for i in range(4):
+            for name in names:
+                label = {"a": "Normal", "b": "Pneumonia"}[name]
+                file = tmp_path / split / label / f"{split}{name}{i}_0.png"
+                write_image(file, seed=hash((split, i)) % 100 + ord(name))
+    with pytest.raises(SystemExit):
+        run_verb(train, *TINY, f"data.root={tmp_path}", "data.audit=false")
+    error = capsys.readouterr().err
+    assert "pneumonia 0" in error
+    assert "val" in error
+    assert "Traceback" not in error
+
+
+def test_custom_optimizer_schedule_and_loss(run_verb, root):
+    run = run_verb(
+        train,
+        *TINY,
+        f"data.root={root}",
+        "trainer.max_epochs=2",
+        "~callbacks.gradcam",
+        "test=false",
+        "optim.optimizer={_target_: torch.optim.RMSprop, _partial_: true, alpha: 0.5}",
+        "optim.schedule={_target_: torch.optim.lr_scheduler.StepLR, _partial_: true, step_size: 1}",
+        "optim.lr=0.01",
+        "model.loss={_target_: torch.nn.CrossEntropyLoss, label_smoothing: 0.1}",
+    )
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    (group,) = last["optimizer_states"][0]["param_groups"]
+    assert group["alpha"] == 0.5
+    # StepLR divides the rate by 10 after each of the two epochs.
+    assert group["lr"] == pytest.approx(1e-4)
+    assert last["hyper_parameters"]["loss"]["label_smoothing"] == 0.1
+
+
+def test_backbone_is_one_row_and_one_file(run_verb, root, tmp_path, monkeypatch):
+    row = Architecture(
+        blocks=(("conv1", "bn1", "relu", "maxpool", "layer1"), ("layer2",), ("layer3", "layer4")),
+        channels=512,
+    )
+    monkeypatch.setitem(BACKBONES, "resnet18", row)
+    conf = shutil.copytree(CONF_DIR, tmp_path / "conf")
+    text = (conf / "model" / "resnet50.yaml").read_text()
+    (conf / "model" / "resnet18.yaml").write_text(text.replace("resnet50", "resnet18"))
+    for module in ("xray.config", "xray.cli.launch", "xray.cli.compose", "xray.cli.command"):
+        monkeypatch.setattr(f"{module}.CONF_DIR", conf, raising=False)
+    run = run_verb(
+        train,
+        *TINY,
+        f"data.root={root}",
+        "model=resnet18",
+        "model.trainable=block3",
+        "trainer.max_epochs=1",
+        "callbacks.gradcam.scorecard=0",
+    )
+    model = load_model(run / "checkpoints" / "best.ckpt")
+    assert (model.backbone.name, model.blocks, model.cut) == ("resnet18", 3, 2)
+    assert (run / "gradcam" / "test" / "index.csv").is_file()
 
 
 @pytest.mark.parametrize("cache", ["auto", "off"])

@@ -1,5 +1,6 @@
 """From a composed configuration to live objects; the last place where a DictConfig is known."""
 
+import inspect
 import logging
 import warnings
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
 
@@ -17,9 +19,11 @@ from xray.caching.pixels import PixelCache
 from xray.cli.construct import construct
 from xray.cli.launch import STARTED
 from xray.data.datamodule import XrayDataModule
+from xray.data.foreign import adapt
 from xray.errors import ConfigError, XrayError
 from xray.evaluation.collector import PredictionCollector
 from xray.model.classifier import XrayClassifier
+from xray.model.interface import check_model
 from xray.model.seeding import seeded
 from xray.runs.run import RunFiles
 from xray.training.callbacks.checkpoint_entry import CheckpointEntry
@@ -60,8 +64,15 @@ def build_data(cfg: DictConfig) -> XrayDataModule:
             raise ConfigError(
                 f"transform.{key} is not what albumentations takes: {last_line(error)}"
             ) from error
-    data: XrayDataModule = construct(cfg.data, "data", transforms=transforms)
-    return data
+    own = _accepts(cfg.data, "transforms")
+    options = {"transforms": transforms} if own else {}
+    return adapt(construct(cfg.data, "data", **options))
+
+
+def _accepts(cfg: DictConfig, argument: str) -> bool:
+    """Check whether the class of a `_target_` has an argument."""
+    parameters = inspect.signature(get_object(cfg["_target_"])).parameters.values()
+    return any(p.name == argument or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
@@ -79,6 +90,7 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
             optim=OmegaConf.to_container(cfg.optim, resolve=True),
             seed=cfg.seed,
         )
+    check_model(model)
     norm = (model.hparams.get("head") or {}).get("norm")
     if data.batch_size == 1 and norm == "batch":
         raise ConfigError(

@@ -30,7 +30,7 @@ def save(model, path):
 def focal(tmp_path_factory):
     model = Focal(gamma=1.5, **OPTIONS).eval()
     model.set_operating_point(POINT)
-    model.set_preprocessing(32, [{"__class_fullname__": "Resize"}])
+    model.set_preprocessing(32, {"size": 32, "steps": []})
     return model, save(model, tmp_path_factory.mktemp("focal") / "best.ckpt")
 
 
@@ -40,7 +40,7 @@ def test_subclass_is_restored_as_that_subclass(focal):
     assert type(restored) is Focal
     assert restored.gamma == 1.5
     assert restored.operating_point == POINT
-    assert (restored.input_size, restored.transforms) == (32, [{"__class_fullname__": "Resize"}])
+    assert (restored.input_size, restored.transforms) == (32, {"size": 32, "steps": []})
     assert restored.hparams["weights_source"] == "random"
     expected = model.predict_probabilities(IMAGE)
     assert torch.equal(restored.predict_probabilities(IMAGE), expected)

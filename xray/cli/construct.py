@@ -55,8 +55,8 @@ def _instantiate(node: dict[str, Any], group: str, arguments: Mapping[str, Any])
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
-    # A data module gets its transforms as objects, and builds nothing else.
-    recursive = {} if group != "data" else {"_recursive_": False}
+    # A data module receives its transforms as objects; a model builds its loss itself.
+    recursive = {"_recursive_": False} if group in {"data", "model"} else {}
     try:
         return instantiate({"_convert_": "all", **recursive, **node}, **arguments)
     except InstantiationException as error:

@@ -4,7 +4,6 @@ The entry contains everything a prediction needs besides the weights: model clas
 input size and evaluation transforms.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from xray.data.transforms import SeededTransform
 from xray.errors import RunError, XrayError
 from xray.files import replacing
 from xray.model.operating_point import OperatingPoint
@@ -25,8 +23,8 @@ FORMAT = 2
 DEFAULT_CLASS = "xray.model.classifier:XrayClassifier"
 """Class of the checkpoints of version 0.1.0, which do not name their class."""
 
-Transforms = list[dict[str, Any]]
-"""Serialized albumentations transforms, in order."""
+Transforms = dict[str, Any]
+"""Serialized transforms, see `xray.data.transforms.serialize_transforms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +79,12 @@ def class_name(model: object) -> str:
 def preprocessing(datamodule: Any) -> tuple[int | None, Transforms | None]:
     """Return the input size and the serialized evaluation transforms of a data module.
 
-    Both are None for a data module without an attribute `evaluate`, a `SeededTransform`.
+    Both are None for a data module without a method `input_state`, see `XrayDataModule`.
     """
-    transform = getattr(datamodule, "evaluate", None)
-    if not isinstance(transform, SeededTransform):
+    if not hasattr(datamodule, "input_state"):
         return None, None
-    return transform.size, json.loads(transform.describe())
+    state = datamodule.input_state()
+    return state["input_size"], state["transforms"]
 
 
 def load_model(path: Path, *, trust: bool = False, **changed: Any) -> pl.LightningModule:

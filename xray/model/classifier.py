@@ -75,7 +75,8 @@ class XrayClassifier(Network):
         cut: Number of blocks that are frozen in every epoch; their output can be cached.
         operating_point: Temperature and threshold of predictions, see `set_operating_point`.
         input_size: Side of the square images the model was trained on, pixels; None if unknown.
-        transforms: Serialized albumentations transforms of evaluation images; None if unknown.
+        transforms: Serialized transforms of evaluation images, see
+            `xray.data.transforms.load_transforms`; None if unknown.
 
     Raises:
         ConfigError: An argument is out of range.

@@ -17,9 +17,10 @@ from xray.integrity.statistics import reference
 from xray.model.classifier import XrayClassifier
 from xray.runs import layout, store
 from xray.stats.rule import parse_rule
+from xray.training.checks import check_validation
 from xray.training.compute import Compute
 from xray.training.fit import fit
-from xray.training.summary import data_table, model_table
+from xray.training.summary import data_table, model_table, weights_source
 from xray.types import SPLITS
 
 
@@ -49,13 +50,14 @@ class Training:
         cfg, splits = self._cfg, SPLITS if self._cfg.test else SPLITS[:2]
         data = build.build_data(cfg)
         description = self._open_images(data)
+        check_validation(description, cfg.monitor.metric)
         compute = build.build_compute(cfg, cfg.trainer.gpus, run=self.path)
         trainer, collector = build.build_trainer(cfg, compute)
         if trainer.is_global_zero and not self._last:
             self._write_record(data, description)
         model = self._build_model(data, compute)
         if trainer.is_global_zero:
-            self._show(model, compute, description)
+            self._show(model, compute, description, data.evaluate.size)
         build.build_cache(cfg, trainer).attach(model, data, splits)
         build.build_pixels(cfg).attach(data, splits)
         best, score, ended = fit(trainer, model, data, self.path, self._last)
@@ -93,11 +95,13 @@ class Training:
         compute.apply(model)
         return model
 
-    def _show(self, model: XrayClassifier, compute: Compute, description: dict[str, Any]) -> None:
+    def _show(
+        self, model: XrayClassifier, compute: Compute, description: dict[str, Any], size: int
+    ) -> None:
         """Record the source of the weights and the compute settings, and show data and model."""
-        weights = model.hparams["weights_source"]
+        weights = weights_source(model)
         store.record_facts(self.path, weights=weights, compute=compute.record())
-        self._console.print(data_table(description), model_table(model, self._cfg.data.size))
+        self._console.print(data_table(description), model_table(model, size))
 
     def _test(
         self,

@@ -1,7 +1,8 @@
-"""What is trained and what is frozen, as a table."""
+"""Tables of the data and the model at the start of a training."""
 
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from rich.table import Table
 
@@ -9,44 +10,63 @@ from xray.data.extraneous import describe_unread
 from xray.model.classifier import XrayClassifier
 
 
-def model_table(model: XrayClassifier, size: int) -> Table:
-    """Show each part's output, parameters and state.
+def weights_source(model: pl.LightningModule) -> str:
+    """Return the name of the model's initial weights; "unknown" for foreign models."""
+    return str(model.hparams.get("weights_source", "unknown"))
+
+
+def model_table(model: pl.LightningModule, size: int) -> Table:
+    """Describe each part of a model: output, number of parameters, and whether it is trained.
 
     Args:
-        model: The classifier.
-        size: Side of its input, pixels.
+        model: The classifier; of a foreign model, the direct submodules are described.
+        size: Side of its input images, pixels.
     """
-    source, (mean, std) = (
-        model.hparams["weights_source"],
-        (model.normalize.mean, model.normalize.std),
+    if not isinstance(model, XrayClassifier):
+        return _foreign_table(model)
+    mean, std = model.normalize.mean.mean(), model.normalize.std.mean()
+    table = _table(
+        f"{model.backbone.name}, weights: {weights_source(model)}, input normalized by mean "
+        f"{mean:.3f}, std {std:.3f}",
+        "output",
     )
-    scale = f"mean {mean.mean():.3f}, std {std.mean():.3f}"
-    title = f"{model.backbone.name}, weights: {source}, input normalised by {scale}"
-    table = Table(title=title, title_justify="left")
-    for column, justify in (
-        ("part", "left"),
-        ("output", "right"),
-        ("parameters", "right"),
-        ("state", "left"),
-    ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    activations = model.normalize(torch.zeros(1, 1, size, size, device=model.device))
+    activations = model.normalize(
+        torch.zeros(1, 1, size, size, dtype=torch.uint8, device=model.device)
+    )
     for i, (name, block) in enumerate(model.backbone.named_children()):
         with torch.no_grad():
             activations = block.eval()(activations)
-        state = f"trained, lr {model.optim['backbone_lr']:g}" if i >= model.frozen else "frozen"
-        if model.unfreezing and model.cut <= i < model.frozen:
-            state = f"frozen, trained from epoch {model.unfreezing['epoch']}"
-        table.add_row(
-            name, " x ".join(map(str, activations.shape[1:])), f"{_count(block):,}", state
-        )
+        shape = " x ".join(map(str, activations.shape[1:]))
+        table.add_row(name, shape, f"{_count(block):,}", _state(model, i))
     model.train(model.training)
-    table.add_row(
-        "head",
-        str(len(model.classes)),
-        f"{_count(model.head):,}",
-        f"trained, lr {model.optim['lr']:g}",
-    )
+    state = f"trained, lr {model.optim['lr']:g}"
+    table.add_row("head", str(len(model.classes)), f"{_count(model.head):,}", state)
+    return table
+
+
+def _state(model: XrayClassifier, block: int) -> str:
+    if block >= model.frozen:
+        return f"trained, lr {model.optim['backbone_lr']:g}"
+    if model.unfreezing and block >= model.cut:
+        return f"frozen, trained from epoch {model.unfreezing['epoch']}"
+    return "frozen"
+
+
+def _foreign_table(model: pl.LightningModule) -> Table:
+    table = _table(type(model).__qualname__)
+    for name, part in model.named_children():
+        if count := _count(part):
+            trained = any(parameter.requires_grad for parameter in part.parameters())
+            table.add_row(name, f"{count:,}", "trained" if trained else "frozen")
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("part")
+    for column in (*columns, "parameters"):
+        table.add_column(column, justify="right")
+    table.add_column("state")
     return table
 
 
@@ -55,10 +75,10 @@ def _count(module: torch.nn.Module) -> int:
 
 
 def data_table(description: dict[str, Any]) -> Table:
-    """Show how many images and patients each split has.
+    """Count the images and patients of each split.
 
     Args:
-        description: As `XrayDataModule.describe` gives it.
+        description: The result of `XrayDataModule.describe`.
     """
     classes, audit = description["classes"], description["audit"]
     table = Table(
