@@ -17,6 +17,7 @@ from xray.errors import DataError, RunError
 from xray.evaluation.collector import PredictionCollector
 from xray.model.checkpoint import load_model, read_checkpoint, read_identity
 from xray.model.classifier import XrayClassifier
+from xray.model.interface import check_classes
 from xray.model.operating_point import OperatingPoint
 from xray.runs import layout
 from xray.runs.reading import read_json
@@ -53,7 +54,7 @@ def restore(
             cfg.data.root = str(locate_images(run, Path(images)))
     data = build_data(cfg)
     model = load_classifier(run / layout.BEST, trust=trust)
-    model.check_classes(data.classes)
+    check_classes(model, data.classes)
     return cfg, data, model.eval()
 
 
@@ -168,7 +169,7 @@ def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClass
     """
     optim = OmegaConf.to_container(cfg.optim, resolve=True)
     model = load_classifier(last, trust=bool(cfg.get("trust")), optim=optim)
-    model.check_classes(data.classes)
+    check_classes(model, data.classes)
     return model
 
 

@@ -95,12 +95,11 @@ class Classifier(Protocol):
     It is built with the arguments `classes`, `class_weights`, `optim` and `seed` besides those of
     the configuration, and must call `self.save_hyperparameters()`. It must log the monitored
     metric, by default `val/auroc`.
-
-    Attributes:
-        classes: K class names in the order of the logits; the first is the negative class.
     """
 
-    classes: Sequence[str]
+    @property
+    def classes(self) -> Sequence[str]:
+        """K class names in the order of the logits; the first is the negative class."""
 
     def forward(self, image: Tensor) -> Tensor:
         """Compute logits: (B, 1, H, W) uint8 -> (B, K) float."""

@@ -5,7 +5,7 @@ import torch
 from models import Focal, FocalLoss
 from torch.nn import functional as F
 
-from xray.errors import RunError, TrainingError
+from xray.errors import TrainingError
 from xray.model.classifier import XrayClassifier
 from xray.model.operating_point import OperatingPoint
 
@@ -148,10 +148,11 @@ def test_defaults_are_those_of_the_configuration():
     assert model.hparams["weights_source"] == "random"
 
 
-def test_predictions_use_the_operating_point(frozen):
-    model = copy.deepcopy(frozen).train()
+def test_predictions_use_the_operating_point():
+    torch.manual_seed(0)
+    model = classifier(head={"norm": "layer", "hidden": []}).train()
     with torch.no_grad():
-        logits = frozen(IMAGES)
+        logits = copy.deepcopy(model).eval()(IMAGES)
     shares = logits.softmax(dim=1)[:, 1].sort().values
     threshold = float(shares[:2].mean())
     model.set_operating_point(OperatingPoint("youden", threshold, 2.0))
@@ -166,9 +167,3 @@ def test_predictions_use_the_operating_point(frozen):
         assert out["predicted"].tolist() == (logits.softmax(1)[:, 1] > threshold).long().tolist()
         assert out["predicted"].sum() == 2
     assert model.predict_step(BATCH, 0)["index"].tolist() == [0, 1, 2]
-
-
-def test_other_classes_are_rejected(frozen):
-    frozen.check_classes(["normal", "pneumonia"])
-    with pytest.raises(RunError, match=r"normal, pneumonia.*pneumonia, normal"):
-        frozen.check_classes(["pneumonia", "normal"])

@@ -5,7 +5,7 @@ from xray.errors import TrainingError
 from xray.training.checkpoint_io import AtomicCheckpointIO
 
 
-def test_written_whole_and_read_with_weights_only(tmp_path):
+def test_checkpoint_is_readable_with_weights_only(tmp_path):
     path = tmp_path / "new" / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"state": torch.arange(3)}, path)
     assert torch.load(path, weights_only=True)["state"].tolist() == [0, 1, 2]
@@ -15,7 +15,7 @@ def test_written_whole_and_read_with_weights_only(tmp_path):
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), RuntimeError("unexpected pos")]
 )
-def test_a_failed_write_keeps_the_old_one(tmp_path, monkeypatch, error):
+def test_failed_write_keeps_the_previous_checkpoint(tmp_path, monkeypatch, error):
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
 

@@ -8,7 +8,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_a_resumed_run_goes_on_with_its_curves(tmp_path):
+def test_resumed_run_continues_its_curves(tmp_path):
     first = RunCSVLogger(str(tmp_path))
     first.log_metrics({"val/loss": 1.0}, step=9)
     first.log_metrics({"val/loss": 0.5}, step=19)
@@ -24,6 +24,6 @@ def test_a_resumed_run_goes_on_with_its_curves(tmp_path):
     ]
 
 
-def test_no_curves_no_harm(tmp_path):
+def test_missing_curves_are_ignored(tmp_path):
     drop_rows_after(tmp_path / "metrics.csv", 3)
     assert list(tmp_path.iterdir()) == []

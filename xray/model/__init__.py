@@ -1,1 +1,1 @@
-"""Backbone, head, weights, metrics and the LightningModule."""
+"""Backbones, head, weights, metrics and the LightningModule."""

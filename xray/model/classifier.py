@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
-from xray.errors import ConfigError, RunError, TrainingError
+from xray.errors import ConfigError, TrainingError
 from xray.model.backbone import Backbone, build_backbone
 from xray.model.checkpoint import (
     KEY,
@@ -109,13 +109,12 @@ class XrayClassifier(Network):
         weights_sha256: str = "",
     ) -> None:
         # A checkpoint names its initial weights; those of version 0.1.0 have no item `weights`.
-        restored = weights is None or bool(weights_source)
         info = WeightsInfo(weights_source, weights_sha256, _triple(mean), _triple(std))
         loaded: Backbone | None = None
-        if weights is not None and not restored:
+        if weights is not None and not weights_source:
             loaded, info = load_backbone(backbone, weights, normalization, seed)
         options = _head_options(head, info.source)
-        with nullcontext() if restored else seeded(seed):
+        with nullcontext() if loaded is None else seeded(seed):
             network = build_backbone(backbone)
             top = Head(network.channels, len(classes), **options)
         if loaded is not None:
@@ -125,22 +124,35 @@ class XrayClassifier(Network):
         self.classes, self.seed = tuple(classes), seed
         self.optim = {**DEFAULTS, **(optim or {})}
         self.save_hyperparameters()
-        # Resolved values: restoring a checkpoint does not search for weights.
+        self._save_resolved(options, info)
+        self._initialize_state(loss, class_weights)
+
+    def _save_resolved(self, head: dict[str, Any], info: WeightsInfo) -> None:
+        """Store resolved hyperparameters, so that restoring does not search for weights."""
         self.save_hyperparameters(
             {
-                "classes": list(classes),
-                "head": options,
+                "classes": list(self.classes),
+                "head": head,
                 "optim": self.optim,
-                **{"weights": None, "normalization": "auto"},
-                **{"mean": list(info.mean), "std": list(info.std)},
-                **{"weights_source": info.source or "random", "weights_sha256": info.sha256},
+                "weights": None,
+                "normalization": "auto",
+                "mean": list(info.mean),
+                "std": list(info.std),
+                "weights_source": info.source or "random",
+                "weights_sha256": info.sha256,
             }
         )
+
+    def _initialize_state(
+        self,
+        loss: Mapping[str, Any] | None,
+        class_weights: Sequence[float] | Literal["data"] | None,
+    ) -> None:
         self._loss_spec, self._class_weights = loss, class_weights
         # In a list, so that it is not a submodule: its class weights are not part of a checkpoint.
         self._loss: list[nn.Module] = []
         self.metrics = nn.ModuleDict(
-            {f"{split}_metrics": SplitMetrics(len(classes)) for split in SPLITS}
+            {f"{split}_metrics": SplitMetrics(len(self.classes)) for split in SPLITS}
         )
         self.operating_point = OperatingPoint()
         self.input_size: int | None = None
@@ -369,19 +381,6 @@ class XrayClassifier(Network):
         identity = read_identity(checkpoint)
         self.set_operating_point(identity.operating_point or OperatingPoint())
         self.set_preprocessing(identity.input_size, identity.transforms)
-
-    def check_classes(self, classes: Sequence[str]) -> None:
-        """Compare a dataset's classes with those of the model.
-
-        Raises:
-            RunError: The classes or their order differ.
-        """
-        if tuple(classes) != self.classes:
-            raise RunError(
-                f"The checkpoint was trained on the classes {', '.join(self.classes)} (in this "
-                f"order), but the data have {', '.join(classes)}. Use the data.groups of the run "
-                "that wrote the checkpoint."
-            )
 
 
 def _head_options(head: Mapping[str, Any] | None, source: str) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Interface of models from outside xray, checked before a run starts."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch import nn
 
-from xray.errors import ConfigError
+from xray.errors import ConfigError, RunError
 from xray.model.network import Network
+from xray.types import Classifier
 
 GUIDE = "See docs/extending.md for the required interface."
 
@@ -44,6 +46,20 @@ def check_model(model: Any) -> None:
             f"The model {name} cannot be restored from a checkpoint: its arguments "
             f"{', '.join(unsaved)} are not stored. Call self.save_hyperparameters() in its "
             f"__init__. {GUIDE}"
+        )
+
+
+def check_classes(model: Classifier, classes: Sequence[str]) -> None:
+    """Compare a dataset's classes with those of a model.
+
+    Raises:
+        RunError: The classes or their order differ.
+    """
+    if tuple(classes) != tuple(model.classes):
+        raise RunError(
+            f"The checkpoint was trained on the classes {', '.join(model.classes)} (in this "
+            f"order), but the data have {', '.join(classes)}. Use the data.groups of the run that "
+            "wrote the checkpoint."
         )
 
 

@@ -1,1 +1,1 @@
-"""Trainer, checkpoint I/O, and callbacks of our own."""
+"""Trainer, fitting, checkpoint files, loggers and callbacks."""

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent."""
+"""Atomic writing of checkpoints."""
 
 import os
 from pathlib import Path
@@ -13,19 +13,19 @@ from xray.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, syncs, and renames.
+    """Write a checkpoint next to its target, synchronize it to disk, and rename it.
 
-    Lightning's own writer goes through the system's temporary folder and moves the result: across
-    file systems a kill leaves half a checkpoint, and a full disk truncates the good one.
+    Lightning's writer uses the system's temporary folder and moves the result: across file systems,
+    a kill leaves half a checkpoint, and a full disk truncates the previous one.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint; a reader sees the old one or the new one, nothing between.
+        """Write a checkpoint; a reader sees either the previous file or the new one.
 
         Raises:
-            TrainingError: When it cannot be written; what was there before stays.
+            TrainingError: The file cannot be written; the previous file is unchanged.
         """
         target = Path(path)
         try:
@@ -34,8 +34,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 file.flush()
                 os.fsync(file.fileno())
         except (OSError, RuntimeError) as error:
-            # A full disk surfaces as a RuntimeError of torch's zip writer.
+            # With a full disk, torch's zip writer raises a RuntimeError.
             raise TrainingError(
-                f"The checkpoint {target} cannot be written: {error}. An earlier one is untouched. "
-                "Make room or pass another paths.outputs, then go on with resume=<run directory>."
+                f"The checkpoint {target} cannot be written: {error}. The previous one is "
+                "unchanged. Free disk space, then continue with resume=<run directory>; or start "
+                "again with another paths.outputs."
             ) from error

@@ -63,6 +63,10 @@ def fit(
     except SystemExit as stop:
         _log_interruption(trainer, run)
         raise SystemExit(SIGTERM_STATUS if trainer.received_sigterm else SIGINT_STATUS) from stop
+    return _result(trainer, run)
+
+
+def _result(trainer: pl.Trainer, run: Path) -> Fitted:
     checkpoint = next(
         c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor
     )

@@ -1,4 +1,4 @@
-"""The curves of a run as one CSV file that a resume goes on with."""
+"""Learning curves in one CSV file, which a resumed run continues."""
 
 import csv
 from argparse import Namespace
@@ -13,7 +13,7 @@ from xray.files import replacing
 
 
 class _AppendingWriter(ExperimentWriter):
-    """Goes on with a file that is there, instead of deleting it."""
+    """Append to an existing file instead of deleting it."""
 
     def _check_log_dir_exists(self) -> None:
         path = Path(self.metrics_file_path)
@@ -23,7 +23,7 @@ class _AppendingWriter(ExperimentWriter):
 
 
 class RunCSVLogger(CSVLogger):
-    """Lightning's CSV logger, writing `metrics.csv` straight into the run directory.
+    """Lightning's CSV logger, with `metrics.csv` in the run directory itself.
 
     Args:
         save_dir: The run directory.
@@ -35,21 +35,21 @@ class RunCSVLogger(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> _ExperimentWriter:
-        """The writer, made when it is first asked for."""
+        """The writer, created at the first access."""
         if self._experiment is None:
             self._experiment = _AppendingWriter(log_dir=self.save_dir)
         return self._experiment
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace | None = None) -> None:
-        """Write none: the run's configuration lies in .hydra/."""
+        """Write nothing: the configuration is stored in .hydra/."""
 
 
 def drop_rows_after(path: Path, step: int) -> None:
-    """Drop what a stopped run logged after its last checkpoint, since a resume logs it again.
+    """Remove the rows logged after the last checkpoint; the resumed run logs them again.
 
     Args:
-        path: A `metrics.csv`; it need not exist.
-        step: The checkpoint's global step; rows are numbered from 0.
+        path: A `metrics.csv`; it may be missing.
+        step: Global step of the checkpoint; steps are counted from 0.
     """
     if not path.exists():
         return

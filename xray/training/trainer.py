@@ -1,4 +1,4 @@
-"""The Lightning Trainer, on the hardware that is there."""
+"""The Lightning Trainer for the available hardware."""
 
 import logging
 import warnings
@@ -27,15 +27,15 @@ def build_trainer(
     """Build a Trainer for up to `gpus` GPUs, or the CPU.
 
     Args:
-        gpus: At most this many; "auto" takes all that are visible; 0 is the CPU.
-        require_gpu: Whether it is an error when none is visible.
-        precision: Lightning's name.
-        callbacks: Passed on.
-        logger: Passed on; none means no logging.
-        **options: Any other argument of `pl.Trainer`.
+        gpus: Maximum number of GPUs; "auto" uses all visible GPUs; 0 uses the CPU.
+        require_gpu: Whether a missing GPU is an error.
+        precision: Lightning's name of the precision.
+        callbacks: Callbacks of the trainer.
+        logger: Loggers of the trainer; without one, nothing is logged.
+        **options: Other arguments of `pl.Trainer`.
 
     Raises:
-        TrainingError: When a GPU is required and none is visible.
+        TrainingError: A GPU is required and none is visible.
     """
     devices = choose_gpus(gpus, require_gpu)
     _silence()
@@ -48,7 +48,7 @@ def build_trainer(
         plugins=[AtomicCheckpointIO()],
         # Grad-CAM differentiates while validating and testing.
         inference_mode=False,
-        # Our sampler divides an epoch itself, and our summary shows what is frozen.
+        # EpochSampler divides an epoch itself; the model table shows frozen blocks.
         use_distributed_sampler=False,
         enable_model_summary=False,
         enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
@@ -58,43 +58,42 @@ def build_trainer(
 
 
 def choose_gpus(gpus: int | Literal["auto"], require_gpu: bool) -> int:
-    """Tell how many GPUs to use: as many as asked for, at most as many as are visible.
+    """Return the number of GPUs to use: the requested number, at most the visible number.
 
     Raises:
-        TrainingError: When a GPU is required and none is visible.
+        TrainingError: A GPU is required and none is visible.
     """
     visible = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not visible and require_gpu:
         raise TrainingError(
             "trainer.require_gpu=true, but no GPU is visible to PyTorch. Check nvidia-smi, the "
-            "driver and "
-            "CUDA_VISIBLE_DEVICES, or pass trainer.require_gpu=false to train on the CPU."
+            "driver and CUDA_VISIBLE_DEVICES, or pass trainer.require_gpu=false to use the CPU."
         )
     if not visible and gpus != 0:
-        log.warning("NO GPU IS VISIBLE: running on the CPU (trainer.gpus=%s).", gpus)
+        log.warning("No GPU is visible: running on the CPU (trainer.gpus=%s).", gpus)
     if gpus == "auto":
         return visible
     if 0 < visible < gpus:
-        log.warning("ONLY %d GPUS ARE VISIBLE: trainer.gpus=%d was asked for.", visible, gpus)
+        log.warning("Only %d GPUs are visible, fewer than trainer.gpus=%d.", visible, gpus)
     return min(gpus, visible)
 
 
 def choose_device(gpus: int | Literal["auto"]) -> torch.device:
-    """Tell where the Trainer will compute, before there is one."""
+    """Return the device of a Trainer before it is built."""
     return torch.device("cuda" if gpus != 0 and torch.cuda.is_available() else "cpu")
 
 
 def _silence() -> None:
-    """Drop messages of Lightning that tell the user nothing about this run."""
-    # What is frozen is in evaluation mode on purpose.
+    """Suppress messages of Lightning that do not concern this run."""
+    # Frozen blocks are in evaluation mode on purpose.
     warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
-    # Ours are as many as a measurement finds to be enough; features need none.
+    # The number follows `xray.machine.loader_workers`; cached activations need none.
     warnings.filterwarnings("ignore", r"The '\w+' does not have many workers")
-    # An epoch of few batches is no mistake.
+    # An epoch of few batches is not an error.
     warnings.filterwarnings("ignore", r"The number of training batches")
-    # A resume goes on in the run's own directory.
+    # A resumed run continues in its own directory.
     warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty")
-    # Lightning 2.6 calls what torch 2.15 deprecates
+    # Lightning 2.6 calls a function that torch 2.15 deprecates.
     warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-    # Advertisements, and a list of accelerators that we choose among ourselves.
+    # Advertisements, and a list of accelerators.
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from xray.training.callbacks.first_step import FirstStep
 
 
-def test_the_time_to_the_first_step_is_said_once(caplog):
+def test_time_to_the_first_step_is_logged_once(caplog):
     caplog.set_level(logging.INFO)
     callback = FirstStep(time.perf_counter() - 12)
     for step in range(3):
