@@ -168,7 +168,9 @@ def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClass
         RunError: The checkpoint cannot be read, or its classes are not those of `data`.
     """
     optim = OmegaConf.to_container(cfg.optim, resolve=True)
-    model = load_classifier(last, trust=bool(cfg.get("trust")), optim=optim)
+    # Checkpoints of version 0.1.0 do not contain the seed of the training steps.
+    changed = {"optim": optim, "seed": cfg.seed}
+    model = load_classifier(last, trust=bool(cfg.get("trust")), **changed)
     check_classes(model, data.classes)
     return model
 
