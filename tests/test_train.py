@@ -292,7 +292,8 @@ def test_custom_optimizer_schedule_and_loss(run_verb, root):
         "optim.optimizer={_target_: torch.optim.RMSprop, _partial_: true, alpha: 0.5}",
         "optim.schedule={_target_: torch.optim.lr_scheduler.StepLR, _partial_: true, step_size: 1}",
         "optim.lr=0.01",
-        "model.loss={_target_: torch.nn.CrossEntropyLoss, label_smoothing: 0.1}",
+        "model.loss._target_=torch.nn.CrossEntropyLoss",
+        "+model.loss.label_smoothing=0.1",
     )
     last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     (group,) = last["optimizer_states"][0]["param_groups"]
