@@ -17,20 +17,20 @@ def config(*overrides: str):
 
 
 @pytest.mark.parametrize("transform", ["none", "light", "strong"])
-def test_every_transform_gives_what_the_network_expects(transform):
+def test_transforms_return_images_of_the_configured_size(transform):
     data = build.build_data(config(f"transform={transform}"))
     image = torch.randint(0, 255, (70, 50), dtype=torch.uint8).numpy()
     assert data.train(image, 0, 0).shape == (1, 32, 32)
     assert torch.equal(data.evaluate(image), data.evaluate(image, 3, 4))
 
 
-def test_an_argument_that_albumentations_only_warns_of_is_an_error():
+def test_unknown_argument_of_a_transform_is_an_error():
     wrong = "transform.train=[{_target_: albumentations.Rotate, limits: 3}]"
     with pytest.raises(ConfigError, match=r"transform\.train is not what .* takes.*limits"):
         build.build_data(config(wrong))
 
 
-def test_a_head_that_normalises_batches_needs_two_images(make_tree):
+def test_batch_normalization_needs_two_images(make_tree):
     root = make_tree(
         {f"{split}/{name}": 4 for split in ("train", "test") for name in ("normal", "covid")}
     )
@@ -39,7 +39,7 @@ def test_a_head_that_normalises_batches_needs_two_images(make_tree):
         build.build_model(cfg, build.build_data(cfg))
 
 
-def test_cache_of_a_distributed_run_is_off(tmp_path, monkeypatch):
+def test_distributed_run_does_not_cache_activations(tmp_path, monkeypatch):
     class Distributed:
         world_size = 2
 
@@ -54,7 +54,7 @@ def test_cache_of_a_distributed_run_is_off(tmp_path, monkeypatch):
     assert (cache.mode, cache.views, cache.folder) == ("off", 3, Path(tmp_path))
 
 
-def test_pixels_lie_beside_activations_and_runs_of_before_have_them(tmp_path):
+def test_decoded_images_are_cached_next_to_activations_also_for_older_runs(tmp_path):
     cfg = config(f"cache.dir={tmp_path}", "cache.pixels=off", "cache.max_gb=3")
     pixels = build.build_pixels(cfg)
     assert (pixels.folder, pixels.mode, pixels.max_gb) == (tmp_path, "off", 3)

@@ -1,4 +1,4 @@
-"""The front door with the real conf/ and small tasks in place of the heavy ones."""
+"""The command line, with the configuration in conf/ and small functions as commands."""
 
 import json
 import logging
@@ -35,19 +35,19 @@ class Outcome:
     err: str
 
 
-Verb = Callable[..., Outcome]
+Run = Callable[..., Outcome]
 
 
 @contextmanager
-def standing_in(place: Path) -> Iterator[None]:
-    """A place for outputs; Hydra's logging is undone afterwards."""
+def outputs_in(folder: Path) -> Iterator[None]:
+    """Run commands in a folder, and restore the logging that Hydra changes."""
     logger = logging.getLogger()
     handlers, level = list(logger.handlers), logger.level
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XRAY_ROOT", str(place))
+        patch.setenv("XRAY_ROOT", str(folder))
         patch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
-        patch.chdir(place)
-        # Under a debugger, which a tracer is to it, Hydra raises all errors.
+        patch.chdir(folder)
+        # Hydra raises all errors in a debugger, and takes a coverage tracer for one.
         patch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
         yield
     for handler in set(logger.handlers) - set(handlers):
@@ -56,8 +56,8 @@ def standing_in(place: Path) -> Iterator[None]:
     logger.setLevel(level)
 
 
-def launched(argv: Sequence[str], task: Callable[[DictConfig], Any], verb: str = "train") -> int:
-    """Launch a verb in this process; returns its exit status."""
+def call(argv: Sequence[str], task: Callable[[DictConfig], Any], verb: str = "train") -> int:
+    """Launch a command in this process and return its exit status."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"{verb}.py", *argv])
         status = 0
@@ -71,22 +71,22 @@ def launched(argv: Sequence[str], task: Callable[[DictConfig], Any], verb: str =
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    with standing_in(tmp_path):
+    with outputs_in(tmp_path):
         yield tmp_path
 
 
 @pytest.fixture
-def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Verb:
-    def told(*argv: str, task: Callable[[DictConfig], Any] = work, verb: str = "train") -> Outcome:
-        status = launched(argv, task, verb)
+def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def start(*argv: str, task: Callable[[DictConfig], Any] = work, verb: str = "train") -> Outcome:
+        status = call(argv, task, verb)
         captured = capsys.readouterr()
         return Outcome(status, captured.out, captured.err)
 
-    return told
+    return start
 
 
 def work(cfg: DictConfig) -> float:
-    """Train as little as possible: the lower the rate, the better; rates above 0.5 find no data."""
+    """Stand in for training: the metric is 1 - optim.lr, and rates above 0.5 raise a DataError."""
     if cfg.optim.lr > 0.5:
         raise DataError("no images in x. Look there.")
     directory = Path(cfg.paths.run)
@@ -108,10 +108,10 @@ def only(folder: Path) -> Path:
     return found
 
 
-# --- one run
+# Single runs
 
 
-def test_a_run_gets_its_directory(run: Verb, root: Path) -> None:
+def test_run_directory(run: Run, root: Path) -> None:
     outcome = run("tag=mine")
     assert (outcome.status, outcome.err) == (0, "")
     directory = only(root / "outputs" / "train")
@@ -124,54 +124,52 @@ def test_a_run_gets_its_directory(run: Verb, root: Path) -> None:
     assert load_run_config(directory).paths.run == str(directory)
 
 
-def test_two_runs_in_one_second_do_not_share_a_directory(tmp_path: Path) -> None:
+def test_runs_started_in_the_same_second_have_different_directories(tmp_path: Path) -> None:
     wanted = tmp_path / "train" / "now_vgg16"
     assert [claim(wanted).name for _ in range(3)] == ["now_vgg16", "now_vgg16-2", "now_vgg16-3"]
 
 
-def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
+def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"Cannot write to .*/file/train .*paths\.outputs=<folder>"):
         claim(tmp_path / "file" / "train" / "x")
 
 
-def test_a_directory_that_the_user_names_is_taken_as_it_is(run: Verb, root: Path) -> None:
+def test_directory_set_by_the_user_is_not_changed(run: Run, root: Path) -> None:
     for _ in range(2):
         assert run("hydra.run.dir=here").status == 0
     assert (root / "here" / "metrics.json").is_file()
     assert not (root / "outputs").exists()
 
 
-def test_the_further_processes_of_a_distributed_run_write_no_configuration(
-    run: Verb, root: Path
-) -> None:
+def test_other_processes_of_a_distributed_run_write_no_configuration(run: Run, root: Path) -> None:
     place = f'hydra.run.dir="{root}/a, b"'
     assert run(place, "hydra.job.name=process_1", "hydra.output_subdir=null").status == 0
     names = {path.name for path in (root / "a, b").iterdir()}
     assert names == {"checkpoints", "metrics.json", "process_1.log"}
 
 
-def test_the_task_sees_what_was_typed(run: Verb) -> None:
+def test_command_sees_the_command_line(run: Run) -> None:
     seen: list[list[str]] = []
     run("seed=3", task=lambda cfg: seen.append(list(sys.argv)))
     assert seen == [["train.py", "seed=3"]]
 
 
-def test_what_the_user_can_put_right_comes_without_a_trace(run: Verb, root: Path) -> None:
+def test_errors_are_printed_without_a_stack_trace(run: Run, root: Path) -> None:
     outcome = run("optim.lr=0.9")
     assert (outcome.status, outcome.err) == (1, "error: no images in x. Look there.\n")
     note = only(root / "outputs" / "train") / "error.txt"
     assert note.read_text() == "no images in x. Look there.\n"
 
 
-def test_a_full_trace_may_be_asked_for(run: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hydra_full_error_prints_the_stack_trace(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(DataError, match="no images in x"):
         run("optim.lr=0.9")
     sys.argv = ["train.py"]
 
 
-def test_any_other_exception_keeps_its_trace(run: Verb, root: Path) -> None:
+def test_unexpected_exception_has_a_stack_trace(run: Run, root: Path) -> None:
     def broken(cfg: DictConfig) -> None:
         raise ValueError("a bug")
 
@@ -183,14 +181,14 @@ def test_any_other_exception_keeps_its_trace(run: Verb, root: Path) -> None:
     assert note.read_text() == "ValueError: a bug\n"
 
 
-def test_an_interrupt_ends_with_130(run: Verb) -> None:
+def test_interrupt_exits_with_130(run: Run) -> None:
     def interrupted(cfg: DictConfig) -> None:
         raise KeyboardInterrupt
 
     assert run(task=interrupted).status == 130
 
 
-# --- what is wrong is said before anything starts
+# Errors before anything starts
 
 MODELS = "convnext_tiny, densenet121, efficientnet_b0, resnet50, vgg16, vgg16_bn"
 POSITIVE = "optim.lr is 'abc', but must be a number greater than 0"
@@ -201,7 +199,7 @@ DDP = (
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "expected"),
     [
         ("optim.lr=abc", [POSITIVE]),
         ("++optim.lr=abc", [POSITIVE]),
@@ -216,7 +214,8 @@ DDP = (
                 "there is no key 'modle'. Did you mean 'model'?",
                 "there is no key 'hydra.run.dirr'. Did you mean 'hydra.run.dir'?",
                 "there is no key 'model.dropout'. Did you mean 'model.head.dropout'?",
-                "there is no key 'transform.train.0.q'. There are: transform.train.0.height, "
+                "there is no key 'transform.train.0.q'. Keys of this group: "
+                "transform.train.0.height, "
                 "transform.train.0.width, transform.train.0.interpolation",
                 "there is no key 'model.unfreeze.epoch', since model.unfreeze is null. "
                 "Set all of it: 'model.unfreeze={epoch: ...}'",
@@ -269,7 +268,7 @@ DDP = (
         ),
         (
             "-m optim.lr=1e-3,1e-4,1e-5 seed=0,1 model.head.dropout=0.1,2",
-            ["model.head.dropout is 2, but must be a number from 0 to below 1"],
+            ["model.head.dropout is 2, but must be a number, at least 0 and less than 1"],
         ),
         (
             "-m trainer=ddp optim.lr=interval(0.1,0.2) hydra.verbose=true,false",
@@ -287,20 +286,20 @@ DDP = (
         ("resume=true", ["resume=true resumes a sweep: add -m"]),
     ],
 )
-def test_errors_on_the_command_line(run: Verb, root: Path, typed: str, said: list[str]) -> None:
+def test_errors_on_the_command_line(run: Run, root: Path, typed: str, expected: list[str]) -> None:
     outcome = run(*typed.split(" "), task=never)
     lines = outcome.err.splitlines()
     assert outcome.status == 1
     assert outcome.out == ""
-    assert len(lines) == len(said)
-    for line, start in zip(lines, said, strict=True):
+    assert len(lines) == len(expected)
+    for line, start in zip(lines, expected, strict=True):
         assert line.startswith("error: " + start.replace("{root}", str(root)))
     assert list(root.iterdir()) == []
 
 
 @pytest.mark.skipif(find_spec("hydra_plugins.hydra_optuna_sweeper") is None, reason="no Optuna")
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "expected"),
     [
         (
             "-m hydra/sweeper=optuna optim.lr=interval(0.1,0.2)",
@@ -318,23 +317,21 @@ def test_errors_on_the_command_line(run: Verb, root: Path, typed: str, said: lis
         ),
     ],
 )
-def test_errors_of_a_search(run: Verb, typed: str, said: str) -> None:
-    assert run(*typed.split(" "), task=never).err == f"error: {said}\n"
+def test_errors_of_a_search(run: Run, typed: str, expected: str) -> None:
+    assert run(*typed.split(" "), task=never).err == f"error: {expected}\n"
 
 
-def test_an_extra_that_is_not_installed_is_named(
-    run: Verb, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_message_for_an_optional_dependency(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xray.cli.compose.EXTRAS", {"optun": "optuna"})
     assert "Install it with: pip install -e '.[optuna]'." in run("hydra/sweeper=optun").err
 
 
-def test_an_experiment_file_is_checked_too(run: Verb, root: Path) -> None:
+def test_experiment_file_is_checked(run: Run, root: Path) -> None:
     folder = root / "mine" / "experiment"
     folder.mkdir(parents=True)
     (folder / "try.yaml").write_text("# @package _global_\noptim: {lrr: 1}\n")
-    said = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
-    assert run("--config-dir", "mine", "experiment=try", task=never).err == said
+    expected = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
+    assert run("--config-dir", "mine", "experiment=try", task=never).err == expected
     (folder / "try.yaml").write_text("optim: [1\n")
     assert "error: while parsing" in run("--config-dir", "mine", "experiment=try", task=never).err
     text = "# @package _global_\nhydra: {sweeper: {params: {seed: '1,x'}}}\n"
@@ -343,18 +340,18 @@ def test_an_experiment_file_is_checked_too(run: Verb, root: Path) -> None:
     assert outcome.err.startswith("error: seed is 'x', but must be a whole number")
 
 
-def test_a_job_is_checked_where_its_combination_was_not(
-    run: Verb, monkeypatch: pytest.MonkeyPatch
+def test_job_is_checked_if_its_combination_was_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("xray.cli.compose.MAX_JOBS", 1)
     epochs, warmup = "trainer.max_epochs=3,2", "optim.warmup_epochs=1,2"
     outcome = run("-m", epochs, warmup, task=lambda cfg: None)
     assert outcome.status == 1
-    said = "error: optim.warmup_epochs (2) must be less than trainer.max_epochs (2)\n"
-    assert outcome.err.startswith(said)
+    expected = "error: optim.warmup_epochs (2) must be less than trainer.max_epochs (2)\n"
+    assert outcome.err.startswith(expected)
 
 
-def test_large_sweeps_are_checked_value_by_value(root: Path) -> None:
+def test_large_sweep_is_checked_value_by_value(root: Path) -> None:
     composer = Composer(read_command("train", read_flags([])))
     small = job_lines(composer.parse(("seed=0,1", "optim.lr=0.1,0.2", "tag=x")))
     assert small == [(f"seed={s}", f"optim.lr={lr}", "tag=x") for s in (0, 1) for lr in (0.1, 0.2)]
@@ -365,10 +362,10 @@ def test_large_sweeps_are_checked_value_by_value(root: Path) -> None:
     assert large[-1] == ("seed=0", "optim.lr=0.2")
 
 
-# --- sweeps
+# Sweeps
 
 
-def test_a_sweep_goes_on_after_a_failed_job_and_ends_with_its_table(run: Verb, root: Path) -> None:
+def test_sweep_continues_after_a_failed_job(run: Run, root: Path) -> None:
     outcome = run("-m", "seed=7", "optim.lr=0.9,1e-2,1e-3", "tag='a b'")
     assert outcome.status == 1
     assert outcome.err.startswith("error: no images in x. Look there.\n")
@@ -383,7 +380,7 @@ def test_a_sweep_goes_on_after_a_failed_job_and_ends_with_its_table(run: Verb, r
     assert outcome.out.splitlines()[-2:] == [f"sweep: {sweep}", f"best: {best}"]
 
 
-def test_a_sweep_that_breaks_off_shows_what_it_has(run: Verb, root: Path) -> None:
+def test_interrupted_sweep_shows_its_finished_jobs(run: Run, root: Path) -> None:
     def stopped(cfg: DictConfig) -> float:
         if cfg.seed == 1:
             raise KeyboardInterrupt
@@ -399,7 +396,7 @@ def test_a_sweep_that_breaks_off_shows_what_it_has(run: Verb, root: Path) -> Non
     ]
 
 
-def test_a_failed_job_under_a_debugger(run: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_job_in_a_debugger(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: True)
     outcome = run("-m", "optim.lr=0.9")
     assert outcome.status == 1
@@ -407,24 +404,24 @@ def test_a_failed_job_under_a_debugger(run: Verb, monkeypatch: pytest.MonkeyPatc
     assert "0 of 1 jobs finished" in outcome.out
 
 
-def test_a_good_sweep_ends_well(run: Verb) -> None:
+def test_successful_sweep(run: Run) -> None:
     outcome = run("hydra.mode=MULTIRUN", "hydra.sweep.dir=here", "model=glob(vgg*)")
     assert (outcome.status, outcome.err) == (0, "")
     assert Path("here/1/metrics.json").is_file()
 
 
-# --- resuming
+# Resuming a run
 
 
 @pytest.fixture
-def finished(run: Verb, root: Path) -> Path:
+def finished(run: Run, root: Path) -> Path:
     (root / "images").mkdir()
     run("data=folder", "data.root=images", "tag=first", "optim.lr=0.25")
     return only(root / "outputs" / "train")
 
 
-def test_a_run_goes_on_in_place_on_its_own_configuration(
-    run: Verb, root: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+def test_resumed_run_uses_its_directory_and_configuration(
+    run: Run, root: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (finished / "error.txt").write_text("an earlier error\n")
     (root / "elsewhere").mkdir()
@@ -450,7 +447,7 @@ def test_a_run_goes_on_in_place_on_its_own_configuration(
     assert only(root / "outputs" / "train") == finished
 
 
-def test_a_resumed_run_keeps_its_options(run: Verb, finished: Path) -> None:
+def test_options_of_a_resumed_run_cannot_change(run: Run, finished: Path) -> None:
     outcome = run(f"resume={finished}", "model=resnet50", task=never)
     assert outcome.err == (
         "error: 'model=resnet50' cannot change in a resumed run, which keeps the options of its "
@@ -459,10 +456,10 @@ def test_a_resumed_run_keeps_its_options(run: Verb, finished: Path) -> None:
     )
 
 
-def test_the_further_processes_of_a_resumed_run_start(
-    run: Verb, finished: Path, monkeypatch: pytest.MonkeyPatch
+def test_other_processes_of_a_resumed_run(
+    run: Run, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What Lightning adds to the command line.
+    # Arguments that Lightning adds to the command line.
     added = [f'hydra.run.dir="{finished}"', "hydra.job.name=train_ddp_process_1"]
     typed = [f"resume={finished}", *added, "hydra.output_subdir=null"]
     assert "'hydra.run.dir=" in run(*typed, task=never).err
@@ -473,9 +470,9 @@ def test_the_further_processes_of_a_resumed_run_start(
     assert seen == [finished]
 
 
-def test_a_resumed_run_is_checked(run: Verb, finished: Path) -> None:
-    said = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
-    assert run(f"resume={finished}", "optim.lrr=1", task=never).err == said
+def test_errors_of_a_resumed_run(run: Run, finished: Path) -> None:
+    expected = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
+    assert run(f"resume={finished}", "optim.lrr=1", task=never).err == expected
     (finished / "checkpoints" / "last.ckpt").unlink()
     assert run(f"resume={finished}", task=never).err == (
         f"error: {finished} has no checkpoints/last.ckpt to continue from. Pass the directory of a "
@@ -483,17 +480,17 @@ def test_a_resumed_run_is_checked(run: Verb, finished: Path) -> None:
     )
 
 
-def test_nothing_is_resumed_where_nothing_is_named(run: Verb) -> None:
+def test_resume_null_starts_a_new_run(run: Run) -> None:
     assert run("resume=null").status == 0
     assert run("resume=[", task=never).err.startswith("error: cannot parse 'resume=['")
 
 
-# --- resuming a sweep
+# Resuming a sweep
 
 
 @pytest.fixture(scope="module")
 def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of four jobs: the first is done, the second failed, the third was killed."""
+    """A sweep of four jobs: one finished, one failed, one was killed, one never started."""
 
     def killed(cfg: DictConfig) -> float:
         if (cfg.seed, cfg.optim.lr) == (0, 0.25):
@@ -503,15 +500,15 @@ def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise KeyboardInterrupt
         return work(cfg)
 
-    place = tmp_path_factory.mktemp("cut_off")
-    with standing_in(place):
-        assert launched(["-m", "seed=0,1", "optim.lr=0.125,0.25", "tag=a"], killed) == 130
-    return place
+    folder = tmp_path_factory.mktemp("cut_off")
+    with outputs_in(folder):
+        assert call(["-m", "seed=0,1", "optim.lr=0.125,0.25", "tag=a"], killed) == 130
+    return folder
 
 
 @pytest.fixture
-def cut(run: Verb, cut_off: Path, root: Path) -> Path:
-    """That sweep, as if it had been made in the outputs of this test."""
+def cut(run: Run, cut_off: Path, root: Path) -> Path:
+    """A copy of the interrupted sweep in the outputs of this test."""
 
     def moved(source: str, target: str) -> None:
         Path(target).write_text(Path(source).read_text().replace(str(cut_off), str(root)))
@@ -524,30 +521,30 @@ def files(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_resumed_sweep_runs_only_what_is_missing(
-    run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
+def test_resumed_sweep_runs_unfinished_jobs(
+    run: Run, cut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, ran, given = files(cut / "0"), [], []
+    before, ran, values = files(cut / "0"), [], []
 
     def watched(*arguments: Any) -> Callable[[DictConfig], Any]:
         job = guarded(*arguments)
 
-        def told(cfg: DictConfig) -> Any:
-            given.append(job(cfg))
-            return given[-1]
+        def record(cfg: DictConfig) -> Any:
+            values.append(job(cfg))
+            return values[-1]
 
-        return told
+        return record
 
-    def noted(cfg: DictConfig) -> float:
+    def recorded(cfg: DictConfig) -> float:
         ran.append((cfg.seed, cfg.optim.lr))
         return work(cfg)
 
     monkeypatch.setattr("xray.cli.job.guarded", watched)
-    outcome = run("-m", "optim.lr=25e-2,125e-3", "resume=true", "tag=a", "seed=1,0", task=noted)
+    outcome = run("-m", "optim.lr=25e-2,125e-3", "resume=true", "tag=a", "seed=1,0", task=recorded)
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out.startswith(f"resuming {cut}; finished jobs: 0\n")
     assert ran == [(0, 0.25), (1, 0.125), (1, 0.25)]
-    assert given == [0.875, 0.75, 0.875, 0.75]
+    assert values == [0.875, 0.75, 0.875, 0.75]
     assert files(cut / "0") == before
     assert not (cut / "1" / "error.txt").exists()
     assert not (cut / "2" / "half.txt").exists()
@@ -561,23 +558,23 @@ def test_a_resumed_sweep_runs_only_what_is_missing(
     assert files(cut / "0") == before
 
 
-def test_relative_paths_of_a_resumed_sweep_are_those_of_its_start(
-    run: Verb, cut: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+def test_resumed_sweep_runs_in_its_original_working_directory(
+    run: Run, cut: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "elsewhere").mkdir()
     monkeypatch.chdir(root / "elsewhere")
     seen = set()
 
-    def noted(cfg: DictConfig) -> float:
+    def recorded(cfg: DictConfig) -> float:
         seen.add(Path.cwd())
         return work(cfg)
 
-    assert run("-m", f"resume=../outputs/multirun/{cut.name}", task=noted).status == 0
+    assert run("-m", f"resume=../outputs/multirun/{cut.name}", task=recorded).status == 0
     assert seen == {root}
     assert Path.cwd() == root / "elsewhere"
 
 
-def test_the_newest_sweep_of_the_same_overrides_is_resumed(run: Verb, cut: Path) -> None:
+def test_resume_true_finds_the_latest_sweep_of_the_overrides(run: Run, cut: Path) -> None:
     (cut.parent / "damaged").mkdir()
     (cut.parent / "damaged" / "multirun.yaml").write_text("[")
     assert run("-m", "seed=0,1", "model=glob(vgg*)", "tag=other").status == 0
@@ -587,14 +584,14 @@ def test_the_newest_sweep_of_the_same_overrides_is_resumed(run: Verb, cut: Path)
     outcome = run("-m", "seed=0,1", "optim.lr=0.125,0.25", "tag=a", "resume=true")
     assert outcome.out.startswith(f"resuming {cut}; ")
     outcome = run("-m", "seed=0,1,2", "resume=true", task=never)
-    said = outcome.err.splitlines()
-    assert said[0].endswith("was started with seed=0,1,2. Sweeps, newest first:")
-    assert f"error:   {cut}: seed=0,1 optim.lr=0.125,0.25 tag=a" in said
-    assert len(said) == 4
+    expected = outcome.err.splitlines()
+    assert expected[0].endswith("was started with seed=0,1,2. Sweeps, newest first:")
+    assert f"error:   {cut}: seed=0,1 optim.lr=0.125,0.25 tag=a" in expected
+    assert len(expected) == 4
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         ("seed=2,3 resume={cut}", "was started with other overrides: seed=0,1 optim.lr=0.125,0.25"),
         (
@@ -610,21 +607,21 @@ def test_the_newest_sweep_of_the_same_overrides_is_resumed(run: Verb, cut: Path)
         ("resume=true seed=0,1 optim.lrr=1", "there is no key 'optim.lrr'"),
     ],
 )
-def test_what_cannot_be_resumed_is_refused(run: Verb, cut: Path, arguments: str, said: str) -> None:
+def test_errors_of_a_resumed_sweep(run: Run, cut: Path, arguments: str, expected: str) -> None:
     before = files(cut)
     outcome = run("-m", *arguments.format(cut=cut).split(), task=never)
     assert outcome.status == 1
-    assert said.format(cut=cut) in outcome.err
+    assert expected.format(cut=cut) in outcome.err
     assert files(cut) == before
 
 
-def test_a_search_is_not_resumed(run: Verb, cut: Path) -> None:
+def test_search_cannot_be_resumed(run: Run, cut: Path) -> None:
     record = cut / "multirun.yaml"
     record.write_text(record.read_text().replace("BasicSweeper", "OptunaSweeper"))
     assert "cannot be resumed as a search" in run("-m", f"resume={cut}", task=never).err
 
 
-def test_a_job_that_would_be_another_is_not_read_back(run: Verb, cut: Path) -> None:
+def test_finished_job_with_another_configuration_is_an_error(run: Run, cut: Path) -> None:
     config = cut / "0" / ".hydra" / "config.yaml"
     config.write_text(config.read_text().replace("weight_decay: ", "weight_decay: 1"))
     outcome = run("-m", f"resume={cut}", task=never)
@@ -638,7 +635,7 @@ def test_a_job_that_would_be_another_is_not_read_back(run: Verb, cut: Path) -> N
     assert (cut / "2" / "half.txt").exists()
 
 
-def test_a_job_that_can_no_more_be_composed_is_named(run: Verb, cut: Path, root: Path) -> None:
+def test_job_that_cannot_be_composed_is_an_error(run: Run, cut: Path, root: Path) -> None:
     for path in (cut / "multirun.yaml", cut / "0" / ".hydra" / "overrides.yaml"):
         path.write_text(path.read_text().replace("tag=a", "tagg=a"))
     outcome = run("-m", f"resume={cut}", task=never)
@@ -646,8 +643,8 @@ def test_a_job_that_can_no_more_be_composed_is_named(run: Verb, cut: Path, root:
     assert (cut / "2" / "half.txt").exists()
 
 
-def test_a_job_that_cannot_be_deleted_is_named(
-    run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
+def test_job_that_cannot_be_deleted_is_an_error(
+    run: Run, cut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
@@ -657,15 +654,15 @@ def test_a_job_that_cannot_be_deleted_is_named(
     assert "cannot be deleted (Permission denied). Delete it, and resume again." in outcome.err
 
 
-def test_a_job_that_was_resumed_alone_is_read_back(run: Verb, cut: Path) -> None:
+def test_job_that_was_resumed_as_a_run_is_finished(run: Run, cut: Path) -> None:
     assert run(f"resume={cut / '0'}").status == 0
     outcome = run("-m", f"resume={cut}")
     assert (outcome.status, outcome.err) == (0, "")
     assert "finished jobs: 0\n" in outcome.out
 
 
-def test_a_sweep_that_still_runs_is_not_resumed(
-    run: Verb, cut: Path, monkeypatch: pytest.MonkeyPatch
+def test_running_sweep_cannot_be_resumed(
+    run: Run, cut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("xray.cli.sweep_state.PATIENCE", 0)
     with held(cut):
@@ -674,17 +671,17 @@ def test_a_sweep_that_still_runs_is_not_resumed(
     assert (cut / "2" / "half.txt").exists()
 
 
-def test_a_place_that_cannot_be_held_is_named(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_locked_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    said = r"Cannot write to .*/file/x .*paths\.outputs=<folder>"
-    with pytest.raises(RunError, match=said), held(tmp_path / "file" / "x"):
+    expected = r"Cannot write to .*/file/x .*paths\.outputs=<folder>"
+    with pytest.raises(RunError, match=expected), held(tmp_path / "file" / "x"):
         raise AssertionError
 
 
-# --- help, and other verbs
+# Help and other commands
 
 
-VERBS = [
+COMMANDS = [
     "prepare",
     "audit",
     "train",
@@ -694,11 +691,12 @@ VERBS = [
     "report",
     "compare",
     "cache",
+    "predict",
 ]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_is_short_and_shows_commands(run: Verb, verb: str) -> None:
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_help(run: Run, verb: str) -> None:
     outcome = run("optim.lr=abc", "--help", verb=verb, task=never)
     assert outcome.status == 0
     assert outcome.out.count(f"python -m xray.{verb}") >= 4
@@ -707,23 +705,23 @@ def test_help_is_short_and_shows_commands(run: Verb, verb: str) -> None:
     assert max(map(len, outcome.out.splitlines())) <= 120
 
 
-def test_help_lists_the_groups(run: Verb) -> None:
+def test_help_lists_the_groups(run: Run) -> None:
     lines = run("-h").out.splitlines()
     assert f"  model        {MODELS}" in lines
     assert "  data/groups  three_class, two_class" in lines
-    # Of another verb.
+    # prepare has this group.
     assert not [line for line in lines if line.startswith("  source ")]
 
 
-def test_hydra_shows_the_configuration(run: Verb) -> None:
+def test_flags_of_hydra(run: Run) -> None:
     outcome = run("--cfg", "job", "optim.lr=abc", task=never)
     assert OmegaConf.create(outcome.out).optim.lr == "abc"
-    said = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
-    assert run("--cfg", "job", "optim.lrr=1").err == said
+    expected = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
+    assert run("--cfg", "job", "optim.lrr=1").err == expected
     assert "== Flags ==" in run("--hydra-help").out
 
 
-def test_a_verb_without_a_place_of_its_own_leaves_nothing(run: Verb, root: Path) -> None:
+def test_command_without_a_run_directory_writes_nothing(run: Run, root: Path) -> None:
     seen: list[Any] = []
     outcome = run("n=3", "method=layercam", verb="gradcam", task=seen.append)
     assert (outcome.status, outcome.err) == (0, "")
@@ -736,7 +734,7 @@ def fail(cfg: DictConfig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "typed", "said"),
+    ("verb", "typed", "expected"),
     [
         ("gradcam", "n=0", "n is 0, but must be a whole number, 1 or greater"),
         ("gradcam", "-m n=1,2", "gradcam cannot be run as a sweep; remove -m"),
@@ -744,8 +742,8 @@ def fail(cfg: DictConfig) -> None:
         (
             "gradcam",
             "resume=x",
-            "there is no key 'resume'. There are: paths, run, images, trust, split, method, n, "
-            "only, target, scorecard, faithfulness, faithfulness_n, seed",
+            "there is no key 'resume'. Keys of this group: paths, run, images, trust, split, "
+            "method, n, only, target, scorecard, faithfulness, faithfulness_n, seed",
         ),
         (
             "evaluate",
@@ -762,20 +760,22 @@ def fail(cfg: DictConfig) -> None:
         (
             "compare",
             "sweep=null",
-            "compare needs runs=[<run>,<run>...] or sweep=<directory>: give one",
+            "compare needs either runs=[<run>,<run>...] or sweep=<directory>",
         ),
         (
             "compare",
             "sweep=a runs=[b,c]",
-            "compare needs runs=[<run>,<run>...] or sweep=<directory>: give one",
+            "compare needs either runs=[<run>,<run>...] or sweep=<directory>",
         ),
-        ("compare", "runs=[a,a]", "runs needs two different run directories or more"),
+        ("compare", "runs=[a,a]", "runs needs at least two different run directories"),
         ("compare", "runs=a", "runs is 'a', but must be a list of run directories: [<run>,<run>]"),
     ],
 )
-def test_errors_of_other_verbs(run: Verb, root: Path, verb: str, typed: str, said: str) -> None:
+def test_errors_of_other_commands(
+    run: Run, root: Path, verb: str, typed: str, expected: str
+) -> None:
     outcome = run(*typed.split(" "), verb=verb, task=fail)
-    assert (outcome.status, outcome.err) == (1, f"error: {said}\n")
+    assert (outcome.status, outcome.err) == (1, f"error: {expected}\n")
     assert list(root.iterdir()) == []
 
 
@@ -793,15 +793,15 @@ finally:
 
 
 @pytest.mark.parametrize(
-    ("typed", "status", "said", "imported"),
+    ("typed", "status", "expected", "imported"),
     [
         ("--help", 0, "", ""),
         ("optim.lr=abc", 1, f"error: {POSITIVE}\n", "hydra pydantic"),
         ("optim.lr=0.1", 1, "error: none\n", "hydra pydantic"),
     ],
 )
-def test_the_door_opens_without_heavy_imports(
-    root: Path, typed: str, status: int, said: str, imported: str
+def test_errors_are_reported_before_heavy_imports(
+    root: Path, typed: str, status: int, expected: str, imported: str
 ) -> None:
     (root / "verb.py").write_text(SCRIPT)
     done = subprocess.run(
@@ -811,5 +811,5 @@ def test_the_door_opens_without_heavy_imports(
         check=False,
         env={**os.environ, "XRAY_ROOT": str(root)},
     )
-    assert (done.returncode, done.stderr) == (status, said)
+    assert (done.returncode, done.stderr) == (status, expected)
     assert done.stdout.splitlines()[-1] == imported

@@ -1,5 +1,5 @@
-# ruff: noqa: E501 (messages stand here as they are shown)
-"""The schema's answers to wrong values, and the reading of a saved configuration."""
+# ruff: noqa: E501 (complete messages)
+"""Messages of the schema for wrong values, and reading of a saved configuration."""
 
 import copy
 import os
@@ -21,9 +21,7 @@ from xray.schema.targets import find_problem
 from xray.schema.verbs import problems
 from xray.suggest import nearest, nearest_key
 
-FOLDERS = (
-    "data.groups: the folder name 'covid 19' means both normal and pneumonia; leave one of them out"
-)
+FOLDERS = "data.groups lists the folder name 'covid 19' under both normal and pneumonia; remove one of the two"
 PRECISIONS = "auto, 32-true, bf16-mixed, 16-mixed"
 
 
@@ -42,7 +40,7 @@ def defaults() -> dict[str, Any]:
     return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
 
 
-def put(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+def change(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     changed = copy.deepcopy(values)
     *parents, leaf = key.split(".")
     node = changed
@@ -52,7 +50,7 @@ def put(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return changed
 
 
-def test_the_defaults_are_right(defaults: dict[str, Any]) -> None:
+def test_default_configuration_is_valid(defaults: dict[str, Any]) -> None:
     assert problems("train", defaults) == []
 
 
@@ -87,8 +85,8 @@ def test_the_defaults_are_right(defaults: dict[str, Any]) -> None:
         ("threshold", "sens@0.95"),
     ],
 )
-def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> None:
-    assert problems("train", put(defaults, key, value)) == []
+def test_valid_values(defaults: dict[str, Any], key: str, value: Any) -> None:
+    assert problems("train", change(defaults, key, value)) == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +116,7 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "cache.qqq",
             1,
-            "there is no key 'cache.qqq'. There are: cache.mode, cache.views, cache.pixels, "
+            "there is no key 'cache.qqq'. Keys of this group: cache.mode, cache.views, cache.pixels, "
             "cache.max_gb, cache.dir",
         ),
         (
@@ -127,7 +125,7 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
             "there is no key 'callbacks.early_stopping.stoping_threshold'. "
             "Did you mean 'callbacks.early_stopping.stopping_threshold'?",
         ),
-        ("model.head.dropout", 1, "model.head.dropout is 1, but must be a number from 0 to below 1"),
+        ("model.head.dropout", 1, "model.head.dropout is 1, but must be a number, at least 0 and less than 1"),
         ("model.head", 3, "model.head is 3, but must be a group of keys"),
         (
             "callbacks.gradcam",
@@ -158,9 +156,9 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "model.unfreeze",
             {"epoch": 2, "trainable": "head"},
-            "model.unfreeze.trainable is 'head', which does not go deeper than model.trainable, "
+            "model.unfreeze.trainable is 'head', but must train more blocks than model.trainable, "
             "'head'; "
-            "from shallow to deep: head, block5, block4, block3, block2, block1, all",
+            "options in increasing order: head, block5, block4, block3, block2, block1, all",
         ),
         (
             "model.normalization",
@@ -172,7 +170,7 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "model.weights",
             "imagnet",
-            "model.weights is 'imagnet', but there is no such file, and the named options are "
+            "model.weights is 'imagnet', but must be an existing file or one of: "
             "auto, imagenet, "
             "random. Did you mean 'imagenet'?",
         ),
@@ -183,23 +181,22 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "data.root",
             "???",
-            "data.root is not set. It is the folder of your images, with train/ and test/ or "
-            "one folder a class: "
+            "data.root is not set. Pass the folder of your images, which contains train/ and test/ or "
+            "one folder per class: "
             "data.root=<folder>",
         ),
         (
             "data.val_fraction",
             1,
-            "data.val_fraction is 1, but must be a number greater than 0, 0.5 or less",
+            "data.val_fraction is 1, but must be a number, greater than 0 and at most 0.5",
         ),
-        ("data.groups", {"normal": ["a"]}, "data.groups needs two classes or more"),
+        ("data.groups", {"normal": ["a"]}, "data.groups needs at least two classes"),
         ("data.groups", {"normal": ["COVID-19"], "pneumonia": ["covid_19"]}, FOLDERS),
         (
             "data.patient_pattern",
             "(a",
-            "data.patient_pattern is '(a', but must be a regular expression; this one cannot be "
-            "read: missing ), "
-            "unterminated subpattern at position 0",
+            "data.patient_pattern is '(a', but must be a valid regular expression (missing ), "
+            "unterminated subpattern at position 0)",
         ),
         ("data.workers", -1, "data.workers is -1, but must be a whole number, 0 or greater, or auto"),
         ("data.batch_size", 2.0, "data.batch_size is 2.0, but must be a whole number, 1 or greater"),
@@ -211,8 +208,8 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         (
             "tag",
             "a/b",
-            "tag is 'a/b', but must be a name fit for a directory: no slash, not empty, no dot "
-            "or space in front",
+            "tag is 'a/b', but must be a directory name: not empty, no slashes, no dot or space "
+            "at the start",
         ),
         ("test", "yes", "test is 'yes', but must be true or false"),
         (
@@ -222,13 +219,13 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
             "val/precision, val/recall, "
             "val/f1, val/specificity, val/auroc, val/auprc. Did you mean 'val/auroc'?",
         ),
-        ("monitor.mode", "min", "monitor.mode is 'min', but val/auroc is best at its max: monitor.mode=max"),
-        ("monitor.metric", "val/loss", "monitor.mode is 'max', but val/loss is best at its min: monitor.mode=min"),
+        ("monitor.mode", "min", "monitor.mode is 'min', but val/auroc is best at its maximum: pass monitor.mode=max"),
+        ("monitor.metric", "val/loss", "monitor.mode is 'max', but val/loss is best at its minimum: pass monitor.mode=min"),
         ("optim.warmup_epochs", 20, "optim.warmup_epochs (20) must be less than trainer.max_epochs (20)"),
         (
             "callbacks",
             {},
-            "no callback keeps the best checkpoint: keep callbacks.checkpoint",
+            "no callback saves the best checkpoint; callbacks.checkpoint is required",
         ),
         (
             "transform.train",
@@ -240,37 +237,37 @@ def test_right_values_pass(defaults: dict[str, Any], key: str, value: Any) -> No
         ("transform.eval", [], "transform.eval is []: List should have at least 1 item after validation, not 0"),
     ],
 )  # fmt: skip
-def test_wrong_values_are_named(
+def test_messages_for_invalid_values(
     defaults: dict[str, Any], key: str, value: Any, message: str
 ) -> None:
-    assert problems("train", put(defaults, key, value)) == [message]
+    assert problems("train", change(defaults, key, value)) == [message]
 
 
-def test_a_key_taken_away_is_missed(defaults: dict[str, Any]) -> None:
+def test_missing_key(defaults: dict[str, Any]) -> None:
     del (changed := copy.deepcopy(defaults))["optim"]["lr"]
     assert problems("train", changed) == ["optim.lr is missing"]
 
 
-def test_long_values_are_shortened(defaults: dict[str, Any]) -> None:
-    [said] = problems("train", put(defaults, "optim.lr", "x" * 500))
-    assert said == f"optim.lr is '{'x' * 59}..., but must be a number greater than 0"
+def test_long_values_are_shortened_in_messages(defaults: dict[str, Any]) -> None:
+    [message] = problems("train", change(defaults, "optim.lr", "x" * 500))
+    assert message == f"optim.lr is '{'x' * 59}..., but must be a number greater than 0"
 
 
-def test_what_is_wrong_is_said_where_it_comes_from(defaults: dict[str, Any]) -> None:
-    changed = put(put(defaults, "seed", -1), "data.seed", -1)
+def test_interpolated_key_is_reported_once(defaults: dict[str, Any]) -> None:
+    changed = change(change(defaults, "seed", -1), "data.seed", -1)
     derived = frozenset({"data.seed"})
     wants = "is -1, but must be a whole number from 0 to 4294967295"
     assert problems("train", changed, derived) == [f"seed {wants}"]
-    assert problems("train", put(defaults, "data.seed", -1), derived) == [f"data.seed {wants}"]
+    assert problems("train", change(defaults, "data.seed", -1), derived) == [f"data.seed {wants}"]
 
 
-def test_a_resumed_run_needs_no_weights_file(defaults: dict[str, Any]) -> None:
-    gone = put(defaults, "model.weights", "/gone.pth")
+def test_resumed_run_does_not_need_the_weights_file(defaults: dict[str, Any]) -> None:
+    gone = change(defaults, "model.weights", "/gone.pth")
     assert len(problems("train", gone)) == 1
-    assert problems("train", put(gone, "resume", "/some/run")) == []
+    assert problems("train", change(gone, "resume", "/some/run")) == []
 
 
-def test_a_verb_without_a_model_passes() -> None:
+def test_command_without_a_model_is_not_checked() -> None:
     assert problems("another", {"anything": 1}) == []
 
 
@@ -291,11 +288,11 @@ def test_a_verb_without_a_model_passes() -> None:
         ("Thing", "'Thing' is not a dotted path like my_package.my_module.MyClass."),
     ],
 )
-def test_targets_are_looked_up_without_importing_them(target: str, problem: str | None) -> None:
+def test_problems_of_targets(target: str, problem: str | None) -> None:
     assert find_problem(target) == problem
 
 
-def test_the_nearest_key() -> None:
+def test_nearest_key() -> None:
     keys = ["optim.lr", "optim.backbone_lr", "trainer.max_epochs", "model.head.dropout", "seed"]
     assert nearest_key("optim.lrr", keys) == "optim.lr"
     assert nearest_key("epochs", keys) == "trainer.max_epochs"
@@ -306,7 +303,7 @@ def test_the_nearest_key() -> None:
     assert nearest("vgg61", ["vgg16", "resnet50"]) == "vgg16"
 
 
-def test_the_environment_is_set_where_the_user_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_of_the_user_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XRAY_ROOT", raising=False)
     monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "0")
     prepare_environment()
@@ -314,7 +311,7 @@ def test_the_environment_is_set_where_the_user_has_not(monkeypatch: pytest.Monke
     assert os.environ["NO_ALBUMENTATIONS_UPDATE"] == "0"
 
 
-def test_without_a_checkout_the_root_is_the_working_directory(
+def test_root_without_a_checkout_is_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("XRAY_ROOT", raising=False)
@@ -335,7 +332,9 @@ def save(run: Path, settings: str | None = None, **changed: Any) -> Path:
     return run
 
 
-def test_a_saved_configuration_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saved_configuration_resolves_to_the_paths_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XRAY_ROOT", "/here")
     (tmp_path / "then" / "images").mkdir(parents=True)
     then = tmp_path / "then"
@@ -351,21 +350,21 @@ def test_a_saved_configuration_is_complete(tmp_path: Path, monkeypatch: pytest.M
     assert config.callbacks.last["_target_"] == target
 
 
-def test_a_moved_run_uses_the_present_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moved_run_uses_the_current_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XRAY_ROOT", "/here")
     settings = "hydra: {job: {env_set: {XRAY_ROOT: /gone}}, runtime: {cwd: /gone}}"
     config = load_run_config(save(tmp_path / "run", settings))
     assert (config.paths.data, config.data.root) == ("/here/outputs/data", "images")
 
 
-def test_a_root_that_the_user_typed_is_kept(tmp_path: Path) -> None:
+def test_root_set_by_the_user_is_not_changed(tmp_path: Path) -> None:
     settings = f"hydra: {{job: {{env_set: {{XRAY_ROOT: {tmp_path}}}}}}}"
     run = save(tmp_path / "run", settings, paths__root="/mine")
     assert load_run_config(run).paths.root == "/mine"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("a: [1", "cannot be read"),
         ("- 1", "is not the configuration of a run"),
@@ -374,21 +373,21 @@ def test_a_root_that_the_user_typed_is_kept(tmp_path: Path) -> None:
         ("paths: {run: x}\na: " + "[" * 3000 + "]" * 3000, "cannot be read"),
     ],
 )
-def test_a_damaged_configuration_is_named(tmp_path: Path, text: str, said: str) -> None:
+def test_damaged_configuration_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     run = save(tmp_path / "run")
     (run / ".hydra" / "config.yaml").write_text(text)
-    with pytest.raises(RunError, match=said) as caught:
+    with pytest.raises(RunError, match=message) as caught:
         load_run_config(run)
     assert str(tmp_path / "run" / ".hydra" / "config.yaml") in str(caught.value)
 
 
-def test_a_saved_configuration_is_checked_by_the_schema(tmp_path: Path) -> None:
+def test_saved_configuration_is_checked_by_the_schema(tmp_path: Path) -> None:
     run = save(tmp_path / "run", optim__lrr=1)
     with pytest.raises(RunError, match=r"config\.yaml: there is no key 'optim\.lrr'"):
         load_run_config(run)
 
 
-def test_a_directory_that_is_not_a_run_is_named(tmp_path: Path) -> None:
+def test_directory_that_is_not_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no run directory"):
         load_run_config(tmp_path / "none")
     with pytest.raises(RunError, match="is not a run directory"):
@@ -398,12 +397,12 @@ def test_a_directory_that_is_not_a_run_is_named(tmp_path: Path) -> None:
         load_run_config(tmp_path / "sweep")
 
 
-def test_a_threshold_is_for_two_classes(defaults: dict[str, Any]) -> None:
-    three = put(defaults, "data.groups", {"a": [], "b": [], "c": []})
+def test_threshold_needs_two_classes(defaults: dict[str, Any]) -> None:
+    three = change(defaults, "data.groups", {"a": [], "b": [], "c": []})
     assert problems("train", three) == []
-    said = "threshold is for two classes, but data.groups makes 3; leave it out"
-    assert problems("train", put(three, "threshold", "youden")) == [said]
+    message = "threshold can only be set for two classes, but data.groups has 3; remove it"
+    assert problems("train", change(three, "threshold", "youden")) == [message]
 
 
-def test_a_run_of_before_there_was_a_threshold_can_be_resumed(defaults: dict[str, Any]) -> None:
+def test_older_run_without_a_threshold_is_valid(defaults: dict[str, Any]) -> None:
     assert problems("train", {k: v for k, v in defaults.items() if k != "threshold"}) == []

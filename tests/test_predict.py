@@ -84,7 +84,7 @@ def test_unlabeled_images_and_bad_files_into_a_folder(call, project, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "input is missing"),
+        ([], "input is not set"),
         (["input=/nowhere"], "/nowhere does not exist"),
         (["input=.", "overlays=some"], "a whole number, 0 or greater, all or none"),
         (["input=.", "run=/nowhere"], "run=/nowhere is not a directory"),

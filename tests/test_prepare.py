@@ -1,4 +1,4 @@
-# ruff: noqa: E501 (tables stay tables)
+# ruff: noqa: E501 (tables)
 """python -m xray.prepare: content, reuse and errors of a prepared dataset."""
 
 import os
@@ -60,7 +60,7 @@ def test_summary(tmp_path: Path, kermany: Path) -> None:
     assert "all 5 2 7" in lines
     # person1_bacteria is in train and in test.
     assert "Images: 7, of 5 patients" in lines
-    assert "Patients in more than one split: 1; split=carve keeps each in one split" in lines
+    assert "Patients in more than one split: 1; split=hold_out keeps each in one split" in lines
     assert "License: CC BY 4.0" in lines
     assert any("https://doi.org/10.17632/rscbjbr9sj.2" in line for line in lines)
     assert lines[-1] == f"python -m xray.train data=folder data.root={out}"
@@ -92,7 +92,7 @@ def test_training_reads_a_prepared_dataset(tmp_path: Path, kermany: Path) -> Non
 
 
 def test_held_out_split_keeps_patients_together(tmp_path: Path, kermany: Path) -> None:
-    rows = prepared(tmp_path, "source=kermany", f"path={kermany}", "split=carve")
+    rows = prepared(tmp_path, "source=kermany", f"path={kermany}", "split=hold_out")
     splits = {row.split for row in rows.values() if row.patient == "kermany-person1_bacteria"}
     assert len(splits) == 1
     for name in ("normal", "pneumonia"):
@@ -340,6 +340,19 @@ def test_dataset_of_the_same_request_is_kept(tmp_path: Path, kermany: Path) -> N
     assert before == {name: (out / name).stat().st_mtime_ns for name in kept}
 
 
+def test_split_carve_of_version_0_1_means_hold_out(tmp_path: Path, kermany: Path) -> None:
+    options = ("source=kermany", f"path={kermany}", f"out={tmp_path}/tree")
+    first = prepare(tmp_path, *options, "split=hold_out")
+    record = tmp_path / "tree" / "prepare.json"
+    assert '"split": "hold_out"' in record.read_text()
+    record.write_text(record.read_text().replace('"split": "hold_out"', '"split": "carve"'))
+    for split in ("hold_out", "carve"):
+        again = prepare(tmp_path, *options, f"split={split}")
+        assert (again.status, again.err) == (first.status, "") == (0, "")
+        assert again.out.endswith(first.out)
+        assert "already prepared from this request" in again.out
+
+
 def test_dataset_of_another_request_is_an_error(tmp_path: Path, kermany: Path) -> None:
     prepared(tmp_path, "source=kermany", f"path={kermany}")
     outcome = prepare(
@@ -436,30 +449,30 @@ def test_folder_that_cannot_be_written(tmp_path: Path, kermany: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([], "source is not set. Choose one, such as source=kermany; --help lists them"),
-        (["path=x"], "source is not set. Choose one, such as source=kermany; --help lists them"),
+        ([], "source is not set. Pass one, such as source=kermany; --help lists"),
+        (["path=x"], "source is not set. Pass one, such as source=kermany; --help lists"),
         (["source=kermani"], "there is no source 'kermani'. Did you mean 'kermany'?"),
-        (["source=folder"], "path is not set. It is where your images lie"),
-        (["source=[kermany,nih]", "path=x"], "path is of one source; of several write: "
-         "source.kermany.path=... source.nih.path=..."),
+        (["source=folder"], "path is not set. Pass the location of your images"),
+        (["source=[kermany,nih]", "path=x"], "path can only be used with one "
+         "source; for several sources, pass source.kermany.path=... source.nih.path=..."),
         (["source=kermany", "split=oficial"], "split is 'oficial', but must be one of: official, "
-         "carve, flat. Did you mean 'official'?"),
+         "hold_out, flat. Did you mean 'official'?"),
         (["source=kermany", "size=16"], "size is 16, but must be a whole number, 32 or greater"),
         (["source=kermany", "limit=0"], "limit is 0, but must be a whole number, 1 or greater"),
-        (["source=kermany", "link=true", "size=64"], "link=true keeps files as they are"),
-        (["source=kermany", "upscale=true"], "upscale and keep_aspect say how images are resized"),
-        (["source=kermany", "test_fraction=0.9"], "test_fraction is 0.9, but must be a number "
-         "greater than 0, 0.5 or less"),
-        (["source=kermany", "groups.covid=[virus, lung opacity]"], "groups: the folder name "),
+        (["source=kermany", "link=true", "size=64"], "link=true cannot be combined with size"),
+        (["source=kermany", "upscale=true"], "upscale and keep_aspect only apply to images that are resized"),
+        (["source=kermany", "test_fraction=0.9"], "test_fraction is 0.9, but must be a "
+         "number, greater than 0 and at most 0.5"),
+        (["source=kermany", "groups.covid=[virus, lung opacity]"], "groups lists the folder name "),
         (["source=pneumonia_mnist", "source.pneumonia_mnist.resolution=32"],
          "source.pneumonia_mnist.resolution is 32, but must be"),
         (["source=covid_chestxray", "source.covid_chestxray.views=[]"],
          "source.covid_chestxray.views is [], but must be a list of views"),
         (["source=kermany", "source.kermany.pth=x"], "there is no key 'source.kermany.pth'. Did you "
          "mean 'source.kermany.path'?"),
-        (["source=phantom", "path=x"], "phantoms are drawn: leave out path"),
+        (["source=phantom", "path=x"], "path cannot be used with source=phantom"),
         (["source=kermany", "path=/nowhere"], "path=/nowhere does not exist. Pass path="),
-        (["-m", "source=kermany,nih"], "prepare does one thing at a time: leave out -m"),
+        (["-m", "source=kermany,nih"], "prepare cannot be run as a sweep; remove -m"),
         (["+source.x={_target_: xray.sources.folder.Foldr}"], "Did you mean 'Folder'?"),
     ],
 )  # fmt: skip

@@ -184,7 +184,7 @@ class Run:
         Args:
             image: An image file, or an (H, W) uint8 array.
             label: The class that is explained; None: the predicted class.
-            method: "gradcam" or another key of `xray.saliency.gradcam.METHODS`.
+            method: "gradcam" or another key of `xray.saliency.methods.METHODS`.
 
         Returns:
             (H, W) float32 in [0, 1], of the size of the image.

@@ -25,10 +25,12 @@ def prepare(cfg: "DictConfig") -> None:
     from rich.console import Console
 
     from xray.sources.source_md import facts, findings, table
+    from xray.sources.splitting import current_splitting
     from xray.sources.tree import prepare_tree
 
     sources = {name: instantiate(part, _convert_="all") for name, part in cfg.source.items()}
     out = Path(cfg.out).expanduser() if cfg.out else Path(cfg.paths.data) / "-".join(sources)
+    cfg.split = current_splitting(cfg.split)
     request = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(request, dict)
     report = prepare_tree(

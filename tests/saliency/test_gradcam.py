@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from xray.errors import ConfigError
-from xray.saliency.gradcam import METHODS, check_method, saliency_maps
+from xray.saliency.gradcam import saliency_maps
+from xray.saliency.methods import METHODS, check_method
 
 
 class ToFloat(nn.Module):

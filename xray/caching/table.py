@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 from rich.table import Table
@@ -11,6 +10,7 @@ from rich.text import Text
 from xray.caching.entry import Entry, describe, list_entries, open_checked, package_versions
 from xray.caching.folder import CacheFolder, format_size
 from xray.errors import ConfigError
+from xray.suggest import did_you_mean, nearest
 
 
 def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
@@ -76,9 +76,9 @@ def _stale(entry: Entry) -> bool:
 
 
 def _no_such(name: str, folder: Path, names: Sequence[str]) -> ConfigError:
-    near = get_close_matches(name, ["all", "stale", *names], n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else "List the entries with: python -m xray.cache"
-    return ConfigError(f"clear={name}: {folder} has no such entry. {hint}")
+    hint = did_you_mean(nearest(name, ["all", "stale", *names]))
+    advice = hint or " List the entries with: python -m xray.cache"
+    return ConfigError(f"clear={name}: {folder} has no such entry.{advice}")
 
 
 def _content(entry: Entry) -> tuple[str, str]:

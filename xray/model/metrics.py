@@ -4,8 +4,6 @@ The results of a finished run are computed by `xray.stats.scores`, with confiden
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,46 +11,12 @@ from torch.nn.functional import one_hot
 from torchmetrics import Metric, MetricCollection
 from torchmetrics import classification as tm
 
+from xray.model.metric_table import METRICS, MetricRow
+
 BINARY = 2
 
 _ABSENT = r"Average precision score for one or more classes was|No (positive|negative) samples"
 """Beginnings of torchmetrics' warnings about classes without images."""
-
-
-@dataclass(frozen=True, slots=True)
-class MetricRow:
-    """A metric of the learning curves.
-
-    Attributes:
-        binary: Creates the metric for two classes; the second class is the positive one, and the
-            threshold is 0.5.
-        multiclass: Creates the metric for a number of classes.
-        needs_all_classes: Whether the metric is undefined (NaN) if a class has no image.
-    """
-
-    binary: Callable[[], Metric]
-    multiclass: Callable[[int], Metric]
-    needs_all_classes: bool = False
-
-
-# With more than two classes, accuracy counts images; the other metrics are the unweighted mean over
-# the classes, each against the rest.
-METRICS: dict[str, MetricRow] = {
-    "accuracy": MetricRow(
-        tm.BinaryAccuracy, lambda classes: tm.MulticlassAccuracy(classes, average="micro")
-    ),
-    "precision": MetricRow(tm.BinaryPrecision, tm.MulticlassPrecision),
-    "recall": MetricRow(tm.BinaryRecall, tm.MulticlassRecall, needs_all_classes=True),
-    "f1": MetricRow(tm.BinaryF1Score, tm.MulticlassF1Score),
-    "specificity": MetricRow(
-        tm.BinarySpecificity, tm.MulticlassSpecificity, needs_all_classes=True
-    ),
-    "auroc": MetricRow(tm.BinaryAUROC, tm.MulticlassAUROC, needs_all_classes=True),
-    "auprc": MetricRow(
-        tm.BinaryAveragePrecision, tm.MulticlassAveragePrecision, needs_all_classes=True
-    ),
-}
-"""Metrics by name; every row is logged as `<split>/<name>` and can be monitored."""
 
 
 class SplitMetrics(nn.Module):
@@ -70,12 +34,8 @@ class SplitMetrics(nn.Module):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        rows = METRICS.items()
         self.values = MetricCollection(
-            {
-                name: row.binary() if num_classes == BINARY else row.multiclass(num_classes)
-                for name, row in rows
-            }
+            {name: _build(row, num_classes) for name, row in METRICS.items()}
         )
         self.counts = ClassCounts(num_classes)
 
@@ -106,6 +66,16 @@ class SplitMetrics(nn.Module):
         """Start a new epoch."""
         self.values.reset()
         self.counts.reset()
+
+
+def _build(row: MetricRow, num_classes: int) -> Metric:
+    """Create the metric of torchmetrics for a number of classes."""
+    metric: Metric
+    if num_classes == BINARY:
+        metric = getattr(tm, f"Binary{row.name}")()
+    else:
+        metric = getattr(tm, f"Multiclass{row.name}")(num_classes, **row.multiclass)
+    return metric
 
 
 class ClassCounts(Metric):

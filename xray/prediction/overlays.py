@@ -51,7 +51,7 @@ def heatmaps(
         predictor: The predictor.
         images: (H, W) uint8 each.
         labels: The class to explain of each image.
-        method: A key of `xray.saliency.gradcam.METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
 
     Returns:
         (H, W) float32 in [0, 1] each.

@@ -118,7 +118,7 @@ def explain_failures(
         split: The name of the split.
         model: The classifier that made the predictions, on `device`.
         dataset: The images of the split; errors on other images are skipped.
-        method: A key of `xray.saliency.gradcam.METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
         device: The device of the model.
 
     Returns:

@@ -78,7 +78,7 @@ def compute_maps(
         randomized: The same network with randomized weights, on `device`.
         dataset: The split.
         indices: Indices of the images in the split, at least one.
-        method: A key of `gradcam.METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
         device: Device of the models.
         threshold: With two classes, the probability above which the second class is predicted.
         bar: Whether a progress bar is shown.

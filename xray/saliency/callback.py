@@ -15,7 +15,8 @@ from xray.errors import ConfigError
 from xray.files import save_rows
 from xray.model.randomize import randomized
 from xray.saliency.gallery import Explanation, explain_samples, lesion_mask, write_gallery
-from xray.saliency.gradcam import Explainable, check_method
+from xray.saliency.gradcam import Explainable
+from xray.saliency.methods import check_method
 from xray.saliency.scorecard import FaithfulnessPlan, pick, score_maps, scorecard_title
 from xray.saliency.selection import choose
 from xray.stats.rule import EVEN
@@ -41,7 +42,7 @@ class GradCAMCallback(pl.Callback):
     `pixels(index)`, which returns the (1, H, W) uint8 image that the network receives.
 
     Args:
-        method: A key of `gradcam.METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
         n: Number of images to draw at most; 0: none.
         every_n_epochs: Period in epochs: 5 means after the epochs 4, 9, 14, ... (the first is 0).
         seed: Seed of the choice of images.

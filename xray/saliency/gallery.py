@@ -4,7 +4,6 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +16,19 @@ from xray.errors import ConfigError
 from xray.files import replacing
 from xray.saliency.gradcam import (
     BATCH,
-    CLASS_AGNOSTIC,
     Explainable,
     activate,
-    check_method,
     maps_of,
     predict,
 )
 from xray.saliency.masks import read_mask
+from xray.saliency.methods import CLASS_AGNOSTIC, check_method
 from xray.saliency.overlay import Caption, Mask, Picture, panel
 from xray.saliency.parts import Parts, split_model
 from xray.saliency.selection import simplify
 from xray.stats.rule import EVEN
 from xray.stats.scores import predict_classes
+from xray.suggest import did_you_mean, nearest
 from xray.types import Sample
 
 BAR_FROM = 17
@@ -87,7 +86,7 @@ def explain_samples(
         samples: The images of the split.
         pixels: Index in `samples` -> (1, H, W) uint8, as the network receives the image.
         indices: Indices in `samples` of the images to explain, in order.
-        method: A key of `gradcam.METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
         target: Class to explain: "predicted", "truth" or the name of a class.
         device: Device of the model.
         mask: Sample -> (h, w) lesion mask of any size, or None.
@@ -171,8 +170,7 @@ def _check_target(target: str, classes: Sequence[str]) -> None:
     """Check that a target is "predicted", "truth" or the name of a class."""
     options = ["predicted", "truth", *classes]
     if target not in options:
-        near = get_close_matches(target, options, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(nearest(target, options))
         raise ConfigError(f"target={target} is unknown: choose one of {', '.join(options)}.{hint}")
 
 

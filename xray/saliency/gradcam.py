@@ -5,7 +5,6 @@ the layer whose activations are weighted. The maps equal those of the whole netw
 of the time and memory, and do not depend on which layers are frozen.
 """
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -16,32 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xray.errors import ConfigError, DataError
+from xray.errors import DataError
 from xray.saliency.backend import detached, run_method
+from xray.saliency.methods import METHODS, check_method
 from xray.saliency.parts import split_model
 from xray.stats.scores import predict_classes
-
-METHODS: dict[str, str] = {
-    "gradcam": "GradCAM",
-    "gradcampp": "GradCAMPlusPlus",
-    "hirescam": "HiResCAM",
-    "xgradcam": "XGradCAM",
-    "layercam": "LayerCAM",
-    "elementwise": "GradCAMElementWise",
-    "eigencam": "EigenCAM",
-    "eigengradcam": "EigenGradCAM",
-    "segeigencam": "SegEigenCAM",
-    "shapleycam": "ShapleyCAM",
-    "finercam": "FinerCAM",
-}
-"""Name in the configuration -> class in `pytorch_grad_cam`.
-
-These are all gradient methods of the package that use one layer. FullGrad adds up the biases of
-every layer and RefineCAM multiplies the maps of several layers, so a tail does not suffice.
-"""
-
-CLASS_AGNOSTIC = frozenset({"eigencam"})
-"""Methods that use the activations only: the map is the same for every class."""
 
 BATCH = 8
 """Images that are explained together."""
@@ -77,18 +55,6 @@ class Explainable(Protocol):
         """K class names, in the order of the logits."""
 
 
-def check_method(method: str) -> None:
-    """Check the name of a method.
-
-    Raises:
-        ConfigError: `method` is not a key of `METHODS`.
-    """
-    if method not in METHODS:
-        near = difflib.get_close_matches(method, METHODS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"method={method} is unknown: choose one of {', '.join(METHODS)}.{hint}")
-
-
 def explain(
     model: Any,
     images: Any,
@@ -104,7 +70,7 @@ def explain(
             arrays of equal size, as the network receives them (after the evaluation transforms).
         classes: B indices of the classes to explain; None: the predicted class of each image, at
             the model's decision threshold if it has one.
-        method: A key of `METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
 
     Returns:
         (B, H, W) float32 in [0, 1].
@@ -166,7 +132,7 @@ def saliency_maps(
         tail: (B, C, h, w) activations -> (B, K) logits.
         images: (B, 1, H, W), as `body` expects them and on its device, B >= 1.
         targets: B indices of the classes to explain; None: the most probable class of each image.
-        method: A key of `METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
 
     Raises:
         ConfigError: `method` is unknown.
@@ -204,7 +170,7 @@ def maps_of(
         tail: (B, C, h, w) activations -> (B, K) logits.
         size: (H, W) of the images.
         targets: B indices of the classes to explain; None: the most probable class of each image.
-        method: A key of `METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
     """
     with as_is(tail, device=activations.device), torch.enable_grad():
         coarse, raw, logits = run_method(activations.detach(), tail, targets, METHODS[method])

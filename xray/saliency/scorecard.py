@@ -107,7 +107,7 @@ def score_maps(
         randomized: The same network with randomized weights, on `device`.
         dataset: The split.
         indices: Indices of the images in the split.
-        method: A key of `gradcam.METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
         seed: Seed of the choice of images for faithfulness, and of its random draws.
         faithfulness: Number of images for ROAD, deletion and insertion, and their time limit.
         run: The run directory, which the note names in a command.

@@ -1,4 +1,5 @@
-"""What every key of the configuration may be: pydantic models, and errors said in plain words.
+"""Pydantic models of the configuration, and readable messages for their errors.
 
-The models are imported only when something is validated: `--help` must not wait for pydantic.
+The models are imported when a configuration is validated, because `--help` must not import
+pydantic.
 """

@@ -36,23 +36,23 @@ GroupNames = dict[str, FolderNames]
 
 
 def distinct_folders(key: str) -> Callable[[GroupNames], GroupNames]:
-    """Return a check that each folder name means one class.
+    """Return a check that there are two classes, and that each folder name belongs to one class.
 
     Args:
-        key: The key of the grouping, for the message.
+        key: Dotted key of the groups, for the message.
     """
 
     def check(groups: GroupNames) -> GroupNames:
         if len(groups) < CLASSES:
-            raise PydanticCustomError("problem", "{key} needs two classes or more", {"key": key})
+            raise PydanticCustomError("problem", "{key} needs at least two classes", {"key": key})
         owner: dict[str, str] = {}
         for name, folders in groups.items():
             for folder in {fold_name(str(folder)) for folder in (name, *folders)}:
                 if owner.setdefault(folder, name) != name:
                     raise PydanticCustomError(
                         "problem",
-                        "{key}: the folder name '{folder}' means both {one} and {other}; "
-                        "leave one of them out",
+                        "{key} lists the folder name '{folder}' under both {one} and {other}; "
+                        "remove one of the two",
                         {"key": key, "folder": folder, "one": owner[folder], "other": name},
                     )
         return groups
@@ -67,8 +67,8 @@ class Folder(Strict):
     root: Annotated[
         Text,
         must_be_given(
-            "It is the folder of your images, with train/ and test/ or one folder a class: "
-            "data.root=<folder>"
+            "Pass the folder of your images, which contains train/ and test/ or one folder per "
+            "class: data.root=<folder>"
         ),
     ]
     groups: Annotated[GroupNames, AfterValidator(distinct_folders("data.groups"))]
@@ -105,14 +105,15 @@ class Folder(Strict):
         if not self.audit and (self.leaks == "error" or self.on_bad_file == "skip"):
             raise PydanticCustomError(
                 "problem",
-                "data.audit=false looks for neither leaks nor bad files: drop data.leaks=error and "
-                "data.on_bad_file=skip, or pass data.audit=true",
+                "data.leaks=error and data.on_bad_file=skip have no effect with data.audit=false, "
+                "which does not search for leaks and bad files; remove them, or pass "
+                "data.audit=true",
             )
         return self
 
 
 class Patients(Strict):
-    """How many patients are drawn."""
+    """Number of patients to draw for each split."""
 
     train: Count
     val: Count
@@ -138,7 +139,7 @@ Steps = Annotated[list[Foreign], Field(min_length=1)]
 
 
 class Transform(Strict):
-    """Lists of albumentations (conf/transform)."""
+    """Lists of albumentations transforms (conf/transform)."""
 
     train: Steps
     eval: Steps

@@ -1,6 +1,7 @@
-"""The kinds of values: each checks strictly (no text for a number) and says what it wants."""
+"""Types of values, without conversion between text and numbers, and with readable messages."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,23 +18,24 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from xray.errors import ConfigError
+from xray.saliency.methods import METHODS
 from xray.stats.rule import FORMS, parse_rule
 
 MISSING = "???"
-"""How OmegaConf writes a value that must be given."""
+"""OmegaConf's mark for a mandatory value that is not set."""
 
 
 class Strict(BaseModel):
-    """A group of keys: no others, and no conversions, but a whole number is a number."""
+    """A group of keys; other keys are errors, and so are conversions, except from int to float."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
 
 def wants(expected: str) -> WrapValidator:
-    """Say in one phrase what a value must be, whatever is wrong with it.
+    """Return a validator that describes the expected value instead of pydantic's own errors.
 
     Args:
-        expected: A phrase that follows "must be": "a number greater than 0".
+        expected: Phrase that follows "must be", such as "a number greater than 0".
     """
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -46,15 +48,31 @@ def wants(expected: str) -> WrapValidator:
 
 
 def must_be_given(advice: str) -> BeforeValidator:
-    """Refuse `???`.
+    """Return a validator that rejects `???`.
 
     Args:
-        advice: How to give the value, as a sentence.
+        advice: How to set the value, as a sentence.
     """
 
     def check(value: Any) -> Any:
         if value == MISSING:
             raise PydanticCustomError("unset", "{advice}", {"advice": advice})
+        return value
+
+    return BeforeValidator(check)
+
+
+def one_of(options: Iterable[str]) -> BeforeValidator:
+    """Return a validator that accepts the names in a table of the code.
+
+    Args:
+        options: The names, in the order in which a message lists them.
+    """
+    names = tuple(options)
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, str) or value not in names:
+            raise PydanticCustomError("option", "{options}", {"options": names})
         return value
 
     return BeforeValidator(check)
@@ -67,7 +85,7 @@ def _compiles(value: str) -> str:
         raise PydanticCustomError(
             "wants",
             "{expected}",
-            {"expected": f"a regular expression; this one cannot be read: {error}"},
+            {"expected": f"a valid regular expression ({error})"},
         ) from None
     return value
 
@@ -75,9 +93,9 @@ def _compiles(value: str) -> str:
 Positive = Annotated[FiniteFloat, Field(gt=0), wants("a number greater than 0")]
 NonNegative = Annotated[FiniteFloat, Field(ge=0), wants("a number, 0 or greater")]
 Number = Annotated[FiniteFloat, wants("a number")]
-Rate = Annotated[FiniteFloat, Field(ge=0, lt=1), wants("a number from 0 to below 1")]
+Rate = Annotated[FiniteFloat, Field(ge=0, lt=1), wants("a number, at least 0 and less than 1")]
 Fraction = Annotated[
-    FiniteFloat, Field(gt=0, le=0.5), wants("a number greater than 0, 0.5 or less")
+    FiniteFloat, Field(gt=0, le=0.5), wants("a number, greater than 0 and at most 0.5")
 ]
 Count = Annotated[int, Field(ge=1), wants("a whole number, 1 or greater")]
 Natural = Annotated[int, Field(ge=0), wants("a whole number, 0 or greater")]
@@ -96,7 +114,7 @@ CountOrAuto = Annotated[
 Side = Annotated[int, Field(ge=32, multiple_of=32), wants("a multiple of 32, 32 or greater")]
 Tag = Annotated[
     Annotated[str, Field(pattern=r"^[^/\\\s.][^/\\\n]*$")] | int | float,
-    wants("a name fit for a directory: no slash, not empty, no dot or space in front"),
+    wants("a directory name: not empty, no slashes, no dot or space at the start"),
 ]
 
 
@@ -112,16 +130,4 @@ Threshold = Annotated[float | str, AfterValidator(_rule), wants(FORMS)]
 
 Mode = Literal["min", "max"]
 Split = Literal["train", "val", "test"]
-CamMethod = Literal[
-    "gradcam",
-    "gradcampp",
-    "hirescam",
-    "xgradcam",
-    "layercam",
-    "elementwise",
-    "eigencam",
-    "eigengradcam",
-    "segeigencam",
-    "shapleycam",
-    "finercam",
-]
+CamMethod = Annotated[str, one_of(METHODS)]

@@ -1,4 +1,4 @@
-"""What pydantic found, said in one sentence each that names the key as the user types it."""
+"""Translate the errors of pydantic into one sentence each, which names the dotted key."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,23 +10,23 @@ from pydantic_core import ErrorDetails
 from xray.suggest import did_you_mean, nearest, nearest_key
 
 LONGEST = 60
-"""Characters of a value that are shown."""
+"""Maximum number of characters of a value in a message."""
 
 
 def shown(value: Any) -> str:
-    """Write a value as the command line would have it, shortened."""
+    """Return a value as it is written on the command line, shortened."""
     words = {None: "null", True: "true", False: "false"}
     text = words[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def dotted_keys(values: Any, known: Mapping[str, type[BaseModel]], path: str = "") -> Iterator[str]:
-    """List every dotted key: those that are there, and the optional ones of known classes.
+    """Yield the dotted keys of a configuration, and the optional keys of known classes.
 
     Args:
-        values: The configuration, nested.
+        values: The configuration as nested plain values.
         known: Dotted path of a class -> its model.
-        path: Where `values` stands.
+        path: Dotted key of `values`.
     """
     if isinstance(values, list):
         values = dict(enumerate(values))
@@ -42,10 +42,10 @@ def dotted_keys(values: Any, known: Mapping[str, type[BaseModel]], path: str = "
 
 
 def interpolated_keys(node: Any, path: str = "") -> Iterator[str]:
-    """List the dotted keys whose values are interpolations.
+    """Yield the dotted keys whose values are interpolations.
 
     Args:
-        node: The configuration, nested, interpolations not resolved.
+        node: The configuration as nested plain values, with unresolved interpolations.
         path: Dotted key of `node`.
     """
     children = node.items() if isinstance(node, dict) else enumerate(node)
@@ -58,7 +58,7 @@ def interpolated_keys(node: Any, path: str = "") -> Iterator[str]:
 
 
 def no_such_key(key: str, keys: Sequence[str]) -> str:
-    """Say that there is no such key, and what may have been meant."""
+    """Return the message for an unknown key, with the most similar key or the keys of its group."""
     others = [name for name in keys if not f"{key}.".startswith(f"{name}.")]
     suggestion = nearest_key(key, others)
     if suggestion:
@@ -69,7 +69,13 @@ def no_such_key(key: str, keys: Sequence[str]) -> str:
         name for name in keys if name.count(".") == depth and name.rpartition(".")[0] == parent
     ]
     listed = ", ".join(name for name in siblings if name != key)
-    return f"there is no key '{key}'." + (f" There are: {listed}" if listed else "")
+    return f"there is no key '{key}'." + (f" Keys of this group: {listed}" if listed else "")
+
+
+def not_an_option(key: str, value: Any, options: Sequence[str]) -> str:
+    """Return the message for a value that is none of the options."""
+    hint = did_you_mean(nearest(str(value), options))
+    return f"{key} is {shown(value)}, but must be one of: {', '.join(options)}.{hint}"
 
 
 def sentences(
@@ -78,19 +84,19 @@ def sentences(
     known: Mapping[str, type[BaseModel]],
     derived: frozenset[str] = frozenset(),
 ) -> list[str]:
-    """Say what is wrong, one sentence a problem.
+    """Return one sentence per problem.
 
     Args:
-        error: What pydantic found in `values`.
+        error: The error raised for `values`.
         values: The resolved configuration as plain values.
-        known: Dotted path of a class -> its model, for the optional keys that may have been meant.
-        derived: Dotted keys interpolated from others; left out when anything else is wrong.
+        known: Dotted path of a class -> its model, whose optional keys can be suggested.
+        derived: Dotted keys that are interpolated from others. Their problems are left out if there
+            are other problems.
     """
     found = [(_key(detail, values), detail) for detail in error.errors(include_url=False)]
     own = [(key, detail) for key, detail in found if not _is_derived(key, derived)]
     keys = list(dotted_keys(values, known))
-    said = [_sentence(key, detail, keys) for key, detail in own or found]
-    return list(dict.fromkeys(said))
+    return list(dict.fromkeys(_sentence(key, detail, keys) for key, detail in own or found))
 
 
 def _is_derived(key: str, derived: frozenset[str]) -> bool:
@@ -99,7 +105,7 @@ def _is_derived(key: str, derived: frozenset[str]) -> bool:
 
 
 def _key(detail: ErrorDetails, values: Any) -> str:
-    """Strip from the location what is not a key: the tags of unions."""
+    """Return the dotted key of an error: its location without the tags of unions."""
     path: list[str] = []
     for part in detail["loc"]:
         name = str(part)
@@ -114,27 +120,28 @@ def _key(detail: ErrorDetails, values: Any) -> str:
 
 
 def _sentence(key: str, detail: ErrorDetails, keys: Sequence[str]) -> str:
-    kind, context, given = detail["type"], detail.get("ctx", {}), shown(detail["input"])
-    match kind:
+    context, value = detail.get("ctx", {}), detail["input"]
+    given = f"{key} is {shown(value)}"
+    match detail["type"]:
         case "extra_forbidden":
-            said = no_such_key(key, keys)
+            text = no_such_key(key, keys)
         case "missing":
-            said = f"{key} is missing"
+            text = f"{key} is missing"
         case "unset":
-            said = f"{key} is not set. {context['advice']}"
+            text = f"{key} is not set. {context['advice']}"
         case "problem":
-            said = detail["msg"]
+            text = detail["msg"]
         case "target":
-            said = f"{key}: {detail['msg']}"
+            text = f"{key}: {detail['msg']}"
+        case "option":
+            text = not_an_option(key, value, context["options"])
         case "literal_error":
-            options = re.findall(r"'([^']*)'", str(context["expected"]))
-            hint = did_you_mean(nearest(str(detail["input"]), options))
-            said = f"{key} is {given}, but must be one of: {', '.join(options)}.{hint}"
+            text = not_an_option(key, value, re.findall(r"'([^']*)'", str(context["expected"])))
         case "wants":
-            said = f"{key} is {given}, but must be {context['expected']}"
+            text = f"{given}, but must be {context['expected']}"
         case "dict_type" | "model_type" | "model_attributes_type":
-            said = f"{key} is {given}, but must be a group of keys"
-            said += f". To leave it out: '~{key}'" if detail["input"] is None else ""
+            hint = f". To leave it out: '~{key}'" if value is None else ""
+            text = f"{given}, but must be a group of keys{hint}"
         case _:
-            said = f"{key} is {given}: {detail['msg']}"
-    return said
+            text = f"{given}: {detail['msg']}"
+    return text

@@ -1,6 +1,5 @@
 """The keys of `model`, `optim` and `cache`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,44 +16,29 @@ from xray.schema.fields import (
     Rate,
     Strict,
     Text,
+    one_of,
     wants,
 )
+from xray.schema.messages import not_an_option
 from xray.schema.targets import Foreign, by_target
 from xray.suggest import did_you_mean, nearest
 
-
-def _not_an_option(key: str, value: str, options: Iterable[str]) -> PydanticCustomError:
-    return PydanticCustomError(
-        "problem",
-        "{key} is '{value}', but must be one of: {options}.{hint}",
-        {
-            "key": key,
-            "value": value,
-            "options": ", ".join(options),
-            "hint": did_you_mean(nearest(value, options)),
-        },
-    )
-
-
-def _known_backbone(value: str) -> str:
-    if value not in BACKBONES:
-        raise _not_an_option("model.backbone", value, BACKBONES)
-    return value
-
-
-Backbone = Annotated[str, AfterValidator(_known_backbone)]
+Backbone = Annotated[str, one_of(BACKBONES)]
 
 
 def _named_or_a_file(weights: str, info: ValidationInfo) -> str:
-    # A run that goes on has its weights in its checkpoint.
+    # A resumed run reads its weights from its checkpoint.
     resumes = bool(info.context and info.context.get("resumes"))
     if weights in WEIGHTS or resumes or Path(weights).is_file():
         return weights
     raise PydanticCustomError(
         "problem",
-        "model.weights is '{weights}', but there is no such file, and the named options are auto, "
-        "imagenet, random.{hint}",
-        {"weights": weights, "hint": did_you_mean(nearest(weights, WEIGHTS))},
+        "model.weights is '{weights}', but must be an existing file or one of: {options}.{hint}",
+        {
+            "weights": weights,
+            "options": ", ".join(WEIGHTS),
+            "hint": did_you_mean(nearest(weights, WEIGHTS)),
+        },
     )
 
 
@@ -68,7 +52,7 @@ class Head(Strict):
 
 
 class Normalization(Strict):
-    """Mean and standard deviation a channel, on a scale of [0, 1]."""
+    """Mean and standard deviation of each channel, for pixel values in [0, 1]."""
 
     mean: Annotated[list[Number], Field(min_length=3, max_length=3), wants("three numbers")]
     std: Annotated[
@@ -111,12 +95,14 @@ class Classifier(Strict):
         chosen = {"trainable": self.trainable, "unfreeze.trainable": later or self.trainable}
         for key, value in chosen.items():
             if value not in depth:
-                raise _not_an_option(f"model.{key}", value, depth)
+                raise PydanticCustomError(
+                    "problem", "{text}", {"text": not_an_option(f"model.{key}", value, depth)}
+                )
         if later and depth.index(later) <= depth.index(self.trainable):
             raise PydanticCustomError(
                 "problem",
-                "model.unfreeze.trainable is '{later}', which does not go deeper than "
-                "model.trainable, '{now}'; from shallow to deep: {order}",
+                "model.unfreeze.trainable is '{later}', but must train more blocks than "
+                "model.trainable, '{now}'; options in increasing order: {order}",
                 {"later": later, "now": self.trainable, "order": ", ".join(depth)},
             )
         return self
@@ -132,7 +118,7 @@ Model: Any = by_target(
 
 
 class Optim(Strict):
-    """The optimiser and its schedule (conf/optim)."""
+    """Optimizer and learning rate schedule (conf/optim)."""
 
     name: Literal["adamw", "sgd"]
     # Replaces name, momentum and weight_decay.
@@ -149,11 +135,11 @@ class Optim(Strict):
 
 
 class Cache(Strict):
-    """Activations of the frozen part, and decoded images, computed once (conf/cache)."""
+    """Cache of the activations of frozen layers and of decoded images (conf/cache)."""
 
     mode: Literal["auto", "off", "only"]
     views: Count
     max_gb: Positive
     dir: Text
-    # A default, for the runs of before it was there: they can be resumed.
+    # Older runs do not have this key.
     pixels: Literal["auto", "off"] = "auto"

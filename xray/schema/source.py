@@ -19,20 +19,27 @@ from xray.schema.fields import (
     wants,
 )
 from xray.schema.targets import by_target
+from xray.sources.splitting import Splitting, current_splitting
 
 
 def _given(value: Any) -> Any:
     if value is None:
         raise PydanticCustomError(
-            "problem", "path is not set. It is where your images lie: path=<archive, folder or CSV>"
+            "problem",
+            "path is not set. Pass the location of your images: path=<archive, folder or CSV file>",
         )
     return value
+
+
+def _current(value: Any) -> Any:
+    return current_splitting(value) if isinstance(value, str) else value
 
 
 def _one_or_more(value: Any) -> Any:
     if value == {}:
         raise PydanticCustomError(
-            "problem", "source is not set. Choose one, such as source=kermany; --help lists them"
+            "problem",
+            "source is not set. Pass one, such as source=kermany; --help lists the options",
         )
     return value
 
@@ -45,32 +52,32 @@ class Download(Strict):
 
 
 class CovidChestxray(Download):
-    """conf/source/covid_chestxray.yaml."""
+    """The source covid_chestxray (conf/source/covid_chestxray.yaml)."""
 
     views: Annotated[list[Text], Field(min_length=1), wants("a list of views, such as [PA, AP]")]
 
 
 class PneumoniaMnist(Download):
-    """conf/source/pneumonia_mnist.yaml."""
+    """The source pneumonia_mnist (conf/source/pneumonia_mnist.yaml)."""
 
     resolution: Literal[28, 64, 128, 224]
 
 
 class Local(Strict):
-    """Images of one's own (conf/source/manifest.yaml)."""
+    """The user's own images (conf/source/manifest.yaml)."""
 
     target: Annotated[str, Field(alias="_target_")]
     path: Annotated[Text, BeforeValidator(_given)]
 
 
 class Folder(Local):
-    """conf/source/folder.yaml."""
+    """A folder of the user's own images (conf/source/folder.yaml)."""
 
     patient_pattern: Pattern | None
 
 
 class Phantom(Strict):
-    """conf/source/phantom.yaml."""
+    """Drawn radiographs (conf/source/phantom.yaml)."""
 
     target: Annotated[str, Field(alias="_target_")]
     patients: Patients
@@ -100,14 +107,14 @@ Name = Annotated[
 
 
 class PrepareKeys(Strict):
-    """conf/prepare.yaml, but for its paths."""
+    """Keys of conf/prepare.yaml, except paths."""
 
     source: Annotated[dict[Name, Source], BeforeValidator(_one_or_more)]
     path: Text | None
     out: Text | None
     groups: Annotated[GroupNames, AfterValidator(distinct_folders("groups"))]
     leave_out: Annotated[list[Text], wants("a list of labels")]
-    split: Literal["official", "carve", "flat"]
+    split: Annotated[Splitting, BeforeValidator(_current)]
     test_fraction: Fraction
     limit: Count | None
     size: Annotated[
@@ -127,17 +134,23 @@ class PrepareKeys(Strict):
             names = " ".join(f"source.{name}.path=..." for name in self.source)
             raise PydanticCustomError(
                 "problem",
-                "path is of one source; of several write: {names}",
+                "path can only be used with one source; for several sources, pass {names}",
                 {"names": names},
             )
         if self.path is not None and any(isinstance(s, Phantom) for s in self.source.values()):
-            raise PydanticCustomError("problem", "phantoms are drawn: leave out path")
+            raise PydanticCustomError(
+                "problem",
+                "path cannot be used with source=phantom, which draws its images; remove it",
+            )
         if self.link and self.size is not None:
             raise PydanticCustomError(
-                "problem", "link=true keeps files as they are: leave out size, or link"
+                "problem",
+                "link=true cannot be combined with size, because linked files are not changed; "
+                "remove one of the two",
             )
         if self.size is None and (self.upscale or not self.keep_aspect):
             raise PydanticCustomError(
-                "problem", "upscale and keep_aspect say how images are resized: pass size as well"
+                "problem",
+                "upscale and keep_aspect only apply to images that are resized; pass size as well",
             )
         return self

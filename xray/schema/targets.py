@@ -1,4 +1,4 @@
-"""Known classes have models of their own; anyone else's is checked to exist, unimported."""
+"""Choose the model of a class by its `_target_`; check that foreign classes exist."""
 
 import importlib.util
 import re
@@ -14,13 +14,13 @@ from pydantic_core import PydanticCustomError
 from xray.suggest import did_you_mean, nearest
 
 DEFINED = re.compile(r"^(?:class|def) (\w+)", re.MULTILINE)
-"""Names that a module's text defines."""
+"""Names that the source code of a module defines."""
 
 
 def find_problem(target: str) -> str | None:
-    """Tell what is wrong with a dotted path to a class or function; None when nothing is.
+    """Describe what is wrong with the dotted path of a class or function, or return None.
 
-    Modules are found on disk and their text is searched, since importing one may take many seconds.
+    The source code of the module is searched without importing it, which may take many seconds.
     """
     package = target.partition(".")[0]
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", target):
@@ -34,7 +34,7 @@ def find_problem(target: str) -> str | None:
 
 
 def _deepest_module(parts: list[str]) -> tuple[ModuleSpec | None, list[str]]:
-    """Follow the path as far as there are modules; the importing of parents is what is avoided."""
+    """Return the deepest module of a dotted path and the remaining names, without importing it."""
     spec = importlib.util.find_spec(parts[0])
     for depth in range(1, len(parts)):
         locations = spec.submodule_search_locations if spec else None
@@ -67,14 +67,14 @@ def _text(path: Path) -> str:
 
 
 class Foreign(BaseModel):
-    """A class that is not ours: any arguments, but it must exist."""
+    """A class outside the schema: it must exist; its arguments are not checked."""
 
     model_config = ConfigDict(extra="allow")
 
     target: Annotated[str, Field(alias="_target_")]
 
     def model_post_init(self, _context: Any) -> None:
-        """Look the class up."""
+        """Check that the class exists."""
         problem = find_problem(self.target)
         if problem:
             raise PydanticCustomError(
@@ -88,7 +88,7 @@ FOREIGN = "<foreign>"
 
 
 def by_target(known: Mapping[str, type[BaseModel]]) -> Any:
-    """Make a type that picks the model by `_target_`.
+    """Return a type that selects the model by `_target_`.
 
     Args:
         known: Dotted path -> model. Any other path is `Foreign`.

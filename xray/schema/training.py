@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from xray.model.metric_table import LOSS, MONITORED
 from xray.schema.fields import (
     CamMethod,
     Count,
@@ -20,21 +21,13 @@ from xray.schema.fields import (
     Seed,
     Strict,
     Text,
+    one_of,
     wants,
 )
 from xray.schema.targets import by_target
 
-Metric = Literal[
-    "val/loss",
-    "val/accuracy",
-    "val/precision",
-    "val/recall",
-    "val/f1",
-    "val/specificity",
-    "val/auroc",
-    "val/auprc",
-]
-# Of Lightning's names those with float32 weights: the head computes in float32.
+Metric = Annotated[str, one_of(MONITORED)]
+# Lightning's names with float32 weights, because the head computes in float32.
 Precision = Literal[
     "auto",
     "32-true",
@@ -48,12 +41,12 @@ Strategy = Literal[
 ]
 BatchLimit = Annotated[
     Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=1)] | None,
-    wants("a share above 0 up to 1.0, or a whole number of batches"),
+    wants("a fraction, greater than 0 and at most 1.0, or a whole number of batches"),
 ]
 
 
 class Target(Strict):
-    """A class by its dotted path."""
+    """A class that is named by its dotted path."""
 
     target: Annotated[str, Field(alias="_target_")]
 
@@ -64,7 +57,7 @@ class Trainer(Target):
     gpus: NaturalOrAuto
     require_gpu: Flag
     precision: Precision
-    # Defaults, for the runs of before these were there: they can be resumed.
+    # Older runs do not have the next three keys.
     channels_last: FlagOrAuto = "auto"
     threads: CountOrAuto = "auto"
     compile: Flag = False
@@ -86,7 +79,7 @@ class Trainer(Target):
 
 
 class EarlyStopping(Target):
-    """pytorch_lightning.callbacks.EarlyStopping."""
+    """pytorch_lightning.callbacks.EarlyStopping and xray's RunEarlyStopping."""
 
     monitor: Text
     mode: Mode
@@ -102,7 +95,7 @@ class EarlyStopping(Target):
 
 
 class ModelCheckpoint(Target):
-    """pytorch_lightning.callbacks.ModelCheckpoint, and RunCheckpoint of ours."""
+    """pytorch_lightning.callbacks.ModelCheckpoint and xray's RunCheckpoint."""
 
     dirpath: Text
     filename: Text | None = None
@@ -145,7 +138,7 @@ class GradCAMCallback(Target):
     every_n_epochs: Count
     seed: Seed
     dirpath: Text
-    # A default, for the runs of before it was there: they can be resumed.
+    # Older runs do not have the next three keys.
     scorecard: Natural = 0
     faithfulness: Natural = 0
     budget: Positive | None = 0.2
@@ -184,26 +177,31 @@ KNOWN = {
     "xray.training.callbacks.run_checkpoint.RunCheckpoint": ModelCheckpoint,
     "xray.training.callbacks.early_stopping.RunEarlyStopping": EarlyStopping,
 }
-"""Dotted path -> the keys of that class."""
+"""Dotted path of a class -> model of its keys."""
 
 Part: Any = by_target(KNOWN)
 TrainerPart: Any = by_target({"xray.training.trainer.build_trainer": Trainer})
 
 
 class Monitor(Strict):
-    """The one quantity that everything goes by."""
+    """The metric by which epochs and the jobs of a sweep are compared."""
 
     metric: Metric
     mode: Mode
 
     @model_validator(mode="after")
     def _right_direction(self) -> Self:
-        right = "min" if self.metric == "val/loss" else "max"
+        right = "min" if self.metric == LOSS else "max"
         if self.mode != right:
             raise PydanticCustomError(
                 "problem",
-                "monitor.mode is '{mode}', but {metric} is best at its {right}: "
+                "monitor.mode is '{mode}', but {metric} is best at its {best}: pass "
                 "monitor.mode={right}",
-                {"mode": self.mode, "metric": self.metric, "right": right},
+                {
+                    "mode": self.mode,
+                    "metric": self.metric,
+                    "best": f"{right}imum",
+                    "right": right,
+                },
             )
         return self

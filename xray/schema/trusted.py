@@ -71,7 +71,7 @@ _LIBRARIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 """Group -> (package, module of a base class, base class); its exported subclasses are trusted."""
 
 _HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_"})
-"""Keys with a meaning to Hydra that a saved configuration may have."""
+"""Keys that Hydra interprets and that a saved configuration may contain."""
 
 
 def current_name(target: str) -> str:
@@ -137,7 +137,7 @@ def find_untrusted(values: Any, path: str = "") -> Iterator[str]:
         path: Dotted key of `values`.
 
     Yields:
-        One clause a problem, which starts with the key.
+        One clause per problem, which starts with the dotted key.
     """
     if isinstance(values, list):
         values = dict(enumerate(values))

@@ -1,4 +1,4 @@
-"""The whole configuration of each verb, and its check."""
+"""Models of the complete configuration of each command."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -39,7 +39,7 @@ class Paths(Strict):
 
 
 class Train(Strict):
-    """conf/train.yaml."""
+    """Configuration of the command train (conf/train.yaml)."""
 
     data: Data
     transform: Transform
@@ -57,42 +57,58 @@ class Train(Strict):
     trust: Flag = False
     monitor: Monitor
     test: Flag
-    # A default, for the runs of before it was there: they can be resumed.
+    # Older runs do not have this key.
     threshold: Threshold = 0.5
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        """Check what no group can know alone."""
-        keeps = any(
+    def _best_is_saved(self) -> Self:
+        saves_best = any(
             part.monitor is not None
             if isinstance(part, ModelCheckpoint)
             else isinstance(part, Foreign)
             for part in self.callbacks.values()
         )
-        if not keeps:
+        if not saves_best:
             raise PydanticCustomError(
-                "problem", "no callback keeps the best checkpoint: keep callbacks.checkpoint"
+                "problem",
+                "no callback saves the best checkpoint; callbacks.checkpoint is required",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _images_need_a_resume(self) -> Self:
         if self.images is not None and self.resume is None:
             raise PydanticCustomError(
                 "problem",
-                "images is for a run that is resumed (resume=<run directory>); for a new run pass "
+                "images can only be used with resume=<run directory>; for a new run, pass "
                 "data.root=<folder>",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_fit_the_head(self) -> Self:
         norm = self.model.head.norm if isinstance(self.model, Classifier) else None
         if getattr(self.data, "batch_size", None) == 1 and norm == "batch":
             raise PydanticCustomError(
                 "problem",
-                "data.batch_size is 1, but model.head.norm=batch needs two images or more; "
-                "raise it, or pass model.head.norm=layer",
+                "data.batch_size is 1, but model.head.norm=batch needs at least two images; "
+                "increase it, or pass model.head.norm=layer",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _threshold_fits_the_classes(self) -> Self:
         groups = getattr(self.data, "groups", {})
         if self.threshold != 0.5 and len(groups) > 2:  # noqa: PLR2004
             raise PydanticCustomError(
                 "problem",
-                "threshold is for two classes, but data.groups makes {n}; leave it out",
+                "threshold can only be set for two classes, but data.groups has {n}; remove it",
                 {"n": len(groups)},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> Self:
         epochs = self.trainer.max_epochs if isinstance(self.trainer, Trainer) else None
         if epochs is not None and self.optim.warmup_epochs >= epochs:
             raise PydanticCustomError(
@@ -104,7 +120,7 @@ class Train(Strict):
 
 
 class Audit(Strict):
-    """conf/audit.yaml."""
+    """Configuration of the command audit (conf/audit.yaml)."""
 
     data: Data
     transform: Transform
@@ -115,7 +131,7 @@ class Audit(Strict):
 
 
 class Gradcam(Strict):
-    """conf/gradcam.yaml."""
+    """Configuration of the command gradcam (conf/gradcam.yaml)."""
 
     run: Text | None
     images: Text | None
@@ -133,7 +149,7 @@ class Gradcam(Strict):
 
 
 class Shortcuts(Strict):
-    """conf/shortcuts.yaml."""
+    """Configuration of the command shortcuts (conf/shortcuts.yaml)."""
 
     run: Text | None
     images: Text | None
@@ -145,7 +161,7 @@ class Shortcuts(Strict):
 
 
 class Evaluate(Strict):
-    """conf/evaluate.yaml."""
+    """Configuration of the command evaluate (conf/evaluate.yaml)."""
 
     run: Text | None
     images: Text | None
@@ -160,13 +176,13 @@ class Evaluate(Strict):
 
 
 class Predict(Strict):
-    """conf/predict.yaml."""
+    """Configuration of the command predict (conf/predict.yaml)."""
 
     run: Text | None
     images: Text | None
     trust: Flag
     input: Annotated[
-        Text, must_be_given("input is missing: pass input=<image, folder, list or table>")
+        Text, must_be_given("Pass the images to predict: input=<image, folder, list or table>")
     ]
     output: Text | None
     overlays: Annotated[
@@ -179,13 +195,13 @@ class Predict(Strict):
 
 
 class Prepare(PrepareKeys):
-    """conf/prepare.yaml."""
+    """Configuration of the command prepare (conf/prepare.yaml)."""
 
     paths: Paths
 
 
 class CacheVerb(Strict):
-    """conf/cache.yaml."""
+    """Configuration of the command cache (conf/cache.yaml)."""
 
     dir: Text
     clear: Text | None
@@ -193,14 +209,14 @@ class CacheVerb(Strict):
 
 
 class Report(Strict):
-    """conf/report.yaml."""
+    """Configuration of the command report (conf/report.yaml)."""
 
     run: Text | None
     paths: Paths
 
 
 class Compare(Strict):
-    """conf/compare.yaml."""
+    """Configuration of the command compare (conf/compare.yaml)."""
 
     runs: Annotated[list[Text] | None, wants("a list of run directories: [<run>,<run>]")]
     sweep: Text | None
@@ -210,10 +226,12 @@ class Compare(Strict):
     def _one_of_both(self) -> Self:
         if (self.runs is None) == (self.sweep is None):
             raise PydanticCustomError(
-                "problem", "compare needs runs=[<run>,<run>...] or sweep=<directory>: give one"
+                "problem", "compare needs either runs=[<run>,<run>...] or sweep=<directory>"
             )
         if self.runs is not None and len(set(self.runs)) < 2:  # noqa: PLR2004
-            raise PydanticCustomError("problem", "runs needs two different run directories or more")
+            raise PydanticCustomError(
+                "problem", "runs needs at least two different run directories"
+            )
         return self
 
 
@@ -232,16 +250,16 @@ VERBS: dict[str, type[BaseModel]] = {
 
 
 def problems(verb: str, values: dict[str, Any], derived: frozenset[str] = frozenset()) -> list[str]:
-    """Check a verb's whole configuration.
+    """Check the complete configuration of a command.
 
     Args:
-        verb: Its name; one without a model of its own passes.
+        verb: Name of the command; a command without a model is not checked.
         values: The resolved configuration as plain values.
-        derived: Dotted keys whose values are interpolated from others: what is wrong there is
-            reported where it comes from.
+        derived: Dotted keys whose values are interpolated from others. Their problems are only
+            reported for the original key.
 
     Returns:
-        One sentence a problem, in the order of the keys; empty when all is well.
+        One sentence per problem, in the order of the keys; empty if the configuration is valid.
     """
     model = VERBS.get(verb)
     if model is None:

@@ -26,7 +26,7 @@ class Gallery:
 
     Args:
         split: The split.
-        method: A key of `xray.saliency.gradcam.METHODS`.
+        method: A key of `xray.saliency.methods.METHODS`.
         n: Number of images.
         only: A class or folder name; None: all.
         target: The class that is explained: "predicted", "truth" or a class name.

@@ -11,6 +11,7 @@ from typing import Any
 from xray.data.manifest import Row, read_manifest
 from xray.errors import DataError
 from xray.sources.base import About
+from xray.sources.splitting import current_splitting
 from xray.types import Split
 
 RECORD = "prepare.json"
@@ -101,6 +102,7 @@ def _read(root: Path) -> tuple[Report, dict[str, Any]]:
     """Read a prepared dataset and its request."""
     record = json.loads((root / RECORD).read_text(encoding="utf-8"))
     request: dict[str, Any] = {**record["request"]}
+    request["split"] = current_splitting(str(request["split"]))
     abouts = {name: _about(about) for name, about in record["sources"].items()}
     manifest = read_manifest(root)
     if manifest is None:

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 
@@ -14,9 +13,8 @@ from xray.data.split import hold_out
 from xray.errors import DataError
 from xray.integrity.clusters import cluster
 from xray.sources.base import About, Item
+from xray.sources.splitting import Splitting
 from xray.types import Sample, Split
-
-Splitting = Literal["official", "carve", "flat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +142,12 @@ def split_images(
 
     "official" keeps the split of the dataset; images without one are used for training. If there
     is no test split, one is held out, stratified by class and with all images of a patient
-    together. "carve" ignores the split of the dataset and holds out a test split. "flat" does not
-    split.
+    together. "hold_out" ignores the split of the dataset and holds out a test split. "flat" does
+    not split.
 
     Args:
         chosen: Images of one dataset, or of all that are split together.
-        splitting: "official", "carve" or "flat".
+        splitting: "official", "hold_out" or "flat".
         fraction: Share of the images that is held out for testing.
         classes: Class names.
         seed: Seed of the held-out split.

@@ -45,7 +45,7 @@ def findings(report: Report) -> Iterator[str]:
         listed = ", ".join(f"{label} ({count})" for label, count in sorted(labels.items()))
         yield f"Left out of {source}, because no class includes the label: {listed}"
     if count := report.split_patients():
-        yield f"Patients in more than one split: {count}; split=carve keeps each in one split"
+        yield f"Patients in more than one split: {count}; split=hold_out keeps each in one split"
     copies, crossing = report.copies()
     if copies:
         yield f"Duplicate files: {copies}, of which in more than one split: {crossing}"

@@ -19,13 +19,13 @@ from xray.sources.prepared import REJECTED, Report, find_prepared, write_record
 from xray.sources.select import (
     Choice,
     Chosen,
-    Splitting,
     choose,
     limit_images,
     name_images,
     split_images,
 )
 from xray.sources.source_md import source_md
+from xray.sources.splitting import Splitting
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Plan:
     Attributes:
         groups: Class -> folder names.
         leave_out: Labels whose images are left out.
-        split: "official", "carve" or "flat", see `split_images`.
+        split: "official", "hold_out" or "flat", see `split_images`.
         test_fraction: Share of the images that is held out for testing.
         limit: Maximum number of images per class and split; None: all.
         seed: Seed of the held-out split and of the limit.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xray.errors import DataError
-from xray.model.metrics import METRICS
+from xray.model.metric_table import METRICS
 
 
 def check_validation(description: Mapping[str, Any], monitor: str) -> None:
