@@ -7,10 +7,11 @@ import torch
 from made_images import write_image
 
 from xray.caching.activations import FeatureDataset
-from xray.caching.entry import Entry, open_checked
+from xray.caching.entry import Entry
 from xray.caching.folder import CacheUnusableError
 from xray.caching.key import Plan
 from xray.caching.part import Part
+from xray.caching.record import open_checked
 from xray.data.datamodule import XrayDataModule
 
 
@@ -108,8 +109,8 @@ def test_large_entry_is_checked_in_blocks_spread_over_it(tmp_path, monkeypatch):
     part.finish()
     seen = []
     crc = open_checked.__globals__["checksum"]
-    monkeypatch.setattr("xray.caching.entry.checksum", lambda b: seen.append(b[0, 0]) or crc(b))
-    monkeypatch.setattr("xray.caching.entry.CHECKED_BYTES", 80)
+    monkeypatch.setattr("xray.caching.record.checksum", lambda b: seen.append(b[0, 0]) or crc(b))
+    monkeypatch.setattr("xray.caching.record.CHECKED_BYTES", 80)
     assert open_checked(entry)[1] == ""
     assert seen == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99]
 

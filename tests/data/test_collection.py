@@ -3,7 +3,8 @@ from made_images import write_image
 
 from xray.data.collection import collect
 from xray.data.groups import Groups
-from xray.data.manifest import Row, write_manifest
+from xray.data.manifest import write_manifest
+from xray.data.manifest_row import Row
 from xray.data.patients import compile_patient_pattern
 from xray.errors import DataError
 

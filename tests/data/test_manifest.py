@@ -4,15 +4,8 @@ from pathlib import Path
 import pytest
 from made_images import write_image
 
-from xray.data.manifest import (
-    COLUMNS,
-    MANIFEST,
-    Manifest,
-    Row,
-    normalize_path,
-    read_manifest,
-    write_manifest,
-)
+from xray.data.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from xray.data.manifest_row import COLUMNS, Row, normalize_path
 from xray.errors import DataError
 
 ROW = Row(

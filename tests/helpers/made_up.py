@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xray.data.manifest import Row, read_manifest
+from xray.data.manifest import read_manifest
+from xray.data.manifest_row import Row
 from xray.prepare import main
 
 

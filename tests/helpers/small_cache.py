@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from xray.caching.activations import FeatureCache
-from xray.caching.entry import Entry, Record, checksum, package_versions
+from xray.caching.entry import Entry, package_versions
+from xray.caching.record import Record, checksum
 from xray.data.datamodule import XrayDataModule
 from xray.model.classifier import XrayClassifier
 

@@ -3,7 +3,8 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import binomtest, bootstrap
 
-from xray.stats.bootstrap import Estimate, Interval, Resampled, estimate, resample, wilson
+from xray.stats.bootstrap import Resampled, estimate, resample, wilson
+from xray.stats.intervals import Estimate, Interval
 from xray.stats.scores import auroc, ratio
 
 

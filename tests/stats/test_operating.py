@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from xray.errors import ConfigError
-from xray.stats.bootstrap import Estimate, wilson
+from xray.stats.bootstrap import wilson
+from xray.stats.intervals import Estimate
 from xray.stats.operating import (
     choose_threshold,
     decision_scores,

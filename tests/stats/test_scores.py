@@ -3,7 +3,7 @@ import pytest
 import sklearn.metrics as reference
 import torch
 
-from xray.model.metrics import build_metrics, metric_inputs
+from xray.model.metrics import SplitMetrics
 from xray.stats import scores
 
 POSITIVE = 1
@@ -81,9 +81,10 @@ def test_three_classes_match_scikit_learn_in_every_resample():
 def test_scores_match_the_torchmetrics_of_training(k):
     targets, probabilities, predicted, _ = made(k, n=200)
     found = scores.all_scores(targets, probabilities, predicted, np.ones((1, 200)))
-    inputs = metric_inputs(torch.from_numpy(probabilities), torch.from_numpy(targets))
-    for name, metric in build_metrics(k).items():
-        assert found[name][0] == pytest.approx(float(metric(*inputs)), abs=1e-6)
+    metrics = SplitMetrics(k)
+    metrics.update(torch.from_numpy(probabilities), torch.from_numpy(targets))
+    for name, value in metrics.compute().items():
+        assert found[name][0] == pytest.approx(float(value), abs=1e-6)
 
 
 def test_a_weight_of_two_equals_a_duplicated_image():

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from xray.caching.entry import Stored
 from xray.caching.fill import open_or_fill
 from xray.caching.folder import CacheFolder, CacheUnusableError
 from xray.caching.key import Plan, make_plans, settings_that_fit, to_cached
+from xray.caching.record import Stored
 from xray.data.datamodule import XrayDataModule
 from xray.data.dataset import SplitDataset
 from xray.data.sampler import Key

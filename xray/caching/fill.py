@@ -19,10 +19,11 @@ from rich.progress import (
 from rich.text import Text
 from torch import Tensor
 
-from xray.caching.entry import Entry, Stored, open_checked
+from xray.caching.entry import Entry
 from xray.caching.folder import CacheUnusableError, unwritable
 from xray.caching.key import Plan
 from xray.caching.part import Part
+from xray.caching.record import Stored, open_checked
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xray.caching.entry import Description, package_versions
+from xray.caching.entry import package_versions
 from xray.caching.folder import format_size
+from xray.caching.record import Description
 from xray.data.datamodule import XrayDataModule
 from xray.model.classifier import XrayClassifier
 from xray.model.head import pool
@@ -76,29 +77,33 @@ def make_plans(
     with torch.inference_mode(), context():
         probe = torch.zeros(1, 1, size, size, dtype=torch.uint8, device=device)
         maps = model.to_cut(probe)
-        pooled = is_pooled(model, maps)
-        autocast = torch.is_autocast_enabled(device.type)
-        # The maps do not show it: a block may end in float32 whatever type it computed in.
-        computed = torch.get_autocast_dtype(device.type) if autocast else torch.float32
-        one = to_cached(maps, pooled=pooled)
-    row = one.shape[1:] if pooled else (*one.shape[2:], one.shape[1])
-    common = {
-        "network": model.backbone.name,
-        "weights": _hash_prefix(model),
-        "cut": model.cut,
-        "pooled": pooled,
-        "dtype": str(maps.dtype),
-        "computed": str(computed),
-        "size": size,
-        "device": device.type,
-        "versions": package_versions(),
-    }
+        common = {**_describe_maps(model, maps), "size": size}
+        one = to_cached(maps, pooled=common["pooled"])
+    row = one.shape[1:] if common["pooled"] else (*one.shape[2:], one.shape[1])
     plans: dict[Split, Plan] = {}
     for split in splits:
         own = _describe_images(data, split, views)
         shape = (own["views"], len(data.dataset(split)), *row)
         plans[split] = Plan(split, shape, one.dtype, {**own, **common})
     return plans
+
+
+def _describe_maps(model: XrayClassifier, maps: Tensor) -> Description:
+    """Return what the maps of every split depend on; called in the autocast context of the run."""
+    device = model.device.type
+    autocast = torch.is_autocast_enabled(device)
+    # Not visible in the maps: a block may end in float32, whatever type it computed in.
+    computed = torch.get_autocast_dtype(device) if autocast else torch.float32
+    return {
+        "network": model.backbone.name,
+        "weights": _hash_prefix(model),
+        "cut": model.cut,
+        "pooled": is_pooled(model, maps),
+        "dtype": str(maps.dtype),
+        "computed": str(computed),
+        "device": device,
+        "versions": package_versions(),
+    }
 
 
 def _describe_images(data: XrayDataModule, split: Split, views: int) -> Description:

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xray.caching.entry import Entry, Record, Stored, checksum
+from xray.caching.entry import Entry
 from xray.caching.folder import CacheUnusableError, unwritable
 from xray.caching.key import Plan
+from xray.caching.record import Record, Stored, checksum
 
 FLUSH_SECONDS = 2.0
 """Seconds of work that a killed process loses at most."""

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from xray.caching.entry import Entry, Stored, package_versions
+from xray.caching.entry import Entry, package_versions
 from xray.caching.fill import open_or_fill
 from xray.caching.folder import CacheFolder, CacheUnusableError
 from xray.caching.key import Plan
+from xray.caching.record import Stored
 from xray.data.datamodule import XrayDataModule
 from xray.data.dataset import SplitDataset
 from xray.data.transforms import SeededTransform, shared_beginning

@@ -7,8 +7,9 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from xray.caching.entry import Entry, describe, list_entries, open_checked, package_versions
+from xray.caching.entry import Entry, list_entries, package_versions
 from xray.caching.folder import CacheFolder, format_size
+from xray.caching.record import describe, open_checked
 from xray.errors import ConfigError
 from xray.suggest import did_you_mean, nearest
 

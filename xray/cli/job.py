@@ -24,10 +24,7 @@ class JobFailed(CompactHydraException):
 
 
 def guarded(
-    verb: str,
-    task: Callable[[DictConfig], Any],
-    failed: list[str],
-    done: Mapping[int, Done],
+    verb: str, task: Callable[[DictConfig], Any], failed: list[str], done: Mapping[int, Done]
 ) -> Callable[[DictConfig], Any]:
     """Wrap the function of a command for Hydra.
 
@@ -45,7 +42,7 @@ def guarded(
 
     @functools.wraps(task)
     def run(cfg: DictConfig) -> Any:
-        # The other processes of a distributed run start with what was typed.
+        # The other processes of a distributed run are started with the same arguments.
         sys.argv = typed
         settings = HydraConfig.get()
         multirun = settings.mode == RunMode.MULTIRUN
@@ -55,13 +52,8 @@ def guarded(
             return finished.value
         _let_loaders_start()
         try:
-            _write_error("")
-            problems = check_values(verb, cfg)
-            if problems:
-                raise ConfigError("\n".join(problems))
-            return task(cfg)
+            return _run_checked(verb, task, cfg)
         except XrayError as error:
-            _write_error(str(error))
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise
             print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
@@ -69,11 +61,24 @@ def guarded(
                 raise JobFailed(str(error)) from None
             failed.append(str(error))
             return None
-        except Exception as error:
-            _write_error(f"{type(error).__name__}: {error}")
-            raise
 
     return run
+
+
+def _run_checked(verb: str, task: Callable[[DictConfig], Any], cfg: DictConfig) -> Any:
+    """Check the configuration of a job and run it; write an error to the directory of the job."""
+    try:
+        _write_error("")
+        problems = check_values(verb, cfg)
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return task(cfg)
+    except XrayError as error:
+        _write_error(str(error))
+        raise
+    except Exception as error:
+        _write_error(f"{type(error).__name__}: {error}")
+        raise
 
 
 def _let_loaders_start() -> None:

@@ -123,7 +123,8 @@ def _start(command: "Command", task: Task) -> None:
 
 def _resume_sweep(command: "Command", task: Task, asked: object) -> None:
     from xray.cli.check import check
-    from xray.cli.resume_sweep import clear_unfinished, read_back, resolve_sweep
+    from xray.cli.finished_jobs import read_back
+    from xray.cli.resume_sweep import clear_unfinished, resolve_sweep
 
     command, sweep = resolve_sweep(command, asked)
     # Relative paths mean what they meant when the sweep was started.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from xray.cli.command import Command, quoted
 from xray.cli.moved_images import locate_images
@@ -67,8 +67,19 @@ def resumed(command: Command) -> Iterator[Command]:
         )
     run = Path(str(asked)).resolve()
     _check_overrides(command)
-    trust = _value(command, "trust") is True
-    config = resumable_config(run, trust=trust)
+    config = _load_config(command, run)
+    with tempfile.TemporaryDirectory(prefix="xray-resume-") as folder:
+        OmegaConf.save(config, Path(folder) / f"{NAME}.yaml")
+        yield _continuing(command, run, Path(folder))
+
+
+def _load_config(command: Command, run: Path) -> DictConfig:
+    """Load and check the configuration of a run, with the folder of its images if `images` is set.
+
+    Raises:
+        RunError: The run has no checkpoint to continue from, or its configuration cannot be used.
+    """
+    config = resumable_config(run, trust=_value(command, "trust") is True)
     images = _value(command, "images")
     if images is not None:
         with open_dict(config):
@@ -78,21 +89,24 @@ def resumed(command: Command) -> Iterator[Command]:
             f"{run} has no {layout.LAST} to continue from. Pass the directory of a run that "
             "finished an epoch, or start a new run."
         )
-    with tempfile.TemporaryDirectory(prefix="xray-resume-") as folder:
-        OmegaConf.save(config, Path(folder) / f"{NAME}.yaml")
-        yield replace(
-            command,
-            overrides=(
-                "hydra/job_logging=plain",
-                f"hydra.job.name={command.verb}",
-                f"hydra.run.dir={quoted(str(run))}",
-                *(text for text in command.overrides if _key(text) != "resume"),
-                f"resume={quoted(str(run))}",
-            ),
-            config_path=Path(folder),
-            config_name=NAME,
-            config_dir=CONF_DIR,
-        )
+    return config
+
+
+def _continuing(command: Command, run: Path, folder: Path) -> Command:
+    """Return a command that composes the configuration in `folder` and writes to `run`."""
+    return replace(
+        command,
+        overrides=(
+            "hydra/job_logging=plain",
+            f"hydra.job.name={command.verb}",
+            f"hydra.run.dir={quoted(str(run))}",
+            *(text for text in command.overrides if _key(text) != "resume"),
+            f"resume={quoted(str(run))}",
+        ),
+        config_path=folder,
+        config_name=NAME,
+        config_dir=CONF_DIR,
+    )
 
 
 def find_resume(command: Command) -> object:

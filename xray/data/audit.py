@@ -12,7 +12,7 @@ from xray.data.collection import Collection, collect, counts
 from xray.data.extraneous import summarize
 from xray.data.groups import Groups
 from xray.data.patients import PatientRule
-from xray.integrity.findings import Finding, Placed, count, find, judge
+from xray.integrity.findings import Finding, count, find, judge
 from xray.integrity.index import store_name
 from xray.integrity.memo import memoize
 from xray.integrity.screening import Screening, screen
@@ -99,27 +99,30 @@ def audit(
     collection = collect(root, groups, patient)
     samples = collection.samples
     screening = screen([sample.path for sample in samples], root, folder)
-    placed = Placed(samples, collection.splits, root, groups.classes)
-    usable = screening.index.usable()
-    clusters = screening.clusters([sample.owner for sample in samples])
-    targets = np.array([sample.target for sample in samples], np.int64)
-    name = f"{store_name(root)}_probe.json"
-    grouping = hashlib.sha256(targets.tobytes() + clusters.tobytes()).hexdigest()
-    probes = memoize(
-        folder / name if folder else None,
-        {"files": screening.index.digest, "groups": grouping, "seed": seed},
-        lambda: [
-            astuple(probe)
-            for probe in source_probe(
-                screening.index.rows[usable], targets[usable], clusters[usable], seed
-            )
-        ],
-    )
     return Audit(
         collection=collection,
         screening=screening,
         classes=groups.classes,
-        findings=[*find(placed, screening), *collection.extraneous],
-        probes=[Probe(*probe) for probe in probes],
+        findings=[*find(collection.placed(groups.classes), screening), *collection.extraneous],
+        probes=_probe_sources(collection, screening, seed, folder),
         unknown_patients=sum(sample.patient is None for sample in samples),
     )
+
+
+def _probe_sources(
+    collection: Collection, screening: Screening, seed: int, folder: Path | None
+) -> list[Probe]:
+    """Run the source probe on the readable images, or read its stored result."""
+    usable = screening.index.usable()
+    rows = screening.index.rows[usable]
+    clusters = screening.clusters([sample.owner for sample in collection.samples])
+    targets = np.array([sample.target for sample in collection.samples], np.int64)
+    grouping = hashlib.sha256(targets.tobytes() + clusters.tobytes()).hexdigest()
+    probes = memoize(
+        folder / f"{store_name(collection.root)}_probe.json" if folder else None,
+        {"files": screening.index.digest, "groups": grouping, "seed": seed},
+        lambda: [
+            astuple(probe) for probe in source_probe(rows, targets[usable], clusters[usable], seed)
+        ],
+    )
+    return [Probe(*probe) for probe in probes]

@@ -89,7 +89,7 @@ def certify(
         dropped: Number of images that were removed because of overlaps, by split.
         skipped: Number of images that cannot be read.
     """
-    remaining = find(Placed(used.samples, used.splits, used.root, classes), screening)
+    remaining = find(used.placed(classes), screening)
     unknown = sum(sample.patient is None for sample in used.samples)
     return Certificate(
         verdict=judge(remaining, unknown) if screening.audited else UNAUDITED,

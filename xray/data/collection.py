@@ -14,7 +14,7 @@ from xray.data.layout import find_layout
 from xray.data.manifest import MANIFEST
 from xray.data.patients import PatientRule
 from xray.errors import DataError
-from xray.integrity.findings import Finding
+from xray.integrity.findings import Finding, Placed
 from xray.types import Sample, Split
 
 
@@ -48,6 +48,10 @@ class Collection:
             samples=[self.samples[i] for i in indices],
             splits=[self.splits[i] for i in indices],
         )
+
+    def placed(self, classes: Sequence[str]) -> Placed:
+        """Return the images with their splits, for the search of overlaps and other problems."""
+        return Placed(self.samples, self.splits, self.root, classes)
 
     def positions(self, split: Split) -> list[int]:
         """Return the indices of the images of a split, ascending."""

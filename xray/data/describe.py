@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from xray.data.groups import Groups
-from xray.data.manifest import Manifest, Row, read_manifest
+from xray.data.manifest import Manifest, read_manifest
+from xray.data.manifest_row import Row
 from xray.data.patients import PatientRule, check_patients, check_pattern
 from xray.errors import DataError
 from xray.types import Sample, Split
@@ -23,32 +24,29 @@ def describe_images(
     *,
     is_flat: bool,
 ) -> tuple[list[Sample], list[Split]]:
-    """Add to images what the manifest of their dataset contains, and check it.
+    """Add the patients, labels and splits of a manifest.csv to images, and check them.
 
     Warnings are logged if manifest and files do not match, and if patient IDs look wrong.
 
     Args:
         samples: N images below `root`, with the patient IDs that `rule` found.
         splits: Split of the folder of each image.
-        root: Folder of the dataset. Its manifest.csv, if there is one, takes precedence over file
-            names, and its column "split" divides a flat folder.
+        root: Folder of the dataset. An existing manifest.csv takes precedence over file names.
         groups: Folder names of each class.
         rule: Rule that found the patient IDs.
-        is_flat: Whether the dataset has class folders instead of split folders.
+        is_flat: Whether the dataset has no split folders; the manifest may then contain splits.
 
     Returns:
         N images with patient, source and label, and the N splits.
 
     Raises:
-        DataError: The manifest is malformed, names no file, or contradicts the class or split of
-            a folder.
+        DataError: The manifest is malformed, names no file, or contradicts a folder.
     """
     manifest = read_manifest(root)
     described, placed = list(samples), list(splits)
     unlisted = described
     if manifest is not None:
-        names = [sample.path.relative_to(root).as_posix() for sample in samples]
-        rows = manifest.match(names)
+        rows = manifest.match([sample.path.relative_to(root).as_posix() for sample in samples])
         _check_labels(samples, rows, manifest, groups)
         placed = _divide(splits, rows, manifest, is_flat=is_flat)
         described = [_described(*pair, manifest) for pair in zip(samples, rows, strict=True)]

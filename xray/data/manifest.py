@@ -1,4 +1,4 @@
-"""manifest.csv: the patient, label and split of each image of a folder."""
+"""manifest.csv: reading, writing, and matching its rows with the files of a folder."""
 
 import csv
 import logging
@@ -7,62 +7,17 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
-from xray.data.names import SPLIT_FOLDERS
+from xray.data.manifest_row import COLUMNS, Row, parse_row
 from xray.data.table import read_table
 from xray.errors import DataError
-from xray.types import Split
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.csv"
-COLUMNS = (
-    "path", "source", "label", "class", "patient", "view", "width", "height", "bits", "sha256",
-    "split",
-)  # fmt: skip
 _INFORMATION = ("patient", "label", "class", "split")
 NAMES_ONLY = "Only their folder and file names are used."
-NO_PATIENT = frozenset(
-    {"", "-", "--", "?", "n/a", "n.a.", "na", "<na>", "nan", "none", "null", "unknown"}
-)
-"""Patient cells, in lower case, that mean "no patient ID"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One image of a manifest. Fields whose column is missing are None or "".
-
-    Attributes:
-        path: Path below the folder of the manifest, with forward slashes.
-        source: Name of the dataset.
-        label: Label in that dataset, before grouping ("Lung_Opacity").
-        class_name: Class after grouping ("pneumonia"); column "class".
-        patient: Patient ID, unique in the manifest; None if unknown.
-        view: View position ("PA", "AP").
-        width: Width, pixels.
-        height: Height, pixels.
-        bits: Bits per gray value.
-        sha256: SHA-256 of the file, hexadecimal.
-        split: Split of the image.
-    """
-
-    path: str
-    source: str = ""
-    label: str = ""
-    class_name: str = ""
-    patient: str | None = None
-    view: str | None = None
-    width: int | None = None
-    height: int | None = None
-    bits: int | None = None
-    sha256: str | None = None
-    split: Split | None = None
-
-    def cells(self) -> list[str]:
-        """Return the cells of the row in the order of `COLUMNS`; unknown values are empty."""
-        values = [getattr(self, "class_name" if c == "class" else c) for c in COLUMNS]
-        return ["" if value is None else str(value) for value in values]
 
 
 @dataclass(frozen=True)
@@ -214,7 +169,7 @@ def load_manifest(path: Path, required: Sequence[str] = ("path",)) -> Manifest:
     lines: dict[str, int] = {}
     for line, cells in table.rows:
         try:
-            row = _row(cells)
+            row = parse_row(cells)
         except ValueError as error:
             raise DataError(f"{path}, line {line}: {error}") from error
         if other := rows.get(row.path):
@@ -223,27 +178,6 @@ def load_manifest(path: Path, required: Sequence[str] = ("path",)) -> Manifest:
     manifest = Manifest(path, frozenset(table.columns), rows, lines)
     _warn_similar_patients(manifest)
     return manifest
-
-
-def normalize_path(text: str) -> str:
-    """Normalize a path of a manifest: "./a//b.png" becomes "a/b.png".
-
-    Raises:
-        ValueError: The path is empty, absolute, contains a backslash, or leads out of the folder.
-    """
-    text = text.strip()
-    path = PurePosixPath(text)
-    if not path.parts:
-        raise ValueError("the cell of 'path' is empty. Write the path of the image.")
-    # A backslash separates folders on Windows and is part of a name elsewhere.
-    if "\\" in text:
-        raise ValueError(f"{text!r} contains a backslash. Write the path with forward slashes.")
-    if path.is_absolute() or PureWindowsPath(text).drive or ".." in path.parts or "\0" in text:
-        raise ValueError(
-            f"{text!r} is not a path below the folder of the manifest. Write it relative to that "
-            "folder, without '..'."
-        )
-    return path.as_posix()
 
 
 def fold_path(path: str) -> str:
@@ -257,45 +191,6 @@ def _duplicate(path: Path, first: int, second: int, one: Row, two: Row) -> str:
     if labels[0] != labels[1]:
         what += f", as {labels[0]!r} and as {labels[1]!r}"
     return f"{path}, lines {first} and {second}: {what}. Delete one of the two rows."
-
-
-def _row(cells: Mapping[str, str]) -> Row:
-    for column in ("source", "label", "class"):
-        if cells.get(column) == "":
-            raise ValueError(f"the cell of {column!r} is empty. Fill it, or delete the column.")
-    patient = cells.get("patient", "")
-    return Row(
-        path=normalize_path(cells["path"]),
-        source=cells.get("source", ""),
-        label=cells.get("label", ""),
-        class_name=cells.get("class", ""),
-        patient=None if patient.casefold() in NO_PATIENT else patient,
-        view=cells.get("view") or None,
-        width=_number("width", cells),
-        height=_number("height", cells),
-        bits=_number("bits", cells),
-        sha256=cells.get("sha256") or None,
-        split=_split(cells.get("split", "")),
-    )
-
-
-def _split(cell: str) -> Split | None:
-    if cell.casefold() in NO_PATIENT:
-        return None
-    for split, names in SPLIT_FOLDERS.items():
-        if cell.casefold() in names:
-            return split
-    raise ValueError(
-        f"the split is {cell!r}. Write {', '.join(SPLIT_FOLDERS)}, or leave the cell empty."
-    )
-
-
-def _number(column: str, cells: Mapping[str, str]) -> int | None:
-    cell = cells.get(column)
-    try:
-        return int(cell) if cell else None
-    except ValueError:
-        raise ValueError(f"{column!r} is {cell!r}, but must be a whole number.") from None
 
 
 def _warn_similar_patients(manifest: Manifest) -> None:

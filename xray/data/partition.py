@@ -12,7 +12,7 @@ from xray.data.certificate import Certificate, Leaks, certify, check_leaks
 from xray.data.collection import Collection
 from xray.data.split import hold_out
 from xray.errors import DataError
-from xray.integrity.findings import Placed, find
+from xray.integrity.findings import find
 from xray.integrity.screening import Screening
 from xray.types import SPLITS, Split
 
@@ -65,23 +65,21 @@ def partition(
         The images used, in their splits, and the assessment of these splits.
 
     Raises:
-        DataError: A file cannot be read or splits overlap (if the rules reject it), or a class has
-            too few patients to be held out.
+        DataError: The rules reject a bad file or an overlap, or a class has too few patients.
         ConfigError: The requested folds cannot be made.
     """
-    bad = screening.index.problems
-    if bad and rules.on_bad_file == "error":
+    if screening.index.problems and rules.on_bad_file == "error":
         raise DataError(_bad_files(screening, len(collection.samples)))
-    found = find(Placed(collection.samples, collection.splits, collection.root, classes), screening)
-    readable = [i for i in range(len(collection.samples)) if i not in bad]
-    used, screened = collection.only(readable), screening.only(readable)
+    found = find(collection.placed(classes), screening)
+    usable = screening.index.usable().tolist()
+    used, screened = collection.only(usable), screening.only(usable)
     clusters = screened.clusters([sample.owner for sample in used.samples])
     used = _join_val(used, clusters, rules)
     if rules.leaks == "error":
-        check_leaks(Placed(used.samples, used.splits, used.root, classes), screened)
+        check_leaks(used.placed(classes), screened)
     splits = _assign(used, clusters, rules, classes)
     chosen = [i for i, split in enumerate(splits) if split is not None]
-    removed = [was for was, now in zip(used.splits, splits, strict=True) if now is None]
+    removed = [old for old, new in zip(used.splits, splits, strict=True) if new is None]
     used = replace(used.only(chosen), splits=[split for split in splits if split is not None])
     return used, certify(
         [*found, *collection.extraneous],
@@ -90,7 +88,7 @@ def partition(
         classes,
         leaks=rules.leaks,
         dropped={split: removed.count(split) for split in SPLITS if split != "test"},
-        skipped=len(bad),
+        skipped=len(screening.index.problems),
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from xray.evaluation.estimates import resample_scores
 from xray.integrity.verdict import UNAUDITED
 from xray.runs.finished import FinishedRun, difference_of_sets, repeats
-from xray.stats.bootstrap import Resampled, rounded
+from xray.stats.bootstrap import Resampled
+from xray.stats.intervals import rounded
 from xray.stats.scores import BINARY
 from xray.stats.tests import delong_test, holm, mcnemar
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from xray.evaluation.estimates import count_patients, resample_scores
 from xray.runs.predictions import Predictions
-from xray.stats.bootstrap import Resampled, rounded
+from xray.stats.bootstrap import Resampled
+from xray.stats.intervals import rounded
 
 AS_IS = "as they are"
 """Name of the unchanged images."""

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from xray.evaluation.estimates import count_patients, score_predictions
 from xray.runs.predictions import Predictions
-from xray.stats.bootstrap import Estimate, estimate, resample
+from xray.stats.bootstrap import estimate, resample
 from xray.stats.calibration import calibration_error_interval
+from xray.stats.intervals import Estimate
 from xray.stats.scores import BINARY, Floats, calibration_gaps, class_scores, ratio
 
 SOURCE_SCORES = ("accuracy", "recall", "specificity", "auroc")

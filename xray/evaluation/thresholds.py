@@ -9,7 +9,6 @@ import numpy as np
 
 from xray.errors import ConfigError, RunError
 from xray.runs.predictions import Predictions
-from xray.stats.bootstrap import rounded
 from xray.stats.calibration import (
     apply_temperature,
     estimate_prior,
@@ -18,6 +17,7 @@ from xray.stats.calibration import (
     reliability,
     reweight,
 )
+from xray.stats.intervals import rounded
 from xray.stats.operating import choose_threshold, estimate_decisions
 from xray.stats.rule import EVEN, HEADLINE, Rule
 from xray.stats.scores import BINARY, BINS, Floats, brier, calibration_error, log_loss

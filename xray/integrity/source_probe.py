@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from xray.integrity.fingerprint import THUMBNAIL
-from xray.stats.bootstrap import Interval, resample
+from xray.stats.bootstrap import resample
+from xray.stats.intervals import Interval
 from xray.stats.scores import auroc
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]

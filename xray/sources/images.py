@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from xray.data.manifest import Row
+from xray.data.manifest_row import Row
 from xray.errors import DataError, ImageError
 from xray.imaging.dicom_tags import dicom_tags
 from xray.imaging.format import SUFFIXES, Format, is_dicom

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from xray.data.manifest import Row, read_manifest
+from xray.data.manifest import read_manifest
+from xray.data.manifest_row import Row
 from xray.errors import DataError
 from xray.sources.base import About
 from xray.sources.splitting import current_splitting

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 from xray.data.groups import Groups
-from xray.data.manifest import Row, write_manifest
+from xray.data.manifest import write_manifest
+from xray.data.manifest_row import Row
 from xray.errors import DataError
 from xray.sources.base import Source
 from xray.sources.images import Rejected, Treatment, below, write_images

@@ -5,15 +5,14 @@ are drawn regardless of their class, because the number of patients per class is
 patient may have images of both classes.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from xray.stats.intervals import Estimate, Interval
 from xray.stats.scores import Floats, Ints
 
 DRAWS = 2000
@@ -24,8 +23,6 @@ MIN_DEFINED = 0.9
 """Share of the resamples in which a score must be defined for an interval to be computed."""
 MIN_PATIENTS = 2
 """Number of patients below which no interval is computed."""
-DIGITS = 10
-"""Decimals stored in files: further ones depend on the order of floating-point additions."""
 
 _MAX_CELLS = 2_000_000
 """Number of weights held in memory at a time."""
@@ -34,62 +31,6 @@ _MAX_LEFT_OUT = 500
 
 Score = Callable[[Floats], dict[str, Floats]]
 """Function of weights (B, N) that returns scores by name, each (B,); NaN means undefined."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Bounds of a 95 % confidence interval."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % confidence interval.
-
-    Attributes:
-        value: The estimate; None if it is undefined.
-        low: Lower bound; None if no interval can be computed.
-        high: Upper bound; None if no interval can be computed.
-
-    Example:
-        >>> print(Estimate(0.955, 0.938, 0.97))
-        0.955 [0.938, 0.970]
-        >>> print(Estimate(1.0), Estimate())
-        1.000 -
-    """
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def of(cls, value: float | None, interval: Interval | None) -> "Estimate":
-        """Combine a value and an interval, rounded to 10 decimals; non-finite values are None."""
-        ends = (interval.low, interval.high) if interval else (None, None)
-        return cls(rounded(value), *map(rounded, ends))
-
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> "Estimate":
-        """Read an estimate from a mapping with "value", "low" and "high"; missing keys are None."""
-        return cls(*(entry.get(name) for name in ("value", "low", "high")))
-
-    def as_dict(self) -> dict[str, float | None]:
-        """Return {"value", "low", "high"} as stored in metrics.json."""
-        return {"value": self.value, "low": self.low, "high": self.high}
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "-"
-        if self.low is None or self.high is None:
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def rounded(value: float | None) -> float | None:
-    """Round a number to 10 decimals for JSON; return None if it is missing or not finite."""
-    return round(float(value), DIGITS) if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True, eq=False)

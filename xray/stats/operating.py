@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xray.stats.bootstrap import DRAWS, Estimate, estimate
+from xray.stats.bootstrap import DRAWS, estimate
+from xray.stats.intervals import Estimate
 from xray.stats.rule import Rule
 from xray.stats.scores import BINARY, Bools, Floats, confusion, ratio
 
@@ -112,6 +113,16 @@ def estimate_decisions(
             own[f"ppv@{share}"], own[f"npv@{share}"] = pair
         return own
 
+    shares = _count_patients(truth, predicted, patients)
+    found = estimate(score, patients, shares, draws=draws, seed=seed)
+    elsewhere = {
+        share: {name: found[f"{name}@{share}"] for name in ("ppv", "npv")} for share in prevalences
+    }
+    return {name: found[name] for name in shares}, elsewhere
+
+
+def _count_patients(truth: Bools, predicted: Bools, patients: Sequence[str]) -> dict[str, int]:
+    """Return the number of patients with the images that each score is a proportion of."""
     names = np.asarray(patients, dtype=object).astype(str)
     subsets = {
         "sensitivity": truth,
@@ -120,12 +131,7 @@ def estimate_decisions(
         "npv": ~predicted,
         "accuracy": np.ones(len(truth), bool),
     }
-    shares = {name: len(np.unique(names[subset])) for name, subset in subsets.items()}
-    found = estimate(score, patients, shares, draws=draws, seed=seed)
-    elsewhere = {
-        share: {name: found[f"{name}@{share}"] for name in ("ppv", "npv")} for share in prevalences
-    }
-    return {name: found[name] for name in subsets}, elsewhere
+    return {name: len(np.unique(names[subset])) for name, subset in subsets.items()}
 
 
 def _candidates(score: Floats) -> Floats:

@@ -87,8 +87,7 @@ def request(
 ) -> Answer:
     """Request a file from `offset` on.
 
-    The whole file is requested if the server does not support ranges, or if its file is no longer
-    the version of `validator`.
+    The whole file is requested if the server has another version of it or does not support ranges.
 
     Args:
         url: URL with https.
@@ -101,11 +100,7 @@ def request(
         InterruptionError: The connection or the server failed.
     """
     check_url(url, allow_http_to)
-    headers = {"User-Agent": "xray"}
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-        if validator:
-            headers["If-Range"] = validator
+    headers = _headers(offset, validator)
     opener = build_opener(_Redirects(allow_http_to))
     try:
         response = opener.open(Request(url, headers=headers), timeout=_TIMEOUT_S)
@@ -123,6 +118,15 @@ def request(
         return answer
     answer.close()
     return request(url, allow_http_to=allow_http_to)
+
+
+def _headers(offset: int, validator: str | None) -> dict[str, str]:
+    headers = {"User-Agent": "xray"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        if validator:
+            headers["If-Range"] = validator
+    return headers
 
 
 def check_url(url: str, allow_http_to: frozenset[str] = frozenset()) -> None:
