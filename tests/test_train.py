@@ -17,7 +17,8 @@ import yaml
 from made_images import write_image
 
 from xray import build, evaluate, gradcam, report, train
-from xray.config import CONF_DIR, load_run_config
+from xray.cli.saved_config import load_run_config
+from xray.config import CONF_DIR
 from xray.data.transforms import load_transforms
 from xray.model.checkpoint import load_model
 from xray.model.classifier import XrayClassifier
