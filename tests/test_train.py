@@ -555,19 +555,20 @@ def test_evaluation_where_illness_is_rarer(run, run_verb, capsys):
 
 
 @pytest.mark.parametrize(
-    ("folders", "said"),
+    ("folders", "named"),
     [
-        (["Normal", "Pnuemonia", "Zebra"], "'Pnuemonia' (nearest: 'pneumonia'), 'Zebra'"),
-        (["Covid", "Pneumonia"], "has images of pneumonia only, and none of normal"),
+        (["Normal", "Pnuemonia", "Zebra"], ("'Pnuemonia'", "'pneumonia'", "'Zebra'")),
+        (["Covid", "Pneumonia"], ("only images of class 'pneumonia'", "normal")),
     ],
 )
-def test_a_folder_of_other_classes_is_refused(run, run_verb, tmp_path, capsys, folders, said):
+def test_a_folder_of_other_classes_is_refused(run, run_verb, tmp_path, capsys, folders, named):
     for folder in folders:
         write_image(tmp_path / "school" / folder / "a.png")
     with pytest.raises(SystemExit) as stop:
         run_verb(evaluate, f"run={run}", f"root={tmp_path / 'school'}", "gpus=0")
     assert stop.value.code == 1
-    assert said in (error := capsys.readouterr().err)
+    error = capsys.readouterr().err
+    assert all(text in error for text in named)
     assert "Traceback" not in error
     assert not list((run / "external").glob("school_*"))
 
@@ -607,7 +608,9 @@ def test_three_classes(run_verb, tmp_path, capsys):
     )
     with pytest.raises(SystemExit):
         run_verb(evaluate, f"run={run}", "gpus=0", "threshold=youden")
-    assert "threshold=youden is for two classes, but there are 3" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "threshold=youden" in error
+    assert "normal, pneumonia, covid" in error
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics["test"]["per_class"]) == ["normal", "pneumonia", "covid"]
     assert metrics["test"]["operating_points"] == []
@@ -619,7 +622,7 @@ def test_three_classes(run_verb, tmp_path, capsys):
     capsys.readouterr()
     run_verb(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
     shown = " ".join("".join(capsys.readouterr()).split())
-    assert "ward has no image of covid: what needs them stays undefined" in shown
+    assert "No images of class 'covid'" in shown
     assert 'No images of class "covid": metrics marked "-" are undefined.' in shown
     (folder,) = (run / "external").glob("ward_*")
     test = json.loads((folder / "metrics.json").read_text())["test"]
