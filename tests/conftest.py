@@ -1,4 +1,4 @@
-"""Tiny images made on the spot; nothing here needs a download."""
+"""Fixtures: tiny images that are drawn by the tests."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -13,7 +13,10 @@ Tree = Mapping[str, int]
 
 @pytest.fixture
 def make_tree(tmp_path: Path) -> Callable[[Tree], Path]:
-    """Build a dataset from {"train/NORMAL": 6}: two images a patient, pneumonia brighter."""
+    """Return a function that writes {"train/NORMAL": 6}, folder -> number of images.
+
+    Each patient has two images; images of pneumonia are brighter.
+    """
 
     def make(tree: Tree, root: Path = tmp_path / "set") -> Path:
         seed = 0
@@ -29,7 +32,7 @@ def make_tree(tmp_path: Path) -> Callable[[Tree], Path]:
 
 @pytest.fixture
 def transforms() -> dict[str, list[A.BasicTransform]]:
-    """Transforms of a 32 px network: the training ones draw."""
+    """Transforms of a 32 px network, with random training transforms."""
     return {
         "train": [A.Resize(32, 32), A.Rotate(limit=20, p=1.0), A.HorizontalFlip(p=0.5)],
         "eval": [A.Resize(32, 32)],
@@ -38,7 +41,7 @@ def transforms() -> dict[str, list[A.BasicTransform]]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of real X-rays and weights; absent on most machines."""
+    """Folder of real X-rays and weights; tests are skipped without it."""
     path = Path(os.environ.get("XRAY_SHARED", Path(__file__).parents[2] / "shared"))
     if not path.is_dir():
         pytest.skip(f"no real data: XRAY_SHARED ({path}) is absent")

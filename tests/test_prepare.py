@@ -336,7 +336,10 @@ def test_dataset_of_the_same_request_is_kept(tmp_path: Path, kermany: Path) -> N
     again = prepare(
         tmp_path, "source=kermany", f"path={kermany}", "leave_out=[normal]", "workers=1"
     )
-    assert again.out == f"{out} was already prepared from this request and is kept.\n{first.out}"
+    assert (
+        again.out
+        == f"{out} was already prepared from this request and is not changed.\n{first.out}"
+    )
     assert before == {name: (out / name).stat().st_mtime_ns for name in kept}
 
 

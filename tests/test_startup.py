@@ -1,4 +1,4 @@
-"""What a training imports before its first step: seconds that the user waits."""
+"""Modules that are imported before the first step of a training, while the user waits."""
 
 import json
 import os
@@ -23,16 +23,16 @@ train.main()
 """
 
 LATER = {
-    "pytorch_grad_cam": "explains, after an epoch",
-    "sklearn": "splits a flat folder, looks for shortcuts, draws curves",
-    "jinja2": "writes the report",
-    "xray.reporting.figures": "draws, after the test",
-    "xray.reporting.html": "writes, at the end",
+    "pytorch_grad_cam": "heatmaps after an epoch",
+    "sklearn": "held-out splits, source probe, curves",
+    "jinja2": "the report",
+    "xray.reporting.figures": "figures after the test",
+    "xray.reporting.html": "the report at the end",
 }
-"""Module -> when it is needed. Not matplotlib: Lightning imports torchmetrics, which imports it."""
+"""Module -> use. matplotlib is not listed because torchmetrics imports it."""
 
 
-def test_what_is_needed_later_is_imported_later(make_tree, tmp_path):
+def test_modules_of_later_stages_are_not_imported_before_the_first_step(make_tree, tmp_path):
     root = make_tree({f"{s}/{c}": 4 for s in ("train", "val", "test") for c in ("normal", "covid")})
     options = ["data=folder", f"data.root={root}", "data.size=32", "data.batch_size=4"]
     options += ["data.workers=0", "data.min_val=0", "model.weights=random", "trainer=cpu"]

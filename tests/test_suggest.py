@@ -1,3 +1,5 @@
+"""Suggestions that can be pasted into a shell."""
+
 import shlex
 
 import pytest
@@ -11,7 +13,7 @@ from xray.suggest import override
     [
         "normal", "COVID-19", "viral pneumonia", "0", "1.5", "-1", "true", "Null", "nan", "1e3",
         "a,b", "[a]", "{a: 1}", "a=b", "x\"y", "it's", "back\\slash", "ends with \\", "(1)", "",
-        "é", "  spaces  ", "/data/x-rays", "~/x", "a:b", "no", "#1", "-", "@", "a\\\"b",
+        "é", "größe", "  spaces  ", "/data/x-rays", "~/x", "a:b", "no", "#1", "-", "@", "a\\\"b",
     ],
 )  # fmt: skip
 def test_an_override_can_be_pasted(name: str) -> None:

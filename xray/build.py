@@ -1,10 +1,10 @@
-"""From a composed configuration to live objects; the last place where a DictConfig is known."""
+"""Build the objects of a run from its composed configuration."""
 
 import inspect
 import logging
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -37,49 +37,52 @@ from xray.training.trainer import choose_device
 log = logging.getLogger(__name__)
 
 COMPUTE = ("precision", "channels_last", "threads", "compile")
-"""Keys of `trainer` that say how the network is computed."""
+"""Keys of `trainer` that are settings of `Compute`, not arguments of the Trainer."""
 
 GRADCAM = "xray.saliency.callback.GradCAMCallback"
 
-_LIGHTNINGS_EARLY_STOPPING = "pytorch_lightning.callbacks.EarlyStopping"
-"""Used by older runs; replaced by ours, so that a resumed run follows its new patience."""
+_LIGHTNING_EARLY_STOPPING = "pytorch_lightning.callbacks.EarlyStopping"
+"""Early stopping of older runs, replaced by RunEarlyStopping, which applies a changed patience."""
 
 
 def build_data(cfg: DictConfig) -> XrayDataModule:
-    """Build the data module; nothing is read yet.
+    """Build the data module without reading any image.
 
     Raises:
-        ConfigError: When a transform does not take its arguments, which albumentations itself only
-            warns of.
+        ConfigError: A transform does not accept its arguments.
     """
-    transforms = {}
-    for key in ("train", "eval"):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)
-                transforms[key] = construct(cfg.transform[key], "transform")
-        except XrayError:
-            raise
-        except Exception as error:
-            raise ConfigError(
-                f"transform.{key} is not what albumentations takes: {last_line(error)}"
-            ) from error
-    own = _accepts(cfg.data, "transforms")
-    options = {"transforms": transforms} if own else {}
+    transforms = {key: _build_transforms(cfg.transform[key], key) for key in ("train", "eval")}
+    options = {"transforms": transforms} if _accepts(cfg.data, "transforms") else {}
     return adapt(construct(cfg.data, "data", **options))
 
 
+def _build_transforms(cfg: Any, key: str) -> Any:
+    """Build the transforms of `transform.<key>`."""
+    try:
+        with warnings.catch_warnings():
+            # albumentations only warns about unknown arguments.
+            warnings.simplefilter("error", UserWarning)
+            return construct(cfg, "transform")
+    except XrayError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"transform.{key} has arguments that albumentations does not accept: "
+            f"{_first_cause(error)}"
+        ) from error
+
+
 def _accepts(cfg: DictConfig, argument: str) -> bool:
-    """Check whether the class of a `_target_` has an argument."""
+    """Check whether the class named by `_target_` accepts an argument."""
     parameters = inspect.signature(get_object(cfg["_target_"])).parameters.values()
     return any(p.name == argument or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
-    """Build the classifier for the classes of `data`, on the weights that `cfg` names.
+    """Build the classifier for the classes of `data` with the configured initial weights.
 
     Raises:
-        ConfigError: When batches hold one image, and the head that these weights ask for needs two.
+        ConfigError: The batch size is 1, but the head contains batch normalization.
     """
     with seeded(cfg.seed):
         model: XrayClassifier = construct(
@@ -95,7 +98,7 @@ def build_model(cfg: DictConfig, data: XrayDataModule) -> XrayClassifier:
     if data.batch_size == 1 and norm == "batch":
         raise ConfigError(
             f"data.batch_size is 1, but model.head.norm={cfg.model.head.norm} is batch "
-            "normalization for these weights, which needs at least two images. Raise "
+            "normalization for these weights, which needs at least two images. Increase "
             "data.batch_size, or pass model.head.norm=layer."
         )
     return model
@@ -105,18 +108,18 @@ def build_compute(cfg: DictConfig, gpus: int | Literal["auto"], *, run: Path) ->
     """Choose precision, memory format and threads, and log them.
 
     Args:
-        cfg: The run's configuration.
-        gpus: Number of GPUs of the trainer.
-        run: The run directory; the settings it records come first.
+        cfg: Configuration of the run.
+        gpus: Maximum number of GPUs; "auto": all visible GPUs.
+        run: The run directory; its recorded settings take precedence.
     """
-    # Older runs have none of the other keys.
+    # Older runs do not have all of these keys.
     configured = {key: cfg.trainer[key] for key in COMPUTE if key in cfg.trainer}
     device = choose_device(_gpus(gpus))
     return choose_compute(Compute(**configured), device, RunFiles(run).compute)
 
 
 def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, PredictionCollector]:
-    """Build the Trainer with the configured callbacks and loggers, and our own."""
+    """Build the Trainer, with the configured callbacks and loggers and those of every run."""
     collector = PredictionCollector()
     loggers = [construct(logger, "logger") for logger in cfg.logger.values()]
     callbacks = [_build_callback(callback) for callback in cfg.callbacks.values()]
@@ -135,8 +138,8 @@ def build_trainer(cfg: DictConfig, compute: Compute) -> tuple[pl.Trainer, Predic
 
 
 def _build_callback(cfg: DictConfig) -> pl.Callback:
-    """Build a configured callback; Grad-CAM receives whether the run is a job of a sweep."""
-    if cfg["_target_"] == _LIGHTNINGS_EARLY_STOPPING:
+    """Build a configured callback; Grad-CAM also receives whether the run is a job of a sweep."""
+    if cfg["_target_"] == _LIGHTNING_EARLY_STOPPING:
         options = {str(key): value for key, value in cfg.items() if key != "_target_"}
         return RunEarlyStopping(**options)
     sweep = {"sweep": _multirun()} if cfg["_target_"] == GRADCAM else {}
@@ -145,34 +148,39 @@ def _build_callback(cfg: DictConfig) -> pl.Callback:
 
 
 def _own_callbacks(cfg: DictConfig) -> list[pl.Callback]:
+    """Build the callbacks of every run."""
     own = [StepSeed(cfg.seed), CheckpointEntry(), SmallStepThreads()]
-    # The jobs of a sweep began with no command of their own.
+    # STARTED is the start of the command, not of a job of a sweep.
     return own if _multirun() else [*own, FirstStep(STARTED)]
 
 
 def _multirun() -> bool:
+    """Return whether the run is a job of a sweep."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def _gpus(asked: int | Literal["auto"]) -> int | Literal["auto"]:
-    """Give a job of a sweep one GPU: further processes of it would each start the sweep anew."""
+def _gpus(requested: int | Literal["auto"]) -> int | Literal["auto"]:
+    """Limit a job of a sweep to one GPU, since each further process would start the whole sweep."""
     if not _multirun():
-        return asked
-    visible = torch.cuda.device_count()
-    return min(1, visible if asked == "auto" else asked)
+        return requested
+    return min(1, torch.cuda.device_count() if requested == "auto" else requested)
 
 
 def build_cache(cfg: DictConfig, trainer: pl.Trainer) -> FeatureCache:
-    """Build the cache of frozen activations, for the device and the precision of `trainer`.
+    """Build the cache of frozen activations for the device and precision of `trainer`.
 
     Raises:
-        ConfigError: When cache.mode is "only" and several processes train, which have no cache.
+        ConfigError: `cache.mode` is "only", but the run uses several processes, which cannot share
+            a cache.
     """
     mode = cfg.cache.mode
     if trainer.world_size > 1:
         if mode == "only":
-            raise ConfigError("cache.mode is 'only', but several GPUs train: pass cache.mode=auto")
-        log.info("no cache of frozen activations: several GPUs train")
+            raise ConfigError(
+                "cache.mode is 'only', but activations cannot be cached with several GPUs. Pass "
+                "cache.mode=auto or trainer.gpus=1."
+            )
+        log.info("activations of frozen layers are not cached with several GPUs")
         mode = "off"
     return FeatureCache(
         folder=Path(cfg.cache.dir),
@@ -185,14 +193,14 @@ def build_cache(cfg: DictConfig, trainer: pl.Trainer) -> FeatureCache:
 
 
 def build_pixels(cfg: DictConfig) -> PixelCache:
-    """Build the cache of decoded images, for what is not served from activations."""
-    # A default, for the runs of before there was a choice.
+    """Build the cache of decoded images, used by splits without cached activations."""
+    # Older runs do not have the key `pixels`.
     mode = cfg.cache.get("pixels", "auto")
     return PixelCache(folder=Path(cfg.cache.dir), mode=mode, max_gb=cfg.cache.max_gb)
 
 
-def last_line(error: Exception) -> str:
-    """Say what an error's first cause said, on one line."""
+def _first_cause(error: Exception) -> str:
+    """Return the message of the first error in a chain, on one line."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__

@@ -1,22 +1,22 @@
-"""Named errors: each message says what was sought, where, and the next move.
+"""Exceptions of xray.
 
-The command line prints the message of an `XrayError` alone, without a stack trace, and ends with
-status 1.
+Each message names the file, key or value, what was expected, and how to correct it. The command
+line prints the message of an `XrayError` without a stack trace and exits with status 1.
 """
 
 from pathlib import Path
 
 
 class XrayError(Exception):
-    """Something the user can put right; its message says how."""
+    """An error that the user can correct as described in its message."""
 
 
 class ConfigError(XrayError):
-    """A key, an option or a value of the configuration is wrong."""
+    """A key, an option or a value of the configuration is invalid."""
 
 
 class DataError(XrayError):
-    """A dataset is missing, empty, or not laid out as expected."""
+    """A dataset is missing, empty, or not arranged as expected."""
 
 
 class ImageError(DataError):
@@ -24,8 +24,8 @@ class ImageError(DataError):
 
     Args:
         path: The file.
-        reason: What is wrong with it, as a clause ("is empty (0 bytes)").
-        advice: The next move, as a sentence.
+        reason: The problem, as a clause such as "is empty (0 bytes)".
+        advice: How to correct it, as a sentence.
     """
 
     def __init__(self, path: Path, reason: str, advice: str) -> None:
@@ -35,26 +35,25 @@ class ImageError(DataError):
         self.advice = advice
 
     def __reduce__(self) -> tuple[type["ImageError"], tuple[Path, str, str]]:
-        # A loader process sends its errors by pickle, which would call __init__ with the message
-        # alone.
+        # Loader processes send errors by pickle, which by default calls __init__ with the message.
         return type(self), (self.path, self.reason, self.advice)
 
 
 class FetchError(XrayError):
-    """A file cannot be downloaded, or is not the one expected."""
+    """A file cannot be downloaded, or is not the expected file."""
 
 
 class ArchiveError(XrayError):
-    """An archive is damaged, or holds what is not unpacked."""
+    """An archive is damaged, or contains members that are not safe to unpack."""
 
 
 class WeightsError(XrayError):
-    """Pretrained weights cannot be had, or do not fit the network."""
+    """Pretrained weights are not available, or do not fit the network."""
 
 
 class RunError(XrayError):
-    """A run directory is missing, incomplete, or does not fit what is asked of it."""
+    """A run directory is missing, incomplete, or not suitable for the command."""
 
 
 class TrainingError(XrayError):
-    """Training cannot go on (a loss that is not a number, an output that cannot be written)."""
+    """Training cannot continue, for example because of a NaN loss or a full disk."""

@@ -1,4 +1,4 @@
-"""Read and write files: atomically, as JSON, and as tables."""
+"""Write files atomically, as JSON, and as tables."""
 
 import csv
 import json
@@ -12,21 +12,22 @@ from uuid import uuid4
 from xray.errors import RunError
 
 Row = Mapping[str, Any]
-"""Flat; a value's interval is in "low" and "high", a difference's in "difference_low" ..."""
+"""One row of a table, column -> value; intervals are in "low" and "high" or "<name>_low" ..."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file beside its place; it takes its name when the block ends well.
+    """Write a temporary file that replaces `path` if the block succeeds.
 
     Args:
-        path: Where the file goes; its folder is made.
+        path: The file to replace; its folder is created.
 
     Yields:
-        The file to write, hidden in the same folder. It is gone after the block in any case.
+        The temporary file to write, a hidden file in the same folder. It is deleted if the block
+        fails.
 
     Raises:
-        OSError: The folder cannot be made, or the file cannot be put into its place.
+        OSError: The folder cannot be created, or the file cannot be replaced.
     """
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
@@ -39,15 +40,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write plain values as JSON, whole or not at all: a reader never meets half a file.
+    """Write plain values to a JSON file atomically.
 
     Args:
-        path: The file; its directory is made where it is missing.
-        value: Plain values; keys are kept in their order.
+        path: The file; its folder is created.
+        value: Plain values; the order of keys is preserved.
 
     Raises:
         RunError: The file cannot be written.
-        ValueError: A float in it is not finite.
+        ValueError: A float is not finite.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     try:
@@ -60,21 +61,21 @@ def write_json(path: Path, value: Any) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         reason = f"{path} cannot be written ({error.strerror})"
-        advice = "Make room there, or name another directory with paths.outputs=<directory>."
+        advice = "Free disk space, or pass another folder with paths.outputs=<folder>."
         raise RunError(f"{reason}. {advice}") from error
 
 
 def save_rows(path: Path, title: str, note: str, rows: Sequence[Row]) -> list[str]:
-    """Write {"title", "note", "rows"} to `path` (.json), and the rows to .csv beside it.
+    """Write a table as JSON, {"title", "note", "rows"}, and its rows as CSV next to it.
 
     Args:
         path: The JSON file.
-        title: Of the table.
-        note: What to know of the numbers.
-        rows: The lines of the table.
+        title: Title of the table.
+        note: Explanation of the numbers.
+        rows: Rows of the table.
 
     Returns:
-        The columns' names.
+        Names of the columns.
 
     Raises:
         RunError: The JSON file cannot be written.
@@ -84,7 +85,11 @@ def save_rows(path: Path, title: str, note: str, rows: Sequence[Row]) -> list[st
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> list[str]:
-    """Write flat rows, a column a name, in the order in which names first occur; give the names."""
+    """Write rows to a CSV file, with columns in the order of their first occurrence.
+
+    Returns:
+        Names of the columns.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)

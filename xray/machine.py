@@ -1,4 +1,4 @@
-"""The processor, its cores, and work spread over them."""
+"""Properties of the processor, and parallel work in threads."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ _MOST_WORKERS = 16
 
 
 def cpu_model() -> str | None:
-    """Name the processor, as its maker does; None where the system does not tell."""
+    """Return the model name of the processor, or None if it is unknown."""
     if _CPU_INFO.is_file():
         for line in _CPU_INFO.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -26,8 +26,8 @@ def cpu_model() -> str | None:
 
 
 def core_count() -> int:
-    """Count the cores at this process's disposal, which may be fewer than the machine's."""
-    # Only Linux knows which cores a process may use.
+    """Return the number of cores that this process may use."""
+    # Other systems than Linux do not restrict the cores of a process.
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -55,17 +55,17 @@ def in_threads(
     quiet: int,
     workers: int | None = None,
 ) -> Iterator[Result]:
-    """Call a function on each item, in threads; yield the results in order.
+    """Call a function for each item in threads, and yield the results in order.
 
-    It pays where most of the work is done by libraries that let go of the interpreter's lock, as
-    decoders, hashes and OpenCV do. Where the caller stops early, what has not begun is not begun.
+    Threads are faster if most of the work is done by libraries that release the global interpreter
+    lock, such as decoders, hashes and OpenCV. If the caller stops early, pending items are dropped.
 
     Args:
-        function: What is done.
-        items: With what.
-        label: Beside the bar.
-        quiet: So many items, or fewer, take less than about two seconds and get no bar.
-        workers: Threads; None: one a core.
+        function: Function of one item.
+        items: Arguments of the calls.
+        label: Label of the progress bar.
+        quiet: Maximum number of items without a progress bar; choose it for about two seconds.
+        workers: Number of threads; None: one per core.
     """
     pool = ThreadPoolExecutor(workers or core_count())
     try:

@@ -27,6 +27,7 @@ def prepare(cfg: "DictConfig") -> None:
     from xray.sources.source_md import facts, findings, table
     from xray.sources.splitting import current_splitting
     from xray.sources.tree import prepare_tree
+    from xray.suggest import override
 
     sources = {name: instantiate(part, _convert_="all") for name, part in cfg.source.items()}
     out = Path(cfg.out).expanduser() if cfg.out else Path(cfg.paths.data) / "-".join(sources)
@@ -46,7 +47,8 @@ def prepare(cfg: "DictConfig") -> None:
         console.print(f"\n{name}: {about.title}", *facts(about), sep="\n", soft_wrap=True)
     if cfg.certify:
         _certify(out.resolve(), request["groups"], cfg, console)
-    console.print(f"\n{out}\npython -m xray.train data=folder data.root={out}", soft_wrap=True)
+    command = f"python -m xray.train data=folder {override('data.root', str(out))}"
+    console.print(f"\n{out}\n{command}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _plan(cfg: "DictConfig", groups: "Mapping[str, Sequence[str]]") -> "Plan":

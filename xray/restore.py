@@ -1,4 +1,4 @@
-"""Rebuild the data, the model and a tester from the directory of a finished run."""
+"""Rebuild the data, the model and a Trainer from the directory of a finished run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +37,7 @@ def restore(
 
     Args:
         run: The run directory.
-        images: Folder that holds the images of the run now; None: where they were.
+        images: Folder that contains the images of the run now; None: the folder used in training.
         paths: See `load_run_config`.
         trust: Whether classes from outside xray may be imported.
 
@@ -45,8 +45,8 @@ def restore(
         The configuration, the data module, and the best model in evaluation mode on the CPU.
 
     Raises:
-        RunError: The directory is incomplete or not trusted, `images` does not hold the images of
-            the run, or the classes of the data are not those of the checkpoint.
+        RunError: The directory is incomplete or not trusted, `images` does not contain the images
+            of the run, or the data and the checkpoint have different classes.
     """
     cfg = load_run_config(run, paths=paths, trust=trust)
     if images is not None:
@@ -108,7 +108,7 @@ def recorded_operating_point(run: Path) -> OperatingPoint:
 
 
 def open_images(run: Path, data: XrayDataModule) -> dict[str, Any]:
-    """Find the images of a run, and check that they are the images it used.
+    """Find the images of a run and check that they are unchanged.
 
     Args:
         run: The run directory.
@@ -118,13 +118,13 @@ def open_images(run: Path, data: XrayDataModule) -> dict[str, Any]:
         The description of the data.
 
     Raises:
-        RunError: The images are not there, or a split holds other files.
+        RunError: The folder does not exist, or a split contains other files.
         DataError: The images cannot be read.
     """
     if not data.root.is_dir() and not isinstance(data, PhantomDataModule):
         raise RunError(
             f"The images of {run} are not in {data.root}. If they were moved, pass the folder that "
-            "holds them now: images=<folder>."
+            "contains them now: images=<folder>."
         )
     try:
         if not (isinstance(data, PhantomDataModule) and data.root.is_dir()):
@@ -133,21 +133,21 @@ def open_images(run: Path, data: XrayDataModule) -> dict[str, Any]:
     except DataError as error:
         if type(error) is not DataError:
             raise
-        # The commands for finished runs have no key data.root.
+        # The commands for finished runs name the folder with `images`, not with `data.root`.
         raise DataError(str(error).replace("data.root", "images")) from error
     check_data(run, description)
     return description
 
 
 def check_data(run: Path, description: Mapping[str, Any]) -> None:
-    """Check that the splits of a run hold the files that they held during training.
+    """Check that each split of a run contains the same files as during training.
 
     Args:
         run: The run directory.
-        description: What `XrayDataModule.describe` returns now.
+        description: The current result of `XrayDataModule.describe`.
 
     Raises:
-        RunError: A split holds other files.
+        RunError: A split contains other files.
     """
     then = read_json(run / layout.DATA)["splits"]
     for split, now in description["splits"].items():
@@ -156,8 +156,8 @@ def check_data(run: Path, description: Mapping[str, Any]) -> None:
                 f"The {split} images are not those of {run}: {then[split]['images']} during "
                 f"training, {now['images']} now, or files with other paths, sizes or classes. The "
                 "held-out split could change, so that former test images end up in training. "
-                "Restore the files, pass the folder that holds them with images=<folder>, or start "
-                "a new run."
+                "Restore the files, pass the folder that contains them with images=<folder>, or "
+                "start a new run."
             )
 
 
@@ -181,7 +181,7 @@ def build_tester(
     """Build a Trainer for passes over images, in one process.
 
     Args:
-        gpus: Number of GPUs; one at most is used, since each process would write the results.
+        gpus: Number of GPUs; at most one is used, since each process would write the results.
         compute: Precision and memory layout of the run.
     """
     collector = PredictionCollector()

@@ -1,4 +1,4 @@
-"""Suggestions in messages: the nearest word to a wrong one, and overrides that can be pasted."""
+"""Suggestions in messages: the most similar name, and overrides that can be pasted."""
 
 import re
 import shlex
@@ -8,7 +8,7 @@ from difflib import SequenceMatcher, get_close_matches
 CUTOFF = 0.6
 """Similarity, from 0 (nothing in common) to 1 (equal), below which nothing is suggested."""
 
-_PLAIN = re.compile(r"[A-Za-z_/][\w./-]*( [\w./-]+)*")
+_PLAIN = re.compile(r"[A-Za-z_/][\w./-]*( [\w./-]+)*", re.ASCII)
 _NO_TEXT = frozenset({"true", "false", "null", "inf", "nan"})
 """Words that Hydra does not parse as text."""
 

@@ -79,3 +79,13 @@ def test_two_folders_of_one_split_are_an_error_if_both_contain_images(tmp_path, 
     with pytest.raises(DataError, match=f"the split '{split}'") as caught:
         find_layout(tmp_path)
     assert {f"{one}/", f"{two}/"} <= set(str(caught.value).replace(",", "").split())
+
+
+@pytest.mark.parametrize("key", ["root", "path"])
+def test_messages_name_the_key_of_the_command(tmp_path, key):
+    make(tmp_path / "wrapped images", "images/train/normal")
+    for root in (tmp_path / "nowhere", tmp_path / "wrapped images"):
+        with pytest.raises(DataError, match=f"Pass {key}=|Pass '{key}=|Pass \"{key}=") as error:
+            find_layout(root, needs_train=False, key=key)
+        assert "data.root" not in str(error.value)
+        assert "data=phantom" not in str(error.value)

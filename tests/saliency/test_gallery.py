@@ -102,7 +102,7 @@ class TestExplain:
             ConfigError, match=r"target=tb .*: choose one of predicted, truth, normal, pneumonia\."
         ):
             explain_samples(Classifier(), FOUND, pixels, [0], target="tb")
-        with pytest.raises(ConfigError, match=r"Did you mean pneumonia\?"):
+        with pytest.raises(ConfigError, match=r"Did you mean 'pneumonia'\?"):
             explain_samples(Classifier(), FOUND, pixels, [0], target="pnuemonia")
         with pytest.raises(ConfigError, match="method=gradcm is unknown"):
             explain_samples(Classifier(), FOUND, pixels, [0], method="gradcm")

@@ -304,7 +304,7 @@ def test_half_precision_tail_is_explained_in_float32() -> None:
 
 
 def test_unknown_method_suggests_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"method=grad-cam .* Did you mean gradcam\?"):
+    with pytest.raises(ConfigError, match=r"method=grad-cam .* Did you mean 'gradcam'\?"):
         saliency_maps(*small_net(), pictures(), method="grad-cam")
     with pytest.raises(ConfigError, match=r"choose one of gradcam, .*finercam\.$"):
         check_method("???")

@@ -262,7 +262,7 @@ def test_without_a_data_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "gradcm"}, r"method=gradcm .* Did you mean gradcam\?"),
+        ({"method": "gradcm"}, r"method=gradcm .* Did you mean 'gradcam'\?"),
         ({"n": -1}, r"callbacks\.gradcam\.n is -1"),
         ({"scorecard": -1}, r"callbacks\.gradcam\.scorecard is -1"),
         ({"faithfulness": -1}, r"callbacks\.gradcam\.faithfulness is -1"),

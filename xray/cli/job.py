@@ -1,4 +1,4 @@
-"""Run one job: check its configuration, and keep its error in its directory."""
+"""Run one job: check its configuration, and write its error to its directory."""
 
 import functools
 import multiprocessing

@@ -127,7 +127,7 @@ def _resume_sweep(command: "Command", task: Task, asked: object) -> None:
     from xray.cli.resume_sweep import clear_unfinished, resolve_sweep
 
     command, sweep = resolve_sweep(command, asked)
-    # Relative paths mean what they meant when the sweep was started.
+    # Relative paths refer to the working directory in which the sweep was started.
     with chdir(sweep.cwd if sweep.cwd.is_dir() else "."):
         # Other processes must not import modules from that directory.
         os.environ["PYTHONSAFEPATH"] = "1"

@@ -108,7 +108,7 @@ def find_config(run: Path) -> Path:
 
 
 def _read(run: Path, *, trust: bool) -> dict[str, Any]:
-    """Parse the configuration of a run; class names are today's, interpolations are kept."""
+    """Parse the configuration of a run; with current class names and unresolved interpolations."""
     path = find_config(run)
     try:
         saved: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)

@@ -1,4 +1,4 @@
-"""Warnings about classes that can be told apart by their source instead of by disease."""
+"""Warnings about classes that can be distinguished by their source instead of by disease."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence

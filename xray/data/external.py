@@ -39,7 +39,7 @@ def read_external(root: Path, split: Split, groups: Groups, patient: PatientRule
             or images outside the class folders, has images of one class only, or has a manifest
             that contradicts the class of a folder.
     """
-    layout = find_layout(root, needs_train=False)
+    layout = find_layout(root, needs_train=False, key="root")
     is_flat = layout.get("train") == root
     path = layout.get("train" if is_flat else split)
     if path is None:

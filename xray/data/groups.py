@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from xray.data.names import fold_name, split_of
 from xray.errors import ConfigError, DataError
-from xray.suggest import nearest
+from xray.suggest import nearest, override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,9 +21,6 @@ TWO_CLASS: dict[str, list[str]] = {
     ],
 }
 """Default grouping, the same as conf/data/groups/two_class.yaml."""
-
-# Names that Hydra reads as text without quotes.
-_PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z][a-z0-9_ ]*")
 
 
 class Groups:
@@ -103,9 +100,8 @@ class Groups:
     def _option(self, class_name: str, folded: str) -> str:
         """Write the command line option that adds a folder name to a class."""
         known = self._folders(self.classes.index(class_name))
-        quoted = (n if _PLAIN.fullmatch(n) else f'"{n}"' for n in (*known, folded))
         key = class_name if re.fullmatch(r"\w+", class_name) else f'"{class_name}"'
-        return f"'data.groups.{key}=[{','.join(quoted)}]'"
+        return override(f"data.groups.{key}", [*known, folded])
 
     def nearest(self, name: str) -> str | None:
         """Return the known folder name that is most similar to a name, or None."""

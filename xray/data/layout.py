@@ -5,15 +5,19 @@ from pathlib import Path
 from xray.data.extraneous import has_images
 from xray.data.names import SPLIT_FOLDERS, folders_in, split_of
 from xray.errors import DataError
+from xray.suggest import override
 from xray.types import Split
 
 
-def find_layout(root: Path, *, needs_train: bool = True) -> dict[Split, Path]:
+def find_layout(
+    root: Path, *, needs_train: bool = True, key: str = "data.root"
+) -> dict[Split, Path]:
     """Find the folder of each split of a dataset.
 
     Args:
         root: Folder with `train/ [val/] [test/]`, or with class folders that are to be split.
         needs_train: Whether a root that contains val/ or test/ must contain train/, too.
+        key: Key of the configuration that names `root`, for messages.
 
     Returns:
         The folder of each split that exists. If there are none, all images are "train" and its
@@ -24,7 +28,7 @@ def find_layout(root: Path, *, needs_train: bool = True) -> dict[Split, Path]:
             for one split, or has another folder with images next to the splits.
     """
     if not root.is_dir():
-        raise DataError(_missing(root))
+        raise DataError(_missing(root, key))
     folders = folders_in(root)
     if not folders:
         raise DataError(f"{root} contains no folders. {_EXPECTED}")
@@ -34,7 +38,7 @@ def find_layout(root: Path, *, needs_train: bool = True) -> dict[Split, Path]:
     }
     found = {split: _only(split, mine) for split, mine in candidates.items() if mine}
     if not found:
-        _check_wrapped(folders)
+        _check_wrapped(folders, key)
         return {"train": root}
     if needs_train and "train" not in found:
         names = ", ".join(f"{folder.name}/" for folder in found.values())
@@ -70,14 +74,14 @@ def _check_others(root: Path, others: list[Path]) -> None:
         )
 
 
-def _check_wrapped(folders: list[Path]) -> None:
+def _check_wrapped(folders: list[Path], key: str) -> None:
     """Check that the splits are not one folder further down."""
     for folder in folders:
         inside = [f for f in folders_in(folder) if split_of(f.name) == "train"]
         if len(folders) == 1 and inside:
             raise DataError(
                 f"{folder.parent} contains only {folder.name}/, which contains the splits. Pass "
-                f"data.root={folder}."
+                f"{override(key, str(folder))}."
             )
 
 
@@ -86,10 +90,12 @@ _EXPECTED = (
 )
 
 
-def _missing(root: Path) -> str:
+def _missing(root: Path, key: str) -> str:
     problem = "is a file, not a folder" if root.exists() else "does not exist"
-    return (
-        f"data.root {problem}: {root}. {_EXPECTED} "
-        "Pass data.root=<your folder>, download a public dataset with python -m xray.prepare, or "
-        "use data=phantom, which needs no download."
-    )
+    advice = f"Pass {key}=<folder>"
+    if key == "data.root":
+        advice += (
+            ", download a public dataset with python -m xray.prepare, or use data=phantom, which "
+            "needs no download"
+        )
+    return f"{key} {problem}: {root}. {_EXPECTED} {advice}."

@@ -182,7 +182,7 @@ def _group(match: re.Match[str] | None) -> str | None:
 def _kermany_folders(paths: Sequence[PurePosixPath]) -> set[str]:
     """Return the class folders whose IM-0115-0001 names are Kermany's.
 
-    Kermany's images lie directly in their class folder, beside others named NORMAL2-IM-0373-0001;
+    Kermany's images are directly in their class folder, next to others named NORMAL2-IM-0373-0001;
     in a small subset, the other class folders have names such as person100_bacteria_475. Viewers
     export every study as IM-0001-0001, IM-0001-0002, ...
     """
@@ -197,7 +197,7 @@ def _kermany_folders(paths: Sequence[PurePosixPath]) -> set[str]:
 
 
 def _varied(paths: Sequence[PurePosixPath]) -> bool:
-    """Return whether series lie directly in a class folder and none has a large share of them."""
+    """Return whether series are directly in a class folder and none has a large share of them."""
     counts = Counter(_group(_SERIES.fullmatch(path.stem)) for path in paths)
     is_flat = all(len(path.parts) == 2 for path in paths)  # noqa: PLR2004 - class folder and file
     return is_flat and max(counts.values()) <= max(_LARGE_COUNT, _LARGE_SHARE * len(paths))

@@ -1,4 +1,4 @@
-"""Shortcut audit: what a model still predicts if the lungs, or everything else, are hidden."""
+"""Shortcut audit: metrics of a model if the lungs, or everything outside the lungs, are hidden."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

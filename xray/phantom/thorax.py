@@ -7,7 +7,7 @@ import numpy as np
 from xray.phantom.anatomy import Patient, View
 from xray.phantom.canvas import Canvas, Map, Points, spline
 
-# The patient's right lies on the image's left.
+# The right side of the patient is on the left side of the image.
 RIGHT, LEFT = -1, 1
 _BELOW = 1.8
 

@@ -90,7 +90,7 @@ def _write_tree(
         (part / MANIFEST).write_text(json.dumps(arguments, indent=2) + "\n")
         _move(part, root, arguments)
     except OSError as error:
-        advice = "Free disk space, or set data.root to a folder with write permission."
+        advice = "Free disk space, or choose a folder with write permission."
         raise DataError(f"{root} cannot be written ({error}). {advice}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -109,12 +109,12 @@ def _is_complete(root: Path, arguments: dict[str, object]) -> bool:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{root} exists and is not a phantom dataset (no readable {MANIFEST}). To train on "
-            "your own images, use data=folder; to draw phantoms, set data.root to another folder."
+            "your own images, use data=folder; to draw phantoms, choose another folder."
         ) from error
     if found != arguments:
         raise DataError(
             f"{root} contains phantoms with other settings: {found}, expected {arguments}. "
-            "Delete the folder to draw it again, or set data.root to another folder."
+            "Delete the folder to draw it again, or choose another folder."
         )
     return True
 

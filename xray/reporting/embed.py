@@ -1,6 +1,6 @@
 """Embed pictures of a run directory in a report, without trusting the files.
 
-A run directory may come from someone else. A picture is only read if it lies inside the run
+A run directory may come from someone else. A picture is only read if it is inside the run
 directory and its header announces a reasonable size; every other file is left out with a reason.
 """
 
@@ -59,7 +59,7 @@ def _inside(run: Path, link: str) -> Path:
         # A name with a null character, a name that is too long, or a loop of links.
         raise _LeftOutError("its name is not a valid path") from error
     if not inside:
-        raise _LeftOutError("it lies outside the run directory")
+        raise _LeftOutError("it is outside the run directory")
     if not found:
         raise _LeftOutError("the file is missing")
     if size > MAX_BYTES:

@@ -106,8 +106,8 @@ TERMS = {
     "images.",
     "Temperature": "Temperature scaling: the logits are divided by this number, fitted on the "
     "validation images, before the softmax.",
-    "Pointing game": "Share of images whose hottest pixel lies inside the lesion.",
-    "Energy": "Share of the heat that lies inside the mask.",
+    "Pointing game": "Share of images whose hottest pixel is inside the lesion.",
+    "Energy": "Share of the heat that is inside the mask.",
     "IoU": "Intersection over union of the hot region and the lesion mask.",
     "ROAD": "Remove and debias: drop of the predicted probability if the most relevant pixels are "
     "removed, compared with the least relevant ones.",

@@ -1,1 +1,1 @@
-"""Where the evidence lies: Grad-CAM, overlays and their callback."""
+"""Grad-CAM heatmaps, their overlays, and their evaluation."""

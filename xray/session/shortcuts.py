@@ -60,7 +60,7 @@ def _occluded(dataset: SplitDataset, *, masked: bool) -> dict[str, SplitDataset]
 
 def _note(masks: int, images: int) -> str:
     lungs = (
-        "masks beside the images"
+        "masks next to the images"
         if masks == images
         else f"masks of {masks} of {images} images: a box {BOX}"
     )

@@ -72,7 +72,7 @@ class Folder:
         rule = compile_patient_pattern(self.patient_pattern, _KEY)
         names = DicomNames()
         listed: list[Item] = []
-        for split, folder in find_layout(root).items():
+        for split, folder in find_layout(root, key="path").items():
             own: Split | None = None if folder == root else split
             listed += [replace(item, split=own) for item in _images(folder, rule)]
         check_pattern([item.path for item in listed], [item.patient for item in listed], rule)
@@ -97,7 +97,7 @@ class DicomNames:
     def rename(self, item: Item) -> Item:
         """Return the item of a DICOM file with patient, view and name.
 
-        A file that cannot be read is kept: it is rejected when its pixels are read.
+        An unreadable file is returned unchanged; it is rejected when its pixels are read.
         """
         self._files += 1
         name = f"dicom{self._files:06d}"

@@ -14,6 +14,7 @@ from xray.errors import DataError
 from xray.integrity.clusters import cluster
 from xray.sources.base import About, Item
 from xray.sources.splitting import Splitting
+from xray.suggest import override
 from xray.types import Sample, Split
 
 
@@ -102,12 +103,12 @@ def choose(
 
 def _unknown(source: str, item: Item, folder_name: str, groups: Groups) -> str:
     last = groups.classes[-1]
-    folders = ", ".join([*groups.as_dict()[last], fold_name(folder_name)])
+    folders = [*groups.as_dict()[last], fold_name(folder_name)]
     return (
         f"{source}: the label {folder_name!r} belongs to no class (first image: "
         f"{item.path.name}). Classes: {groups.describe()}. Leave its images out "
-        f"('leave_out=[\"{item.label}\"]'), or add it to the right class, for example "
-        f"'groups.{last}=[{folders}]'."
+        f"({override('leave_out', [item.label])}), or add it to the right class, for example "
+        f"{override(f'groups.{last}', folders)}."
     )
 
 

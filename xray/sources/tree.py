@@ -86,7 +86,7 @@ def prepare_tree(
             cannot be written, or no image can be used.
     """
     if found := find_prepared(out, request):
-        log.info("%s was already prepared from this request and is kept.", out)
+        log.info("%s was already prepared from this request and is not changed.", out)
         return found
     for left in sorted(out.parent.glob(f".{escape(out.name)}.????????.*")):
         log.warning(
