@@ -1,4 +1,4 @@
-"""The audit through its real entry point, and what training does with what it would find."""
+"""The command `xray.audit`, and the treatment of its findings in training."""
 
 import csv
 import json
@@ -26,15 +26,15 @@ def listed(folder):
 
 @pytest.fixture
 def call(tmp_path, monkeypatch):
-    """Call a verb as the command line does; returns its exit status and its newest directory."""
+    """Return a function that runs a command and returns its exit status and newest directory."""
     outputs = tmp_path / "outputs"
 
-    def call(verb, *arguments):
-        name = verb.__name__.removeprefix("xray.")
+    def call(command, *arguments):
+        name = command.__name__.removeprefix("xray.")
         monkeypatch.setattr(sys, "argv", [name, f"paths.outputs={outputs}", *arguments])
         status = 0
         try:
-            verb.main()
+            command.main()
         except SystemExit as end:
             status = end.code
         return status, max(outputs.glob(f"{name}/*"), default=None)
@@ -42,7 +42,7 @@ def call(tmp_path, monkeypatch):
     return call
 
 
-def test_a_clean_set_ends_with_0_and_a_leaky_one_with_3(make_tree, call, capsys):
+def test_exit_status_is_0_for_a_clean_dataset_and_3_for_leaks(make_tree, call, capsys):
     root = make_tree(TREE)
     status, run = call(audit, "data=folder", f"data.root={root}")
     assert status == 0
@@ -50,9 +50,9 @@ def test_a_clean_set_ends_with_0_and_a_leaky_one_with_3(make_tree, call, capsys)
     shutil.copy(root / "test/Normal/patient0200_00.png", root / "train/Covid/patient0900_00.png")
     status, run = call(audit, "data=folder", f"data.root={root}", "tag=leaky")
     assert status == 3
-    told = json.loads((run / "audit.json").read_text())
-    assert told["verdict"] == "leaks found"
-    assert told["contradictions"] == 1
+    result = json.loads((run / "audit.json").read_text())
+    assert result["verdict"] == "leaks found"
+    assert result["contradictions"] == 1
     with (run / "findings.csv").open(newline="") as file:
         (finding,) = csv.DictReader(file)
     assert finding["kind"] == "contradiction"
@@ -63,16 +63,16 @@ def test_a_clean_set_ends_with_0_and_a_leaky_one_with_3(make_tree, call, capsys)
     assert "Verdict: leaks found. Overlaps between splits: 1." in capsys.readouterr().out
 
 
-def test_what_cannot_run_ends_with_1(tmp_path, call, capsys):
+def test_missing_dataset_exits_with_1(tmp_path, call, capsys):
     status, _ = call(audit, "data=folder", f"data.root={tmp_path / 'none'}")
     assert status == 1
     assert "does not exist" in capsys.readouterr().err
 
 
-def test_bad_files_of_every_kind_are_named_and_never_used(make_tree, transforms, tmp_path):
+def test_bad_files_are_listed_and_not_used(make_tree, transforms, tmp_path):
     root = make_tree(TREE)
     made = write_bad_files(root / "train" / "Normal")
-    # One of them is a folder, one is not there.
+    # One bad file is a folder and one does not exist; neither is listed.
     expected = {path: reason for path, reason in made.items() if path.name in listed(path.parent)}
     assert len(expected) >= 30
 
@@ -104,7 +104,7 @@ def test_bad_files_of_every_kind_are_named_and_never_used(make_tree, transforms,
 
 @pytest.fixture
 def leaky(make_tree):
-    """A set with a test image in train, and the arguments of a short run on it."""
+    """Return a dataset with a test image in train, and the arguments of a short training."""
     root = make_tree(TREE)
     shutil.copy(root / "test/Normal/patient0200_00.png", root / "train/Normal/patient0900_00.png")
     return root, [
@@ -124,7 +124,7 @@ def leaky(make_tree):
     ]
 
 
-def test_a_run_that_keeps_leaks_says_so_wherever_it_reports(leaky, call, capsys):
+def test_kept_leaks_are_stated_in_every_result(leaky, call, capsys):
     status, run = call(train, *leaky[1], "data.leaks=keep")
     assert status == 0
     assert json.loads((run / "data.json").read_text())["audit"]["verdict"] == "leaks found"
@@ -136,15 +136,15 @@ def test_a_run_that_keeps_leaks_says_so_wherever_it_reports(leaky, call, capsys)
     assert checkpoint["XrayDataModule"]["certificate"]["verdict"] == "leaks found"
 
 
-def test_training_leaves_out_what_leaks_and_writes_it_down(leaky, call):
+def test_training_drops_and_records_leaks(leaky, call):
     root, tiny = leaky
     (root / "train/Normal/patient0901_00.png").write_bytes(b"")
     status, run = call(train, *tiny, "data.on_bad_file=skip")
     assert status == 0
-    told = json.loads((run / "data.json").read_text())["audit"]
-    assert told["verdict"] == "clean"
-    assert told["dropped"] == {"train": 1, "val": 0}
-    assert told["skipped"] == 1
+    result = json.loads((run / "data.json").read_text())["audit"]
+    assert result["verdict"] == "clean"
+    assert result["dropped"] == {"train": 1, "val": 0}
+    assert result["skipped"] == 1
     with (run / "audit" / "findings.csv").open(newline="") as file:
         assert sorted(row["kind"] for row in csv.DictReader(file)) == [
             "bad_file",
@@ -152,7 +152,7 @@ def test_training_leaves_out_what_leaks_and_writes_it_down(leaky, call):
         ]
 
 
-def test_what_did_not_change_is_told_again_without_reading_it(make_tree, call, capsys, caplog):
+def test_audit_of_unchanged_files_is_recalled(make_tree, call, capsys, caplog):
     def written(run):
         return {
             path.relative_to(run).as_posix(): path.read_bytes()
@@ -175,7 +175,7 @@ def test_what_did_not_change_is_told_again_without_reading_it(make_tree, call, c
     assert (status, recalled) == (3, True)
     assert written(second) == written(first)
     assert (second / "environment.json").is_file()
-    # Other settings, a wish, and a changed file each begin anew.
+    # Another setting, fresh=true and a deleted file each cause a new audit.
     assert not again("third", "seed=1")[2]
     assert not again("fourth", "fresh=true")[2]
     (root / "train/Covid/patient0900_00.png").unlink()
@@ -185,7 +185,7 @@ def test_what_did_not_change_is_told_again_without_reading_it(make_tree, call, c
     assert again("sixth")[2]
 
 
-def test_an_audit_of_before_is_told_without_torch(make_tree, tmp_path):
+def test_recalled_audit_does_not_import_torch(make_tree, tmp_path):
     root = make_tree(TREE)
     command = [sys.executable, "-X", "importtime", "-m", "xray.audit", "data=folder"]
     command += [f"data.root={root}", f"paths.outputs={tmp_path / 'outputs'}"]

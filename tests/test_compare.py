@@ -1,4 +1,4 @@
-"""The command `xray.compare`, through its real entry point and configuration."""
+"""The command `xray.compare` with its configuration."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from xray import compare
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Call the command as the command line does."""
+    """Return a function that runs the command."""
 
     def run(*arguments: str) -> None:
         paths = f"paths.outputs={tmp_path / 'outputs'}"
@@ -34,7 +34,7 @@ def test_runs_and_sweeps_are_compared_into_new_folders(call, tmp_path):
         assert (folder / ".hydra" / "config.yaml").is_file()
 
 
-def test_a_sweep_without_tested_jobs_is_an_error(call, tmp_path, capsys):
+def test_sweep_without_tested_jobs_is_rejected(call, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         call(f"sweep={tmp_path}")
     assert stop.value.code == 1

@@ -1,4 +1,4 @@
-"""Maps scored and shortcuts found, through the real entry points, on drawn phantoms."""
+"""Scorecards and the shortcut audit, through their commands, on phantoms."""
 
 import csv
 import json
@@ -32,10 +32,10 @@ TINY = [
 PATIENTS = {"train": 24, "val": 8, "test": 24}
 
 
-def call(verb, outputs, *arguments):
+def call(command, outputs, *arguments):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [verb.__name__, f"paths.outputs={outputs}", *arguments])
-        verb.main()
+        patch.setattr(sys, "argv", [command.__name__, f"paths.outputs={outputs}", *arguments])
+        command.main()
     return max(outputs.glob("train/*"), key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -55,7 +55,7 @@ def auroc(report):
     return {row["images"]: row for row in report["rows"] if row["measure"] == "auroc"}
 
 
-def test_the_audit_of_a_run_is_written(clean, capsys):
+def test_shortcut_audit_writes_its_files_and_updates_the_report(clean, capsys):
     folder, run = clean
     call(shortcuts, folder, f"run={run}", "gpus=0")
     report = json.loads((run / "shortcuts.json").read_text())
@@ -63,12 +63,12 @@ def test_the_audit_of_a_run_is_written(clean, capsys):
     assert {row["n"] for row in report["rows"]} == {24}
     with (run / "shortcuts.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(report["rows"]) == 14
-    said = report["note"].partition(" Hidden")[0]
-    assert said in capsys.readouterr().out
-    assert said in (run / "report.md").read_text()
+    conclusion = report["note"].partition(" Hidden")[0]
+    assert conclusion in capsys.readouterr().out
+    assert conclusion in (run / "report.md").read_text()
 
 
-def test_a_run_ends_with_a_scorecard_of_some_test_images(clean):
+def test_training_scores_the_maps_of_some_test_images(clean):
     _, run = clean
     report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
     assert report["title"] == "Scorecard of gradcam, test, 6 of 24 images"
@@ -100,15 +100,15 @@ def test_maps_are_scored_against_baselines(clean):
     assert (run / "gradcam" / "test" / "scorecard.csv").read_text() == first
 
 
-def test_without_masks_a_box_stands_for_the_lungs(clean):
+def test_without_masks_a_box_replaces_the_lungs(clean):
     folder, run = clean
     masks = folder / "set" / "masks"
-    masks.rename(folder / "kept")
+    masks.rename(folder / "moved")
     try:
         call(shortcuts, folder, f"run={run}", "gpus=0")
         call(gradcam, folder, f"run={run}", "n=1", "scorecard=true", "faithfulness_n=2")
     finally:
-        (folder / "kept").rename(masks)
+        (folder / "moved").rename(masks)
     report = json.loads((run / "shortcuts.json").read_text())
     assert re.search(r"masks of 0 of \d+ images: a box", report["note"])
     assert "silhouette" not in auroc(report)

@@ -1,4 +1,4 @@
-"""The main job, through its real entry point and configurations, on tiny images."""
+"""The commands train, evaluate and gradcam with their configurations, on tiny images."""
 
 import csv
 import json
@@ -50,7 +50,7 @@ TINY = [
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A dataset of noisy grey squares, COVID-19 brighter than normal."""
+    """Return a dataset of noisy gray squares; COVID-19 is brighter than normal."""
     root, seed = tmp_path_factory.mktemp("set"), 0
     for place, (folder, count) in enumerate(TREE.items()):
         for i in range(count):
@@ -64,14 +64,14 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run_verb(tmp_path_factory):
-    """Call a verb as the command line does; returns the newest directory below outputs/<verb>."""
+def run_command(tmp_path_factory):
+    """Return a function that runs a command and returns the newest training run."""
     outputs = tmp_path_factory.mktemp("outputs")
 
-    def call(verb, *arguments):
+    def call(command, *arguments):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", [verb.__name__, f"paths.outputs={outputs}", *arguments])
-            verb.main()
+            patch.setattr(sys, "argv", [command.__name__, f"paths.outputs={outputs}", *arguments])
+            command.main()
         runs = outputs.glob("train/*")
         return max(runs, key=lambda path: path.stat().st_mtime_ns, default=None)
 
@@ -79,9 +79,9 @@ def run_verb(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(run_verb, root):
-    """One finished run, three epochs from the cache."""
-    return run_verb(
+def run(run_command, root):
+    """Return a finished run of three epochs with cached activations."""
+    return run_command(
         train,
         *TINY,
         f"data.root={root}",
@@ -100,7 +100,7 @@ def same(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_the_run_directory_is_complete(run):
+def test_run_directory_is_complete(run):
     assert {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} >= {
         ".hydra/config.yaml",
         "environment.json",
@@ -124,7 +124,7 @@ def test_the_run_directory_is_complete(run):
     assert list((run / "tensorboard").glob("events*"))
 
 
-def test_metrics_agree_with_the_predictions(run):
+def test_metrics_agree_with_predictions(run):
     metrics = json.loads((run / "metrics.json").read_text())
     with (run / "predictions" / "test.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -138,26 +138,28 @@ def test_metrics_agree_with_the_predictions(run):
     )
 
 
-def test_curves_have_a_row_an_epoch(run):
+def test_curves_have_one_row_per_epoch(run):
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows if row["val/auroc"]] == ["0", "1", "2"]
     assert [row["epoch"] for row in rows if row["train/loss"]] == ["0", "1", "2"]
 
 
-def test_the_time_it_took_is_on_record(run):
-    told = json.loads((run / "environment.json").read_text())
-    assert datetime.fromisoformat(told["started"]) < datetime.fromisoformat(told["finished"])
-    assert told["finished"] in (run / "report.md").read_text()
+def test_start_and_end_are_recorded(run):
+    environment = json.loads((run / "environment.json").read_text())
+    assert datetime.fromisoformat(environment["started"]) < datetime.fromisoformat(
+        environment["finished"]
+    )
+    assert environment["finished"] in (run / "report.md").read_text()
 
 
-def test_overlays_begin_with_covid(run):
+def test_overlays_start_with_covid(run):
     with (run / "gradcam" / "test" / "index.csv").open() as file:
         labels = [row["label"] for row in csv.DictReader(file)]
     assert labels == ["COVID-19"] * 4 + ["Normal"] * 4
 
 
-def test_the_surest_mistakes_have_overlays(run):
+def test_confident_errors_have_overlays(run):
     with (run / "predictions" / "test.csv").open() as file:
         wrong = {row["path"] for row in csv.DictReader(file) if row["target"] != row["predicted"]}
     with (run / "gradcam" / "test" / "failures" / "index.csv").open() as file:
@@ -168,45 +170,45 @@ def test_the_surest_mistakes_have_overlays(run):
     assert ("gradcam/test/failures/" in page) == bool(wrong)
 
 
-def test_a_mistake_is_explained_as_it_was_predicted(run, run_verb, tmp_path):
+def test_error_is_explained_with_its_recorded_prediction(run, run_command, tmp_path):
     copy = shutil.copytree(run, tmp_path / "copy")
     predicted = copy / "predictions" / "test.csv"
     with predicted.open() as file:
         rows = list(csv.DictReader(file))
-    # What the network would not say now, as of another precision near the threshold.
+    # The recorded predictions differ from those of the network, as in another precision.
     for row in rows:
         row["p_normal"], row["p_pneumonia"] = row["p_pneumonia"], row["p_normal"]
     with predicted.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    called = {
+    recorded = {
         row["path"]: "pneumonia" if float(row["p_pneumonia"]) > 0.5 else "normal" for row in rows
     }
-    wrong = {row["path"] for row in rows if called[row["path"]] != row["target"]}
-    run_verb(gradcam, f"run={copy}", "n=1")
+    wrong = {row["path"] for row in rows if recorded[row["path"]] != row["target"]}
+    run_command(gradcam, f"run={copy}", "n=1")
     with (copy / "gradcam" / "test" / "failures" / "index.csv").open() as file:
         drawn = {row["path"]: row["predicted"] for row in csv.DictReader(file)}
     assert drawn.keys() == wrong != set()
-    assert all(called[path] == name for path, name in drawn.items())
+    assert all(recorded[path] == name for path, name in drawn.items())
 
 
 def test_without_masks_the_scorecard_measures_faithfulness(run):
     scorecard = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
     assert scorecard["title"] == "Scorecard of gradcam, test"
     assert "No lesion or lung masks were found" in scorecard["note"]
-    # Everything that was requested was measured.
+    # All requested images were measured, so no command is suggested.
     assert "python -m xray.gradcam" not in scorecard["note"]
     faithful = [row for row in scorecard["rows"] if row["group"] == "faithfulness"]
     assert {row["n"] for row in faithful if row["map"] == "map"} == {2}
-    # Maps without any evidence, which a network so small may give, have no ranks.
+    # A small network may have maps without evidence, for which no rank correlation is defined.
     weights = [row for row in scorecard["rows"] if row["group"] == "weights"]
     found = {row["measure"]: row["n"] for row in weights}
     assert found.pop("rank correlation with randomized weights") in range(9)
     assert set(found.values()) == {8}
 
 
-def test_the_checkpoint_is_plain_and_knows_its_classes(run):
+def test_checkpoint_contains_plain_values_and_its_classes(run):
     model = XrayClassifier.load_from_checkpoint(
         run / "checkpoints" / "best.ckpt", weights_only=True
     )
@@ -214,8 +216,8 @@ def test_the_checkpoint_is_plain_and_knows_its_classes(run):
     assert model.hparams["weights_source"] == "random"
 
 
-def test_the_same_seed_gives_the_same_metrics(run, run_verb, root):
-    again = run_verb(
+def test_same_seed_repeats_the_metrics(run, run_command, root):
+    again = run_command(
         train, *TINY, f"data.root={root}", "trainer.max_epochs=3", "~callbacks.gradcam"
     )
     assert again != run
@@ -223,8 +225,8 @@ def test_the_same_seed_gives_the_same_metrics(run, run_verb, root):
     assert same(state(again), state(run))
 
 
-def test_plain_lightning_gives_the_same_weights_and_metrics(run_verb, root):
-    run = run_verb(
+def test_plain_lightning_repeats_weights_and_metrics(run_command, root):
+    run = run_command(
         train,
         *TINY,
         f"data.root={root}",
@@ -268,7 +270,7 @@ def test_plain_lightning_gives_the_same_weights_and_metrics(run_verb, root):
     assert torch.equal(load_transforms(restored.transforms)(image), data.evaluate(image))
 
 
-def test_one_class_of_validation_images_is_rejected(run_verb, tmp_path, capsys):
+def test_one_class_of_validation_images_is_rejected(run_command, tmp_path, capsys):
     for split, names in (("train", "ab"), ("val", "a"), ("test", "ab")):
         for i in range(4):
             for name in names:
@@ -276,14 +278,14 @@ def test_one_class_of_validation_images_is_rejected(run_verb, tmp_path, capsys):
                 file = tmp_path / split / label / f"{split}{name}{i}_0.png"
                 write_image(file, seed=len(split) * 1000 + i * 10 + ord(name))
     with pytest.raises(SystemExit):
-        run_verb(train, *TINY, f"data.root={tmp_path}", "data.audit=false")
+        run_command(train, *TINY, f"data.root={tmp_path}", "data.audit=false")
     error = capsys.readouterr().err
     assert all(word in error for word in ("validation", "'normal'", "pneumonia", "data.min_val=5"))
     assert "Traceback" not in error
 
 
-def test_custom_optimizer_schedule_and_loss(run_verb, root):
-    run = run_verb(
+def test_custom_optimizer_schedule_and_loss(run_command, root):
+    run = run_command(
         train,
         *TINY,
         f"data.root={root}",
@@ -304,7 +306,7 @@ def test_custom_optimizer_schedule_and_loss(run_verb, root):
     assert last["hyper_parameters"]["loss"]["label_smoothing"] == 0.1
 
 
-def test_backbone_is_one_row_and_one_file(run_verb, root, tmp_path, monkeypatch):
+def test_backbone_is_added_by_one_row_and_one_file(run_command, root, tmp_path, monkeypatch):
     row = Architecture(
         blocks=(("conv1", "bn1", "relu", "maxpool", "layer1"), ("layer2",), ("layer3", "layer4")),
         channels=512,
@@ -315,7 +317,7 @@ def test_backbone_is_one_row_and_one_file(run_verb, root, tmp_path, monkeypatch)
     (conf / "model" / "resnet18.yaml").write_text(text.replace("resnet50", "resnet18"))
     for module in ("xray.config", "xray.cli.launch", "xray.cli.compose", "xray.cli.command"):
         monkeypatch.setattr(f"{module}.CONF_DIR", conf, raising=False)
-    run = run_verb(
+    run = run_command(
         train,
         *TINY,
         f"data.root={root}",
@@ -330,7 +332,7 @@ def test_backbone_is_one_row_and_one_file(run_verb, root, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("cache", ["auto", "off"])
-def test_a_stopped_and_resumed_run_ends_with_the_same_weights(run_verb, root, cache):
+def test_stopped_and_resumed_run_ends_with_the_same_weights(run_command, root, cache):
     options = [
         *TINY,
         f"data.root={root}",
@@ -339,57 +341,57 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_weights(run_verb, root, ca
         "~callbacks.gradcam",
         "test=false",
     ]
-    whole = run_verb(train, *options, "trainer.max_epochs=4")
-    stopped = run_verb(train, *options, "trainer.max_epochs=2")
+    whole = run_command(train, *options, "trainer.max_epochs=4")
+    stopped = run_command(train, *options, "trainer.max_epochs=2")
     assert not same(state(stopped), state(whole))
     before = (stopped / ".hydra" / "overrides.yaml").read_text()
-    assert run_verb(train, f"resume={stopped}", "trainer.max_epochs=4") == stopped
+    assert run_command(train, f"resume={stopped}", "trainer.max_epochs=4") == stopped
     assert same(state(stopped), state(whole))
     assert "trainer.max_epochs=2" in before
     with (stopped / "metrics.csv").open() as file:
         assert [r["epoch"] for r in csv.DictReader(file) if r["val/auroc"]] == ["0", "1", "2", "3"]
 
 
-def test_a_cached_run_trains_in_training_mode(run):
+def test_cached_run_trains_in_training_mode(run):
     weights = state(run)
     # Three epochs of three batches; in evaluation mode the statistics would stay at 0.
     assert weights["head.norm.num_batches_tracked"] == 9
     assert weights["head.norm.running_mean"].abs().sum() > 0
 
 
-def test_a_moved_run_keeps_its_best(run_verb, root, tmp_path):
+def test_moved_run_keeps_its_best_checkpoint(run_command, root, tmp_path):
     options = [*TINY, f"data.root={root}", "~callbacks.gradcam", "test=false"]
-    first = run_verb(train, *options, "trainer.max_epochs=2", "tag=moved")
+    first = run_command(train, *options, "trainer.max_epochs=2", "tag=moved")
     moved = first.rename(first.with_name("elsewhere"))
     best = torch.load(moved / "checkpoints" / "best.ckpt", weights_only=True)["epoch"]
-    run_verb(train, f"resume={moved}", "trainer.max_epochs=3", "optim.lr=1e-9")
+    run_command(train, f"resume={moved}", "trainer.max_epochs=3", "optim.lr=1e-9")
     last = torch.load(moved / "checkpoints" / "last.ckpt", weights_only=True)
-    kept = next(s for k, s in last["callbacks"].items() if "val/auroc" in k and "Run" in k)
-    assert Path(kept["best_model_path"]) == moved / "checkpoints" / "best.ckpt"
+    saved = next(s for k, s in last["callbacks"].items() if "val/auroc" in k and "Run" in k)
+    assert Path(saved["best_model_path"]) == moved / "checkpoints" / "best.ckpt"
     assert torch.load(moved / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] >= best
-    # Curves need no test.
+    # The learning curves are drawn without a test.
     assert (moved / "figures" / "curves.png").is_file()
 
 
 @pytest.mark.parametrize("override", ["model.head.dropout=0.1", "seed=3", "data.batch_size=4"])
-def test_what_a_resume_cannot_change_is_refused(run_verb, run, override, capsys):
+def test_fixed_keys_of_a_resumed_run_are_rejected(run_command, run, override, capsys):
     with pytest.raises(SystemExit):
-        run_verb(train, f"resume={run}", override)
+        run_command(train, f"resume={run}", override)
     assert f"'{override}' cannot change in a resumed run" in capsys.readouterr().err
 
 
-def test_other_images_than_the_runs_own_are_refused(run_verb, root, tmp_path, capsys):
+def test_changed_images_of_a_run_are_rejected(run_command, root, tmp_path, capsys):
     own = shutil.copytree(root, tmp_path / "own")
     options = [*TINY, f"data.root={own}", "~callbacks.gradcam", "trainer.max_epochs=1"]
-    run = run_verb(train, *options, "logger=none")
+    run = run_command(train, *options, "logger=none")
     write_image(own / "test" / "Normal" / "new.png")
-    for verb, key in ((train, "resume"), (evaluate, "run"), (gradcam, "run")):
+    for command, key in ((train, "resume"), (evaluate, "run"), (gradcam, "run")):
         with pytest.raises(SystemExit):
-            run_verb(verb, f"{key}={run}")
+            run_command(command, f"{key}={run}")
         assert "The test images are not those of" in capsys.readouterr().err
 
 
-def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(run_verb, root, capfd):
+def test_interrupt_prints_the_command_that_resumes_the_run(run_command, root, capfd):
     options = [
         *TINY,
         f"data.root={root}",
@@ -399,29 +401,29 @@ def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(run_verb, root, capfd):
         "optim.schedule=cosine",
         "optim.warmup_epochs=1",
     ]
-    whole = run_verb(train, *options)
+    whole = run_command(train, *options)
     with pytest.raises(SystemExit) as stop:
-        run_verb(
+        run_command(
             train, *options, "+callbacks.stop={_target_: made_callbacks.InterruptAt, epoch: 2}"
         )
     assert stop.value.code == 130
     written = "".join(capfd.readouterr())
     stopped = Path(written.partition("resume=")[2].split()[0])
     assert stopped != whole
-    run_verb(train, f"resume={stopped}", "trust=true", "~callbacks.stop")
+    run_command(train, f"resume={stopped}", "trust=true", "~callbacks.stop")
     assert same(state(stopped), state(whole))
 
 
-def test_a_resume_takes_a_new_learning_rate(run_verb, root):
+def test_resumed_run_uses_a_new_learning_rate(run_command, root):
     options = [*TINY, f"data.root={root}", "~callbacks.gradcam", "test=false"]
-    run = run_verb(train, *options, "trainer.max_epochs=1")
-    run_verb(train, f"resume={run}", "trainer.max_epochs=2", "optim.lr=0.007")
+    run = run_command(train, *options, "trainer.max_epochs=1")
+    run_command(train, f"resume={run}", "trainer.max_epochs=2", "optim.lr=0.007")
     last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(0.007)
 
 
-def test_only_head_and_unfrozen_blocks_change(run_verb, root):
-    run = run_verb(
+def test_only_head_and_unfrozen_blocks_change(run_command, root):
+    run = run_command(
         train,
         *TINY,
         f"data.root={root}",
@@ -452,9 +454,9 @@ def test_only_head_and_unfrozen_blocks_change(run_verb, root):
     assert not changed & {"block1", "block2", "block3", "block4"}
 
 
-def test_a_nan_loss_stops_the_run_and_never_becomes_best(run_verb, root, capsys):
+def test_nan_loss_stops_the_run_with_an_error(run_command, root, capsys):
     with pytest.raises(SystemExit) as stop:
-        run_verb(
+        run_command(
             train, *TINY, f"data.root={root}", "optim=sgd", "optim.lr=1e30", "model.head.norm=none"
         )
     assert stop.value.code == 1
@@ -463,8 +465,8 @@ def test_a_nan_loss_stops_the_run_and_never_becomes_best(run_verb, root, capsys)
     assert "Traceback" not in error
 
 
-def test_gradcam_explains_a_finished_run(run, run_verb):
-    run_verb(gradcam, f"run={run}", "method=layercam", "n=3", "only=covid", "target=pneumonia")
+def test_gradcam_of_a_finished_run(run, run_command):
+    run_command(gradcam, f"run={run}", "method=layercam", "n=3", "only=covid", "target=pneumonia")
     with (run / "gradcam" / "test" / "index.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["label"], row["explained"], row["method"]) for row in rows] == [
@@ -472,15 +474,15 @@ def test_gradcam_explains_a_finished_run(run, run_verb):
     ] * 3
 
 
-def test_evaluation_repeats_what_training_measured(run, run_verb):
+def test_evaluate_repeats_the_metrics_of_training(run, run_command):
     before = json.loads((run / "metrics.json").read_text())
-    run_verb(evaluate, f"run={run}", "gpus=0")
+    run_command(evaluate, f"run={run}", "gpus=0")
     after = json.loads((run / "metrics.json").read_text())
     assert after["test"] == before["test"]
     assert after["val"] == before["val"]
 
 
-def test_the_test_entry_holds_intervals_operating_points_and_calibration(run):
+def test_metrics_contain_intervals_operating_points_and_calibration(run):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test"]["patients"] == 8
     for split in ("val", "test"):
@@ -491,10 +493,10 @@ def test_the_test_entry_holds_intervals_operating_points_and_calibration(run):
     assert "operating_points" not in metrics["val"]
 
 
-def test_a_run_records_how_it_was_computed(run_verb, root):
+def test_compute_settings_are_recorded(run_command, root):
     options = [*TINY, f"data.root={root}", "logger=none", "~callbacks.gradcam", "tag=plain"]
-    asked = ["trainer.precision=32-true", "trainer.channels_last=false", "trainer.threads=1"]
-    run = run_verb(train, *options, *asked, "trainer.max_epochs=1")
+    settings = ["trainer.precision=32-true", "trainer.channels_last=false", "trainer.threads=1"]
+    run = run_command(train, *options, *settings, "trainer.max_epochs=1")
     recorded = json.loads((run / "environment.json").read_text())["compute"]
     assert recorded == {
         "precision": "32-true",
@@ -505,50 +507,50 @@ def test_a_run_records_how_it_was_computed(run_verb, root):
     }
 
 
-def test_a_finished_run_is_evaluated_as_it_was_computed(run, run_verb, monkeypatch, capsys):
+def test_finished_run_is_evaluated_with_its_compute_settings(run, run_command, monkeypatch, capsys):
     recorded = json.loads((run / "environment.json").read_text())["compute"]
     assert "auto" not in recorded.values()
     # Another machine chooses another precision.
     opposite = {"32-true": True, "bf16-mixed": False}[recorded["precision"]]
     monkeypatch.setattr("xray.training.compute.has_bfloat16", lambda device: opposite)
-    run_verb(evaluate, f"run={run}", "gpus=0")
+    run_command(evaluate, f"run={run}", "gpus=0")
     assert f"compute: {recorded['precision']}, " in "".join(capsys.readouterr())
 
 
-def test_evaluation_with_a_threshold_chosen_on_validation(run, run_verb):
+def test_evaluate_with_a_threshold_fitted_on_validation_images(run, run_command):
     before = (run / "metrics.json").read_bytes()
-    run_verb(evaluate, f"run={run}", "gpus=0", "threshold=sens@0.8")
+    run_command(evaluate, f"run={run}", "gpus=0", "threshold=sens@0.8")
     test = json.loads((run / "metrics.json").read_text())["test"]
     assert test["operating_points"][0]["rule"] == "sens@0.8"
     assert test["operating_points"][0]["threshold"] == test["threshold"]
-    # As in training, by default.
-    run_verb(evaluate, f"run={run}", "gpus=0")
+    # The default is the threshold of the training.
+    run_command(evaluate, f"run={run}", "gpus=0")
     assert (run / "metrics.json").read_bytes() == before
 
 
-def test_evaluation_of_another_folder(run, run_verb, tmp_path):
+def test_evaluate_another_folder(run, run_command, tmp_path):
     for i in range(3):
         write_image(tmp_path / "clinic" / "Viral Pneumonia" / f"{i}.png", level=150, seed=i)
         write_image(tmp_path / "clinic" / "healthy" / f"{i}.png", level=90, seed=10 + i)
-    run_verb(evaluate, f"run={run}", f"root={tmp_path / 'clinic'}", "gpus=0")
+    run_command(evaluate, f"run={run}", f"root={tmp_path / 'clinic'}", "gpus=0")
     (folder,) = (run / "external").glob("clinic_*")
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["test"]["n"] == 6
-    # Thresholds come from the run's own validation images.
+    # Thresholds are fitted on the validation images of the run.
     assert len(metrics["test"]["operating_points"]) == 4
 
 
-def test_evaluation_where_illness_is_rarer(run, run_verb, capsys):
+def test_evaluate_with_prior_correction(run, run_command, capsys):
     before = (run / "metrics.json").read_bytes()
-    run_verb(evaluate, f"run={run}", "gpus=0", "prior=em")
+    run_command(evaluate, f"run={run}", "gpus=0", "prior=em")
     assert "class shares, estimated without labels: normal 0." in capsys.readouterr().out
     metrics = json.loads((run / "external" / "test_prior_em" / "metrics.json").read_text())
     assert metrics["test"]["n"] == json.loads(before)["test"]["n"]
-    # Thresholds of validation images are for their prior.
+    # Thresholds fitted on validation images do not apply to another prevalence.
     assert "operating_points" not in metrics["test"]
     assert (run / "metrics.json").read_bytes() == before
     with pytest.raises(SystemExit):
-        run_verb(evaluate, f"run={run}", "gpus=0", "prior=em", "threshold=youden")
+        run_command(evaluate, f"run={run}", "gpus=0", "prior=em", "threshold=youden")
     error = capsys.readouterr().err
     assert "prior=em" in error
     assert "threshold=0.5" in error
@@ -561,11 +563,11 @@ def test_evaluation_where_illness_is_rarer(run, run_verb, capsys):
         (["Covid", "Pneumonia"], ("only images of class 'pneumonia'", "normal")),
     ],
 )
-def test_a_folder_of_other_classes_is_refused(run, run_verb, tmp_path, capsys, folders, named):
+def test_folder_with_other_classes_is_rejected(run, run_command, tmp_path, capsys, folders, named):
     for folder in folders:
         write_image(tmp_path / "school" / folder / "a.png")
     with pytest.raises(SystemExit) as stop:
-        run_verb(evaluate, f"run={run}", f"root={tmp_path / 'school'}", "gpus=0")
+        run_command(evaluate, f"run={run}", f"root={tmp_path / 'school'}", "gpus=0")
     assert stop.value.code == 1
     error = capsys.readouterr().err
     assert all(text in error for text in named)
@@ -573,11 +575,13 @@ def test_a_folder_of_other_classes_is_refused(run, run_verb, tmp_path, capsys, f
     assert not list((run / "external").glob("school_*"))
 
 
-def test_a_folder_of_three_classes_goes_by_the_networks_two(run, run_verb, tmp_path):
+def test_folder_with_three_classes_is_grouped_into_the_two_of_the_network(
+    run, run_command, tmp_path
+):
     for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
         for i in range(2):
             write_image(tmp_path / "ward" / label / f"{i}.png", level=60 + 60 * k, seed=9 * k + i)
-    run_verb(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
+    run_command(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
     (folder,) = (run / "external").glob("ward_*")
     test = json.loads((folder / "metrics.json").read_text())["test"]
     assert [sum(row) for row in test["confusion_matrix"]] == [2, 4]
@@ -589,7 +593,7 @@ def test_a_folder_of_three_classes_goes_by_the_networks_two(run, run_verb, tmp_p
     assert "absent" not in test
 
 
-def test_three_classes(run_verb, tmp_path, capsys):
+def test_three_classes(run_command, tmp_path, capsys):
     for split, count in (("train", 6), ("val", 3), ("test", 3)):
         for k, label in enumerate(("Normal", "Viral Pneumonia", "Covid")):
             for i in range(count):
@@ -598,7 +602,7 @@ def test_three_classes(run_verb, tmp_path, capsys):
                     level=60 + 60 * k,
                     seed=100 * len(split) + 10 * k + i,
                 )
-    run = run_verb(
+    run = run_command(
         train,
         *TINY,
         "data/groups=three_class",
@@ -607,7 +611,7 @@ def test_three_classes(run_verb, tmp_path, capsys):
         "~callbacks.gradcam",
     )
     with pytest.raises(SystemExit):
-        run_verb(evaluate, f"run={run}", "gpus=0", "threshold=youden")
+        run_command(evaluate, f"run={run}", "gpus=0", "threshold=youden")
     error = capsys.readouterr().err
     assert "threshold=youden" in error
     assert "normal, pneumonia, covid" in error
@@ -616,11 +620,11 @@ def test_three_classes(run_verb, tmp_path, capsys):
     assert metrics["test"]["operating_points"] == []
     assert metrics["test"]["classes"] == ["normal", "pneumonia", "covid"]
     assert len(metrics["test"]["confusion_matrix"]) == 3
-    # Another hospital has no COVID-19.
+    # The dataset of another hospital has no COVID-19.
     for label in ("Normal", "Viral Pneumonia"):
         shutil.copytree(tmp_path / "test" / label, tmp_path / "ward" / label)
     capsys.readouterr()
-    run_verb(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
+    run_command(evaluate, f"run={run}", f"root={tmp_path / 'ward'}", "gpus=0")
     shown = " ".join("".join(capsys.readouterr()).split())
     assert "No images of class 'covid'" in shown
     assert 'No images of class "covid": metrics marked "-" are undefined.' in shown
@@ -632,15 +636,15 @@ def test_three_classes(run_verb, tmp_path, capsys):
     assert test["accuracy"]["value"] == pytest.approx(right / 6)
     assert test["per_class"]["normal"]["auroc"]["value"] is not None
     assert test["per_class"]["covid"]["recall"]["value"] is None
-    run_verb(report, f"run={run}")
+    run_command(report, f"run={run}")
     page = (run / "report.md").read_text()
     assert "No images of class" in page
     for text in (shown, page, (folder / "metrics.json").read_text()):
         assert not re.search(r"\bnan\b", text, re.IGNORECASE)
 
 
-def test_a_sweep_that_was_cut_off_goes_on(run_verb, root, tmp_path, monkeypatch):
-    # Of six runs, which have them all alike.
+def test_interrupted_sweep_is_resumed(run_command, root, tmp_path, monkeypatch):
+    # Figures are not tested here; drawing them for six runs is slow.
     monkeypatch.setattr("xray.reporting.figures.write_figures", lambda *_, **__: None)
     options = [*TINY, f"data.root={root}", "trainer.max_epochs=1", "~callbacks.gradcam"]
     command = ["-m", *options, "seed=0,1", "optim.lr=1e-2,1e-4", f"paths.outputs={tmp_path}"]
@@ -649,27 +653,27 @@ def test_a_sweep_that_was_cut_off_goes_on(run_verb, root, tmp_path, monkeypatch)
         found = [path for part in parts for path in (sweep / part).rglob("*") if path.is_file()]
         return {path: path.stat().st_mtime_ns for path in found}
 
-    run_verb(train, *command)
+    run_command(train, *command)
     (sweep,) = (tmp_path / "multirun").iterdir()
     compared = (sweep / "compare.json").read_bytes()
     assert len(json.loads(compared)["pairs"]) == 6
     assert [len(group["runs"]) for group in json.loads(compared)["repeats"]] == [2, 2]
     whole = [state(sweep / "2"), state(sweep / "3")]
-    # What a kill in the third job's test leaves.
+    # The state after a kill during the test of the third job.
     for name in ("metrics.json", "report.html", "report.md"):
         (sweep / "2" / name).unlink()
     shutil.rmtree(sweep / "3")
     (sweep / "compare.json").unlink()
     finished, killed = written("0", "1"), written("2")
-    run_verb(train, *command, "resume=true")
+    run_command(train, *command, "resume=true")
     assert written("0", "1") == finished
     assert not set(written("2").items()) & set(killed.items())
     assert (sweep / "compare.json").read_bytes() == compared
     assert all(same(state(sweep / str(n)), whole[n - 2]) for n in (2, 3))
 
 
-def test_a_missing_folder_says_what_to_do(run_verb, tmp_path, capsys):
+def test_missing_folder_suggests_phantoms(run_command, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
-        run_verb(train, "data=kermany", f"data.root={tmp_path / 'nowhere'}", "trainer=cpu")
+        run_command(train, "data=kermany", f"data.root={tmp_path / 'nowhere'}", "trainer=cpu")
     assert stop.value.code == 1
     assert "data=phantom" in capsys.readouterr().err

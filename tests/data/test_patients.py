@@ -91,7 +91,7 @@ def test_series_of_a_small_subset_of_kermany() -> None:
 def test_series_of_another_class_than_kermanys() -> None:
     kermany = ["N/NORMAL2-IM-0373-0001.jpeg", "N/IM-0115-0001.jpeg", "P/person1_virus_6.jpeg"]
     assert find(*kermany, "covid/IM-0001-0001.jpg")[-1] is None
-    # Two classes of series, and nothing that tells which of them is Kermany's.
+    # Two classes contain series, and it is unknown which of them is Kermany's.
     assert find("N/IM-0115-0001.jpg", "C/IM-0001-0001.jpg", "P/person1_virus_6.jpeg")[:2] == [
         None,
         None,

@@ -23,7 +23,7 @@ CONFIG = {"seed": 3, "model": {"weights": "imagenet"}, "data": {"_target_": "x.X
 CLEAN = {"audit": {"verdict": "clean"}}
 
 
-def said(config=CONFIG, data=CLEAN, val=None, **test):
+def limits(config=CONFIG, data=CLEAN, val=None, **test):
     metrics = {"val": val or GOOD, "test": GOOD | test}
     return " | ".join(f"{r.limit} {r.advice}" for r in remarks(config, data, metrics))
 
@@ -31,8 +31,8 @@ def said(config=CONFIG, data=CLEAN, val=None, **test):
 def test_run_without_objections_has_only_general_limitations():
     found = remarks(CONFIG, CLEAN, {"val": GOOD, "test": GOOD})
     assert len(found) == 2
-    assert "one seed (3)" in said()
-    assert "outside the lungs" in said()
+    assert "one seed (3)" in limits()
+    assert "outside the lungs" in limits()
 
 
 @pytest.mark.parametrize(
@@ -63,20 +63,20 @@ def test_run_without_objections_has_only_general_limitations():
     ],
 )
 def test_each_rule_has_its_limitation(changes, words):
-    assert words in said(**changes)
-    assert words not in said()
+    assert words in limits(**changes)
+    assert words not in limits()
 
 
 def test_rule_in_use_is_not_suggested_again():
     points = [{"rule": "0.5", "threshold": 0.5}, {"rule": "sens@0.95", "threshold": 0.23}]
-    found = said(threshold=0.23, specificity={"value": 0.4}, operating_points=points)
+    found = limits(threshold=0.23, specificity={"value": 0.4}, operating_points=points)
     assert "The rule sens@0.95 chose this threshold" in found
     assert "Choose the threshold" not in found
 
 
 def test_ece_within_chance_is_not_reported():
-    assert "miscalibrated" not in said(ece={"value": 0.07, "low": 0.0, "high": 0.1})
-    assert "by 0.070 on average" in said(ece={"value": 0.07, "low": 0.01, "high": 0.1})
+    assert "miscalibrated" not in limits(ece={"value": 0.07, "low": 0.0, "high": 0.1})
+    assert "by 0.070 on average" in limits(ece={"value": 0.07, "low": 0.01, "high": 0.1})
 
 
 EXPOSING = {"note": f"{EXPOSED}: with the corners hidden it falls by 0.2. Hidden: filled."}
@@ -116,4 +116,4 @@ def test_untested_run_is_reported():
 
 
 def test_three_classes_have_no_threshold():
-    assert "false positives" not in said(threshold=None, specificity={"value": 0.4})
+    assert "false positives" not in limits(threshold=None, specificity={"value": 0.4})

@@ -57,8 +57,8 @@ def test_finished_jobs_are_ranked_and_the_others_follow_by_number(sweep: Path) -
 
 def test_best_command_is_quoted_for_the_shell(sweep: Path) -> None:
     jobs = read_sweep(sweep, "val/auroc", "max")
-    said = """python -m xray.train seed=1 optim.lr=0.2 'tag='"'"'a b'"'"''"""
-    assert best_command(jobs, PROGRAM) == said
+    command = """python -m xray.train seed=1 optim.lr=0.2 'tag='"'"'a b'"'"''"""
+    assert best_command(jobs, PROGRAM) == command
     assert best_command(jobs[2:], PROGRAM) is None
     assert best_command([], PROGRAM) is None
 

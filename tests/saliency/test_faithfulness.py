@@ -7,7 +7,7 @@ from spots import Brightness, Looker, spots
 from torch import Tensor, nn
 
 from xray.saliency import faithfulness
-from xray.saliency.baselines import MAP, compute_maps
+from xray.saliency.baselines import MAP, MapOptions, compute_maps
 from xray.saliency.faithfulness import (
     DELETION,
     INSERTION,
@@ -18,7 +18,7 @@ from xray.saliency.faithfulness import (
     measure_faithfulness,
 )
 
-OPTIONS = {"method": "gradcam", "device": "cpu", "threshold": 0.5, "bar": False}
+OPTIONS = MapOptions("gradcam", bar=False)
 
 
 class Counted(nn.Module):
@@ -43,9 +43,7 @@ def measure(tmp_path):
 
     def run(positions=range(4), classify=None, indices=range(4), **options):
         body = Brightness()
-        with compute_maps(
-            Looker(body), Looker(body, channel=1), dataset, indices, **OPTIONS
-        ) as maps:
+        with compute_maps(Looker(body), Looker(body, channel=1), dataset, indices, OPTIONS) as maps:
             return measure_faithfulness(
                 classify or Counted(),
                 dataset,

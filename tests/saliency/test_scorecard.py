@@ -9,7 +9,7 @@ import torch
 from spots import CORNERS, Brightness, Looker, spots, square
 
 from xray.errors import DataError
-from xray.saliency.baselines import compute_maps
+from xray.saliency.baselines import MapOptions, compute_maps
 from xray.saliency.faithfulness import DELETION, INSERTION, ROAD
 from xray.saliency.gradcam import activate, predict, saliency_maps
 from xray.saliency.localization import center_prior, energy
@@ -37,10 +37,9 @@ def score(dataset, indices=range(4), plan=NONE, models=None, **options) -> Score
         *(models or lookers()),
         dataset,
         indices,
-        method="gradcam",
+        MapOptions("gradcam", bar=False),
         seed=0,
         faithfulness=plan,
-        bar=False,
         **options,
     )
 
@@ -76,9 +75,9 @@ def test_threshold_decides_the_explained_class(tmp_path):
     one, other = lookers()
     body, tail = one.saliency_parts()
     shares = predict(tail, activate(body, torch.stack([dataset.pixels(i) for i in range(4)])))
-    options = {"method": "gradcam", "device": "cpu", "bar": False}
     for threshold in (float(shares[:, 1].min()) - 1e-3, float(shares[:, 1].max()) + 1e-3):
-        with compute_maps(one, other, dataset, range(4), threshold=threshold, **options) as maps:
+        options = MapOptions("gradcam", threshold=threshold, bar=False)
+        with compute_maps(one, other, dataset, range(4), options) as maps:
             assert maps.explained.tolist() == [int(threshold < shares[0, 1])] * 4
 
 
@@ -172,8 +171,7 @@ def test_untrained_body_runs_once(tmp_path, shared):
         other.body = Brightness()
         other.body.scale.data.fill_(2)
     dataset = spots(tmp_path, masks=False)
-    options = {"method": "layercam", "device": "cpu", "threshold": 0.5, "bar": False}
-    with compute_maps(one, other, dataset, [0, 3], **options) as maps:
+    with compute_maps(one, other, dataset, [0, 3], MapOptions("layercam", bar=False)) as maps:
         assert one.body.calls == 1
         assert other.body.calls == 1
         expected = saliency_maps(*other.saliency_parts(), dataset.pixels(3)[None], [1], "layercam")

@@ -1,4 +1,7 @@
-"""Confident errors: their selection, their images and their heatmaps."""
+"""Confident errors: their selection, their images and their heatmaps.
+
+Modules that import torch are imported inside `explain_failures`: a report does not need torch.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -124,7 +127,6 @@ def explain_failures(
     Returns:
         The number of heatmaps; 0 if the split was not predicted.
     """
-    # Imported here because a report does not need torch.
     from xray.saliency.gallery import explain_samples, lesion_mask, write_gallery
 
     predictions = RunFiles(run).predictions(split)

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
-from torch import nn
+from torch import Tensor, nn
 
 from xray.data.dataset import SplitDataset
-from xray.saliency.gradcam import BATCH, Explainable, activate, maps_of, predict
+from xray.saliency.gradcam import BATCH, Explainable, Saliency, activate, maps_of, predict
 from xray.saliency.localization import Heat, center_prior, mean_of_others
-from xray.saliency.parts import HookedBody, split_model
+from xray.saliency.parts import HookedBody, Parts, split_model
+from xray.stats.rule import EVEN
 from xray.stats.scores import Floats, Ints, predict_classes
 
 MAP = "map"
@@ -57,37 +58,44 @@ class MapSet:
         return {name: heat for name, heat in pairs if heat is not None}
 
 
+@dataclass(frozen=True)
+class MapOptions:
+    """How saliency maps are computed.
+
+    Attributes:
+        method: A key of `xray.saliency.methods.METHODS`.
+        device: Device of the models.
+        threshold: With two classes, the probability above which the second class is predicted.
+        bar: Whether progress bars are shown.
+    """
+
+    method: str
+    device: torch.device | str = "cpu"
+    threshold: float = EVEN
+    bar: bool = True
+
+
 @contextmanager
 def compute_maps(
     model: Explainable,
     randomized: Explainable,
     dataset: SplitDataset,
     indices: Sequence[int],
-    *,
-    method: str,
-    device: torch.device | str,
-    threshold: float,
-    bar: bool,
+    options: MapOptions,
 ) -> Iterator[MapSet]:
     """Compute the maps of images, for the class that the classifier predicts.
 
     The maps are stored in a temporary file, so the memory does not grow with the images.
 
     Args:
-        model: The classifier, on `device`.
-        randomized: The same network with randomized weights, on `device`.
+        model: The classifier.
+        randomized: The same network with randomized weights.
         dataset: The split.
         indices: Indices of the images in the split, at least one.
-        method: A key of `xray.saliency.methods.METHODS`.
-        device: Device of the models.
-        threshold: With two classes, the probability above which the second class is predicted.
-        bar: Whether a progress bar is shown.
+        options: How the maps are computed.
     """
     n, size = len(indices), tuple(dataset.pixels(indices[0]).shape[-2:])
-    body, tail = split_model(model)
-    other_body, other_tail = split_model(randomized)
-    # If only the head was trained the bodies are equal, and most of the work is done once.
-    shared = _same(body, other_body)
+    pair = _Pair(split_model(model), split_model(randomized), options)
     with tempfile.TemporaryDirectory() as folder:
         maps, others = (
             np.lib.format.open_memmap(Path(folder) / name, "w+", np.float32, (n, *size))
@@ -95,23 +103,40 @@ def compute_maps(
         )
         explained, peaks = np.zeros(n, np.int64), {MAP: np.zeros(n), RANDOMIZED: np.zeros(n)}
         steps = range(0, n, BATCH)
-        for start in track(steps, "Explaining", transient=True, disable=not bar):
+        for start in track(steps, "Explaining", transient=True, disable=not options.bar):
             some = slice(start, start + BATCH)
-            images = torch.stack([dataset.pixels(i) for i in indices[some]]).to(device)
-            activations = activate(body, images)
-            classes = predict_classes(predict(tail, activations), threshold)
-            found = maps_of(activations, tail, size, classes.tolist(), method)
+            images = torch.stack([dataset.pixels(i) for i in indices[some]]).to(options.device)
+            explained[some], found, other = pair.explain(images)
             maps[some], peaks[MAP][some] = found.maps, found.peaks
-            explained[some] = classes
-            if not shared:
-                activations = activate(other_body, images)
-            found = maps_of(activations, other_tail, size, classes.tolist(), method)
-            others[some], peaks[RANDOMIZED][some] = found.maps, found.peaks
+            others[some], peaks[RANDOMIZED][some] = other.maps, other.peaks
         totals = {
             int(k): np.sum(maps, axis=0, where=(explained == k)[:, None, None])
             for k in np.unique(explained)
         }
         yield MapSet(maps, others, explained, peaks, totals)
+
+
+class _Pair:
+    """A network and the same network with randomized weights."""
+
+    def __init__(self, own: Parts, randomized: Parts, options: MapOptions) -> None:
+        self.own = own
+        self.randomized = randomized
+        self.options = options
+        # If only the head was trained the bodies are equal, and most of the work is done once.
+        self.shared = _same(own[0], randomized[0])
+
+    def explain(self, images: Tensor) -> tuple[Ints, Saliency, Saliency]:
+        """Return the predicted class of each image, and the maps of both networks for it."""
+        size, method = images.shape[-2:], self.options.method
+        body, tail = self.own
+        activations = activate(body, images)
+        classes = predict_classes(predict(tail, activations), self.options.threshold)
+        found = maps_of(activations, tail, size, classes.tolist(), method)
+        other_body, other_tail = self.randomized
+        if not self.shared:
+            activations = activate(other_body, images)
+        return classes, found, maps_of(activations, other_tail, size, classes.tolist(), method)
 
 
 def _same(one: nn.Module, other: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from xray.errors import ConfigError
 from xray.files import save_rows
 from xray.model.randomize import randomized
+from xray.saliency.baselines import MapOptions
 from xray.saliency.gallery import Explanation, explain_samples, lesion_mask, write_gallery
 from xray.saliency.gradcam import Explainable
 from xray.saliency.methods import check_method
@@ -113,14 +114,13 @@ class GradCAMCallback(pl.Callback):
             randomized(cast(Any, pl_module), self.seed),
             dataset,
             chosen,
-            method=self.method,
+            # A terminal shows one progress bar at a time, and the Trainer's may still be there.
+            MapOptions(
+                self.method, pl_module.device, getattr(pl_module, "threshold", EVEN), bar=False
+            ),
             seed=self.seed,
             faithfulness=self._plan(),
             run=self.dirpath.absolute().parent,
-            device=pl_module.device,
-            threshold=getattr(pl_module, "threshold", EVEN),
-            # The Trainer's own bar may still be on the terminal, which shows one at a time.
-            bar=False,
         )
         if card.skipped:
             log.info(card.skipped)

@@ -111,12 +111,22 @@ def measure_faithfulness(
     with as_is(network, device=torch.device(device)), torch.no_grad():
         for one, probabilities in _predicted(network, series, maps.explained, device, batch):
             found[one.position][one.name] = probabilities
+    return _score_all(found, len(indices))
+
+
+def _score_all(found: Mapping[int, Mapping[tuple[str, str], Floats]], n: int) -> Measured:
+    """Compute the measures of images from the probabilities of their series.
+
+    Args:
+        found: Position -> name of a series -> its probabilities.
+        n: Number of images, of which those at other positions are NaN.
+    """
     values: Measured = {}
     for position, curves in found.items():
         shared = {version: curve for (version, name), curve in curves.items() if not name}
         for (measure, name), curve in curves.items():
             if name:
-                row = values.setdefault((measure, name), np.full(len(indices), np.nan))
+                row = values.setdefault((measure, name), np.full(n, np.nan))
                 row[position] = _score(measure, curve, shared)
     return values
 

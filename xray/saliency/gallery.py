@@ -91,8 +91,8 @@ def explain_samples(
         device: Device of the model.
         mask: Sample -> (h, w) lesion mask of any size, or None.
         threshold: With two classes, the probability above which the second class is predicted.
-        predicted: Recorded predicted class of each index; None: predicted here. In another
-            precision the prediction can differ from the recorded one.
+        predicted: Recorded predicted class of each index, which can differ in another precision;
+            None: predicted here.
 
     Returns:
         One explanation for each index.
@@ -103,20 +103,21 @@ def explain_samples(
     check_method(method)
     _check_target(target, model.classes)
     explainer = _Explainer(split_model(model), model.classes, method, target, threshold, device)
+    batches = _batches(samples, pixels, indices, predicted)
+    return (found for batch in batches for found in explainer.explain(*batch, mask))
 
-    def explanations() -> Iterator[Explanation]:
-        for start in range(0, len(indices), BATCH):
-            chosen = indices[start : start + BATCH]
-            some = [samples[i] for i in chosen]
-            images = torch.stack([pixels(i) for i in chosen])
-            known = predicted[start : start + BATCH] if predicted is not None else None
-            found = explainer.explain(some, images, known)
-            for sample, image, (caption, heat, peak, mean) in zip(some, images, found, strict=True):
-                lesion = _fitted(mask(sample) if mask else None, heat.shape)
-                picture = panel(image[0].numpy(), heat, caption, lesion)
-                yield Explanation(sample, caption, picture, peak, mean)
 
-    return explanations()
+def _batches(
+    samples: Sequence[Sample],
+    pixels: Callable[[int], Tensor],
+    indices: Sequence[int],
+    predicted: Sequence[int] | None,
+) -> Iterator[tuple[list[Sample], Tensor, Sequence[int] | None]]:
+    """Yield up to 8 images at a time: samples, (B, 1, H, W) pixels, and predicted classes."""
+    for start in range(0, len(indices), BATCH):
+        chosen = indices[start : start + BATCH]
+        known = predicted[start : start + BATCH] if predicted is not None else None
+        yield [samples[i] for i in chosen], torch.stack([pixels(i) for i in chosen]), known
 
 
 def write_gallery(folder: Path, gallery: Iterable[Explanation], total: int = 0) -> Path:
@@ -186,9 +187,13 @@ class _Explainer:
     device: torch.device | str
 
     def explain(
-        self, samples: Sequence[Sample], images: Tensor, predicted: Sequence[int] | None
-    ) -> Iterator[tuple[Caption, NDArray[np.float32], float, float]]:
-        """Yield caption, (H, W) map, and maximum and mean before rescaling, of each image."""
+        self,
+        samples: Sequence[Sample],
+        images: Tensor,
+        predicted: Sequence[int] | None,
+        mask: Callable[[Sample], Mask | None] | None,
+    ) -> Iterator[Explanation]:
+        """Explain one batch."""
         body, tail = self.parts
         activations = activate(body, images.to(self.device))
         if predicted is None:
@@ -201,7 +206,11 @@ class _Explainer:
         found = maps_of(activations, tail, images.shape[-2:], targets, self.method)
         for i, sample in enumerate(samples):
             caption = self._caption(sample, found.probabilities[i], predicted[i], targets[i])
-            yield caption, found.maps[i], float(found.peaks[i]), float(found.means[i])
+            lesion = _fitted(mask(sample) if mask else None, images.shape[-2:])
+            picture = panel(images[i, 0].numpy(), found.maps[i], caption, lesion)
+            yield Explanation(
+                sample, caption, picture, float(found.peaks[i]), float(found.means[i])
+            )
 
     def _caption(
         self, sample: Sample, probabilities: NDArray[np.float32], predicted: int, explained: int

@@ -1,4 +1,8 @@
-"""Scorecard: scores of saliency maps and of their baselines, one row for each measure and map."""
+"""Scorecard: scores of saliency maps and of their baselines, one row for each measure and map.
+
+Localization is scored against the masks next to the images: lesion masks for images of every class
+but the first, lung masks for all images.
+"""
 
 import random
 import shlex
@@ -9,20 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.stats import spearmanr
 
 from xray.data.dataset import SplitDataset
 from xray.errors import DataError
-from xray.saliency.baselines import MAP, MAPS, MapSet, compute_maps
-from xray.saliency.faithfulness import DELETION, INSERTION, ROAD, measure_faithfulness
+from xray.saliency.baselines import MAP, MAPS, MapOptions, MapSet, compute_maps
+from xray.saliency.faithfulness import DELETION, INSERTION, ROAD, Measured, measure_faithfulness
 from xray.saliency.gradcam import Explainable
 from xray.saliency.localization import Heat, best_iou, energy, iou, pointing
 from xray.saliency.masks import mask_of
 from xray.saliency.overlay import Mask
 from xray.saliency.parts import whole_model
 from xray.stats.bootstrap import estimate
-from xray.stats.rule import EVEN
 from xray.stats.scores import Floats, ratio
 
 LESION, LUNG, WEIGHTS, FAITHFULNESS = "lesion", "lung", "weights", "faithfulness"
@@ -88,61 +90,64 @@ def score_maps(
     randomized: Explainable,
     dataset: SplitDataset,
     indices: Sequence[int],
+    options: MapOptions,
     *,
-    method: str,
     seed: int,
     faithfulness: FaithfulnessPlan,
     run: Path | None = None,
-    device: torch.device | str = "cpu",
-    threshold: float = EVEN,
-    bar: bool = True,
 ) -> Scorecard:
-    """Score saliency maps and their baselines.
-
-    Localization is scored against the masks next to the images: lesion masks for images of every
-    class but the first, lung masks for all images. All maps explain the predicted class.
+    """Score saliency maps and their baselines; all of them explain the predicted class.
 
     Args:
-        model: The classifier, on `device`.
-        randomized: The same network with randomized weights, on `device`.
+        model: The classifier.
+        randomized: The same network with randomized weights.
         dataset: The split.
         indices: Indices of the images in the split.
-        method: A key of `xray.saliency.methods.METHODS`.
+        options: How the maps are computed.
         seed: Seed of the choice of images for faithfulness, and of its random draws.
         faithfulness: Number of images for ROAD, deletion and insertion, and their time limit.
         run: The run directory, which the note names in a command.
-        device: Device of the models.
-        threshold: With two classes, the probability above which the second class is predicted.
-        bar: Whether progress bars are shown.
 
     Raises:
         DataError: There is no image.
     """
     if not indices:
-        raise DataError(
-            "scorecard=true: the split contains no images. Choose another one: split=test."
-        )
-    options: Row = {"method": method, "device": device, "threshold": threshold, "bar": bar}
-    with compute_maps(model, randomized, dataset, indices, **options) as maps:
-        values = _measured(maps, dataset, indices)
+        raise DataError("scorecard=true: the split has no images. Choose another one: split=test.")
+    with compute_maps(model, randomized, dataset, indices, options) as maps:
+        values, skipped = _localize(maps, dataset, indices), ""
         masked = any(group in {LESION, LUNG} for group, _, _ in values)
-        note, skipped = NOTE if masked else f"{NOTE} {NO_MASKS}", ""
         if faithfulness.n and (faithfulness.with_masks or not masked):
-            positions = [] if faithfulness.skipped else pick(len(maps), faithfulness.n, seed)
-            found = measure_faithfulness(
-                whole_model(model),
-                dataset,
-                indices,
-                maps,
-                positions,
-                device=device,
-                seed=seed,
-                deadline=_deadline(faithfulness.seconds),
-                bar=bar,
+            found = _measure(
+                faithfulness, model, dataset, indices, maps, options=options, seed=seed
             )
             skipped = _skipped(faithfulness, found, len(maps), run)
             values |= {(FAITHFULNESS, *key): value for key, value in found.items()}
+    note = NOTE if masked else f"{NOTE} {NO_MASKS}"
     return Scorecard(_rows(values, dataset, indices), f"{note} {skipped}".strip(), skipped)
+
+
+def _measure(
+    plan: FaithfulnessPlan,
+    model: Explainable,
+    dataset: SplitDataset,
+    indices: Sequence[int],
+    maps: MapSet,
+    *,
+    options: MapOptions,
+    seed: int,
+) -> Measured:
+    """Measure faithfulness on the images of the plan; none if it is skipped."""
+    return measure_faithfulness(
+        whole_model(model),
+        dataset,
+        indices,
+        maps,
+        [] if plan.skipped else pick(len(maps), plan.n, seed),
+        device=options.device,
+        seed=seed,
+        deadline=None if plan.seconds is None else time.monotonic() + plan.seconds,
+        bar=options.bar,
+    )
 
 
 def pick(total: int, n: int, seed: int) -> list[int]:
@@ -154,10 +159,6 @@ def scorecard_title(method: str, split: str, n: int, total: int) -> str:
     """Return the title of a scorecard of n of the `total` images of a split."""
     which = "" if n == total else f", {n:,} of {total:,} images"
     return f"Scorecard of {method}, {split}{which}"
-
-
-def _deadline(seconds: float | None) -> float | None:
-    return None if seconds is None else time.monotonic() + seconds
 
 
 def _skipped(
@@ -186,7 +187,7 @@ def _skipped(
     return f"{reason} To measure it without a time limit: {command}"
 
 
-def _measured(maps: MapSet, dataset: SplitDataset, indices: Sequence[int]) -> dict[Any, Floats]:
+def _localize(maps: MapSet, dataset: SplitDataset, indices: Sequence[int]) -> dict[Any, Floats]:
     """Compute localization, and the comparison with randomized weights; (N,) for each key."""
     n = len(indices)
     values = {(WEIGHTS, PEAK, name): 1000 * peaks for name, peaks in maps.peaks.items()}

@@ -20,9 +20,8 @@ def choose(
 ) -> list[int]:
     """Choose images at random: those of one label first, then an equal share of each other label.
 
-    The first label takes half of the places, rounded up, and more only if the others run out. Names
-    are compared by their beginning, ignoring case, spaces, hyphens and underscores: "covid" also
-    means "COVID-19".
+    The first label takes half of the places, rounded up, and more only if the others run out. Only
+    the letters and digits at the beginning of names are compared: "covid" also means "COVID-19".
 
     Args:
         samples: Images to choose from.
@@ -42,19 +41,28 @@ def choose(
     if only is not None:
         shuffled = [i for i in shuffled if _matches(samples[i], classes, only)]
         if not shuffled:
-            labels = ", ".join(sorted({sample.label for sample in samples}))
-            raise DataError(
-                f"only={only}: no image has this label or class. "
-                f"Labels here: {labels}. Classes: {', '.join(classes)}."
-            )
+            raise DataError(_no_match(only, samples, classes))
     leading = [i for i in shuffled if first and _begins_with(samples[i].label, first)]
-    groups: dict[str, list[int]] = {label: [] for label in sorted({s.label for s in samples})}
-    for i in shuffled:
-        if not (first and _begins_with(samples[i].label, first)):
-            groups[samples[i].label].append(i)
-    rest = [i for i in chain.from_iterable(zip_longest(*groups.values())) if i is not None]
+    taken = set(leading)
+    rest = _alternate([i for i in shuffled if i not in taken], samples)
     leaders = leading[: max((n + 1) // 2, n - len(rest))]
     return leaders + rest[: n - len(leaders)]
+
+
+def _no_match(only: str, samples: Sequence[Sample], classes: Sequence[str]) -> str:
+    labels = ", ".join(sorted({sample.label for sample in samples}))
+    return (
+        f"only={only}: no image has this label or class. Labels here: {labels}. Classes: "
+        f"{', '.join(classes)}."
+    )
+
+
+def _alternate(indices: Sequence[int], samples: Sequence[Sample]) -> list[int]:
+    """Order images so that their labels alternate."""
+    groups: dict[str, list[int]] = {label: [] for label in sorted({s.label for s in samples})}
+    for i in indices:
+        groups[samples[i].label].append(i)
+    return [i for i in chain.from_iterable(zip_longest(*groups.values())) if i is not None]
 
 
 def simplify(name: str) -> str:

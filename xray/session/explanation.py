@@ -13,6 +13,7 @@ from xray.reporting.failures import explain_failures
 from xray.reporting.html import write_report
 from xray.reporting.terminal import write_rows
 from xray.runs import layout
+from xray.saliency.baselines import MapOptions
 from xray.saliency.gallery import explain_samples, lesion_mask, write_gallery
 from xray.saliency.scorecard import FaithfulnessPlan, score_maps, scorecard_title
 from xray.saliency.selection import choose
@@ -100,11 +101,9 @@ class Gallery:
             randomized(session.model, self.seed),
             dataset,
             range(n),
-            method=self.method,
+            MapOptions(self.method, session.device, session.files.threshold),
             seed=self.seed,
             faithfulness=plan,
-            device=session.device,
-            threshold=session.files.threshold,
         )
         title = scorecard_title(self.method, self.split, n, n)
         write_rows(file, title, card.note, card.rows, console)

@@ -162,6 +162,15 @@ def split_images(
         return [replace(one, split=one.split or "train") for one in chosen]
     validation = [one for one in chosen if one.split == "val"]
     pool = [one for one in chosen if one.split != "val"]
+    tested = _hold_out_test(pool, fraction, classes, seed)
+    split: list[Split] = ["test" if i in tested else "train" for i in range(len(pool))]
+    return validation + [replace(one, split=to) for one, to in zip(pool, split, strict=True)]
+
+
+def _hold_out_test(
+    pool: Sequence[Chosen], fraction: float, classes: Sequence[str], seed: int
+) -> set[int]:
+    """Return the indices of the images of a test split."""
     samples = [
         Sample(one.item.path, classes.index(one.class_name), one.item.label, one.group)
         for one in pool
@@ -177,9 +186,7 @@ def split_images(
         name="test",
         patient_key="source.folder.patient_pattern",
     )
-    tested = set(held_out)
-    split: list[Split] = ["test" if i in tested else "train" for i in range(len(pool))]
-    return validation + [replace(one, split=to) for one, to in zip(pool, split, strict=True)]
+    return set(held_out)
 
 
 def name_images(chosen: Sequence[Chosen]) -> list[Chosen]:

@@ -1,4 +1,13 @@
-"""Write datasets as one ImageFolder with a manifest, completely or not at all."""
+"""Write datasets as one ImageFolder with a manifest, completely or not at all.
+
+Files below the folder `out`:
+
+- images: `[<split>/]<class>/<file>`,
+- masks: `masks/<kind>/[<split>/]<class>/<file>`,
+- manifest.csv; and rejected.csv, if an image was rejected,
+- SOURCE.md with terms and citations,
+- prepare.json with the request.
+"""
 
 import csv
 import logging
@@ -66,10 +75,8 @@ def prepare_tree(
 ) -> Report:
     """Write datasets as one ImageFolder, unless `out` was prepared from the same request.
 
-    Writes `out/[<split>/]<class>/<file>`, masks as `out/masks/<kind>/[<split>/]<class>/<file>`,
-    manifest.csv, rejected.csv if an image was rejected, SOURCE.md with terms and citations, and
-    prepare.json with the request. All files are written to a temporary folder that is renamed at
-    the end, so an interrupted run leaves no `out`.
+    The files are listed at the top of this module. They are written to a temporary folder that is
+    renamed at the end, so an interrupted run leaves no `out`.
 
     Args:
         out: The folder to create.
@@ -88,11 +95,18 @@ def prepare_tree(
     if found := find_prepared(out, request):
         log.info("%s was already prepared from this request and is not changed.", out)
         return found
-    for left in sorted(out.parent.glob(f".{escape(out.name)}.????????.*")):
-        log.warning(
-            "%s belongs to a run that is in progress or was killed. If it was killed, delete it.",
-            left,
-        )
+    _warn_leftovers(out)
+    return _write_tree(out, sources, plan, downloads, request)
+
+
+def _write_tree(
+    out: Path,
+    sources: Mapping[str, Source],
+    plan: Plan,
+    downloads: Path,
+    request: Mapping[str, Any],
+) -> Report:
+    """Write the datasets to a temporary folder and rename it to `out`."""
     stem = f".{out.name}.{uuid4().hex[:8]}"
     part, work = out.parent / f"{stem}.part", out.parent / f"{stem}.work"
     try:
@@ -108,6 +122,15 @@ def prepare_tree(
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(work, ignore_errors=True)
     return report
+
+
+def _warn_leftovers(out: Path) -> None:
+    """Log a warning for each temporary folder of another run."""
+    for folder in sorted(out.parent.glob(f".{escape(out.name)}.????????.*")):
+        log.warning(
+            "%s belongs to a run that is in progress or was killed. If it was killed, delete it.",
+            folder,
+        )
 
 
 def _build(
