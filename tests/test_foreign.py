@@ -2,10 +2,11 @@
 
 import csv
 import json
-import sys
+from functools import partial
 
 import pytest
 import torch
+from commands import run_below
 from foreign import CLASSES, PngFolder
 from made_images import write_image
 
@@ -56,16 +57,8 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def call(tmp_path_factory):
-    """Call a command as the command line does; returns the newest run directory."""
-    outputs = tmp_path_factory.mktemp("outputs")
-
-    def run(command, *arguments):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", [command.__name__, f"paths.outputs={outputs}", *arguments])
-            command.main()
-        return max(outputs.glob("train/*"), key=lambda path: path.stat().st_mtime_ns, default=None)
-
-    return run
+    """Return a function that runs a command and returns the newest training run."""
+    return partial(run_below, tmp_path_factory.mktemp("outputs"))
 
 
 @pytest.mark.parametrize("kind", MODELS)

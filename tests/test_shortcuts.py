@@ -3,9 +3,9 @@
 import csv
 import json
 import re
-import sys
 
 import pytest
+from commands import run_below
 
 from xray import gradcam, shortcuts, train
 from xray.phantom.tree import write_phantom_tree
@@ -32,17 +32,10 @@ TINY = [
 PATIENTS = {"train": 24, "val": 8, "test": 24}
 
 
-def call(command, outputs, *arguments):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [command.__name__, f"paths.outputs={outputs}", *arguments])
-        command.main()
-    return max(outputs.glob("train/*"), key=lambda path: path.stat().st_mtime_ns)
-
-
 def trained(folder):
     root = folder / "set"
     write_phantom_tree(root, patients=PATIENTS, views=1, size=64, seed=0)
-    return call(train, folder, *TINY, f"data.root={root}")
+    return run_below(folder, train, *TINY, f"data.root={root}")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +50,7 @@ def auroc(report):
 
 def test_shortcut_audit_writes_its_files_and_updates_the_report(clean, capsys):
     folder, run = clean
-    call(shortcuts, folder, f"run={run}", "gpus=0")
+    run_below(folder, shortcuts, f"run={run}", "gpus=0")
     report = json.loads((run / "shortcuts.json").read_text())
     assert "masks beside the images" in report["note"]
     assert {row["n"] for row in report["rows"]} == {24}
@@ -81,7 +74,7 @@ def test_training_scores_the_maps_of_some_test_images(clean):
 
 def test_maps_are_scored_against_baselines(clean):
     folder, run = clean
-    shown = call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+    shown = run_below(folder, gradcam, f"run={run}", "n=1", "scorecard=true")
     assert (shown / "gradcam" / "test" / "failures" / "index.csv").is_file()
     assert "test: localization of lesions" in (run / "report.html").read_text()
     report = json.loads((run / "gradcam" / "test" / "scorecard.json").read_text())
@@ -96,7 +89,7 @@ def test_maps_are_scored_against_baselines(clean):
     alike = found["rank correlation with randomized weights", "map"]
     assert -1 <= alike["low"] <= alike["value"] <= alike["high"] <= 1
     first = (run / "gradcam" / "test" / "scorecard.csv").read_text()
-    call(gradcam, folder, f"run={run}", "n=1", "scorecard=true")
+    run_below(folder, gradcam, f"run={run}", "n=1", "scorecard=true")
     assert (run / "gradcam" / "test" / "scorecard.csv").read_text() == first
 
 
@@ -105,8 +98,8 @@ def test_without_masks_a_box_replaces_the_lungs(clean):
     masks = folder / "set" / "masks"
     masks.rename(folder / "moved")
     try:
-        call(shortcuts, folder, f"run={run}", "gpus=0")
-        call(gradcam, folder, f"run={run}", "n=1", "scorecard=true", "faithfulness_n=2")
+        run_below(folder, shortcuts, f"run={run}", "gpus=0")
+        run_below(folder, gradcam, f"run={run}", "n=1", "scorecard=true", "faithfulness_n=2")
     finally:
         (folder / "moved").rename(masks)
     report = json.loads((run / "shortcuts.json").read_text())

@@ -4,9 +4,9 @@ import csv
 import json
 import re
 import shutil
-import sys
 import warnings
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import yaml
+from commands import run_below
 from made_images import write_image
 
 from xray import build, evaluate, gradcam, report, train
@@ -66,16 +67,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run_command(tmp_path_factory):
     """Return a function that runs a command and returns the newest training run."""
-    outputs = tmp_path_factory.mktemp("outputs")
-
-    def call(command, *arguments):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", [command.__name__, f"paths.outputs={outputs}", *arguments])
-            command.main()
-        runs = outputs.glob("train/*")
-        return max(runs, key=lambda path: path.stat().st_mtime_ns, default=None)
-
-    return call
+    return partial(run_below, tmp_path_factory.mktemp("outputs"))
 
 
 @pytest.fixture(scope="module")

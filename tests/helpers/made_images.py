@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def write_image(path: Path, *, level: int = 128, size: int = 40, seed: int = 0) -> Path:
-    """Write a noisy grey picture around a level, as PNG."""
+    """Write a noisy gray picture around a level, as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(-20, 20, (size, size))
     Image.fromarray((level + noise).clip(0, 255).astype(np.uint8)).save(path)
