@@ -160,7 +160,7 @@ def command_of(card: Scorecard) -> list[str]:
 
 
 def test_empty_split_is_rejected(tmp_path: Path):
-    with pytest.raises(DataError, match=r"contains no images.*split=test"):
+    with pytest.raises(DataError, match=r"has no images.*split=test"):
         score(spots(tmp_path, masks=False), [])
 
 
