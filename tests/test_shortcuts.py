@@ -52,7 +52,7 @@ def test_shortcut_audit_writes_its_files_and_updates_the_report(clean, capsys):
     folder, run = clean
     run_below(folder, shortcuts, f"run={run}", "gpus=0")
     report = json.loads((run / "shortcuts.json").read_text())
-    assert "masks beside the images" in report["note"]
+    assert "masks next to the images" in report["note"]
     assert {row["n"] for row in report["rows"]} == {24}
     with (run / "shortcuts.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(report["rows"]) == 14

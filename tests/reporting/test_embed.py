@@ -112,7 +112,7 @@ def test_pictures_outside_the_run_directory_are_left_out(run, tmp_path, link):
     (run / "link.png").symlink_to(secret)
     (run / "folder").symlink_to(tmp_path)
     found = embed(run, link.format(absolute=secret), "alt")
-    assert (found.uri, found.problem) == ("", "it lies outside the run directory")
+    assert (found.uri, found.problem) == ("", "it is outside the run directory")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_report_names_the_pictures_that_were_left_out(run, tmp_path):
     markdown = (run / "report.md").read_text()
     for text in (html, markdown):
         assert text.count("was left out: ") == 4
-        assert text.count("it lies outside the run directory") == 1
+        assert text.count("it is outside the run directory") == 1
         # An absolute path is looked up below the gallery.
         assert text.count("the file is missing") == 1
     assert "<img" not in html
