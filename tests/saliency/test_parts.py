@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from xray.errors import ConfigError, DataError
-from xray.saliency.gradcam import explain, resize_heatmap, saliency_maps
+from xray.saliency.gradcam import explain, saliency_maps
 from xray.saliency.parts import HookedBody, split_model, whole_model
 
 
@@ -126,13 +126,3 @@ def test_explain_uses_the_threshold_of_the_model():
 def test_explain_rejects_other_images(images, message):
     with pytest.raises(DataError, match=message):
         explain(WithParts(), images)
-
-
-def test_resize_heatmap_to_the_original_image():
-    heat = np.array([[0.0, 1.0], [0.0, 1.0]])
-    resized = resize_heatmap(heat, 3, 8)
-    assert resized.shape == (3, 8)
-    assert resized.dtype == np.float32
-    # Pixel centers of 8 on 2: the first two and the last two are beyond the outer centers.
-    way = np.clip((np.arange(8) + 0.5) / 4 - 0.5, 0, 1)
-    np.testing.assert_allclose(resized, np.tile(way, (3, 1)), atol=1e-6)

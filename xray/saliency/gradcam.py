@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -95,21 +94,6 @@ def explain(
             targets = list(classes[start : start + BATCH])
         found.append(maps_of(activations, tail, some.shape[-2:], targets, method).maps)
     return np.concatenate(found) if found else np.zeros((0, *batch.shape[-2:]), np.float32)
-
-
-def resize_heatmap(heatmap: NDArray[np.floating], height: int, width: int) -> NDArray[np.float32]:
-    """Resize a heatmap bilinearly, for example to the size of the original image.
-
-    Args:
-        heatmap: (H, W) in [0, 1].
-        height: Height of the result in pixels.
-        width: Width of the result in pixels.
-
-    Returns:
-        (height, width) float32 in [0, 1].
-    """
-    resized = cv2.resize(np.asarray(heatmap, np.float32), (width, height))
-    return np.clip(np.asarray(resized, np.float32), 0, 1)
 
 
 def saliency_maps(
