@@ -15,6 +15,7 @@ COMMANDS = {
     "shortcuts": "test a finished run with parts of the images hidden",
     "report": "write the report of a finished run",
     "compare": "compare finished runs on their test images",
+    "predict": "predict new images with a finished run",
     "cache": "list or delete cached activations and images",
 }
 """Name -> description."""
