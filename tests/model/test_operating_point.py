@@ -16,6 +16,17 @@ def test_temperature_divides_the_logits():
     assert OperatingPoint().probabilities(LOGITS)[:, 1].tolist() == pytest.approx([0.75, 0.2])
 
 
+def test_logits_of_16_bits_have_probabilities_of_32_bits():
+    logits = torch.tensor([[0.0, 1.0]], dtype=torch.bfloat16)
+    found = OperatingPoint(temperature=3.0).probabilities(logits)
+    assert found.dtype == torch.float32
+    assert found[0, 1].item() == pytest.approx(1 / (1 + math.exp(-1 / 3)), abs=1e-7)
+    # In bfloat16 the probability would be 0.7305.
+    sigmoid = 1 / (1 + math.exp(-1))
+    assert OperatingPoint(threshold=sigmoid + 1e-4).predicted(logits).tolist() == [0]
+    assert OperatingPoint(threshold=sigmoid - 1e-4).predicted(logits).tolist() == [1]
+
+
 def test_threshold_is_mapped_to_the_calibrated_scale():
     point = OperatingPoint("sens@0.95", threshold=0.8, temperature=2.0)
     # sigmoid(logit(0.8) / 2) = sqrt(4) / (1 + sqrt(4))

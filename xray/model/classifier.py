@@ -258,7 +258,8 @@ class XrayClassifier(Network):
                 "was saved from it; the best checkpoint so far is unchanged. Lower optim.lr or "
                 "optim.backbone_lr, or set trainer.precision=32-true."
             )
-        probabilities = logits.detach().softmax(dim=1)
+        # Under autocast the logits can have 16 bits. Probabilities of 16 bits have three digits.
+        probabilities = logits.detach().float().softmax(dim=1)
         self._metrics(split).update(probabilities, target)
         self.log(
             f"{split}/loss",

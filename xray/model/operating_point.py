@@ -56,8 +56,11 @@ class OperatingPoint:
         return 1 / (1 + math.exp(-logit / self.temperature))
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Compute calibrated probabilities: (B, K) logits -> (B, K) softmax(logits / T)."""
-        return (logits if self.temperature is None else logits / self.temperature).softmax(dim=1)
+        """Compute calibrated probabilities: (B, K) logits -> (B, K) float32 softmax(logits / T).
+
+        The computation is in float64: logits in bfloat16 have three digits.
+        """
+        return (logits.double() / (self.temperature or 1.0)).softmax(dim=1).float()
 
     def predicted(self, logits: Tensor) -> Tensor:
         """Return the predicted classes: (B, K) logits -> (B,) int64.
@@ -65,7 +68,7 @@ class OperatingPoint:
         The decision uses the uncalibrated probabilities, as the metrics do. With more than two
         classes, and at a threshold of 0.5, the most probable class is predicted.
         """
-        probabilities = logits.softmax(dim=1)
+        probabilities = logits.float().softmax(dim=1)
         if self.threshold in (None, EVEN) or logits.shape[1] != BINARY:
             return probabilities.argmax(dim=1)
         return (probabilities[:, 1].double() > self.threshold).long()

@@ -114,7 +114,7 @@ class Predictor:
             return torch.empty(0, len(self.classes))
         with torch.inference_mode(), self._context():
             logits: Tensor = self.model(images.to(self.device, non_blocking=True))
-            return logits.softmax(dim=1)
+            return logits.float().softmax(dim=1)
 
     def _predictions(self, batch: ImageBatch, computed: Tensor) -> list[Prediction]:
         raw = computed.double().cpu().numpy()
