@@ -101,6 +101,7 @@ def audit_result(run: RunFiles) -> Iterator[Block]:
             ("Split verdict", scalar_text(audit.get("verdict"))),
             ("Removed because of overlaps", removed or "none"),
             ("Unreadable files skipped", count_text(audit.get("skipped"))),
+            *_unused_files(audit.get("extraneous")),
             ("Images without a patient ID", count_text(audit.get("unknown_patients"))),
             ("Remaining overlaps", count_text(audit.get("remaining"))),
         ]
@@ -114,6 +115,23 @@ def audit_result(run: RunFiles) -> Iterator[Block]:
         note = "Counted before any image was removed. audit/findings.csv lists each finding."
         columns = ["Finding", "Within a split", "Across splits"]
         yield Grid("Findings of the audit", columns, rows, note)
+
+
+def _unused_files(extraneous: Any) -> list[tuple[str, str]]:
+    """List the numbers of files that are not used; empty for older runs, which did not count them.
+
+    Args:
+        extraneous: The result of `xray.data.extraneous.summarize`, read from data.json.
+    """
+    if not isinstance(extraneous, Mapping):
+        return []
+    unread: Mapping[str, Any] = extraneous.get("unread") or {}
+    suffixes = [f"{suffix or 'without extension'}: {count_text(n)}" for suffix, n in unread.items()]
+    return [
+        ("Masks skipped", count_text(extraneous.get("masks"))),
+        ("Images outside the class folders", count_text(extraneous.get("outside"))),
+        ("Image files not read", ", ".join(suffixes) or "none"),
+    ]
 
 
 def environment(run: RunFiles) -> Iterator[Block]:
