@@ -10,7 +10,8 @@ from commands import run_below
 from foreign import CLASSES, PngFolder
 from made_images import write_image
 
-from xray import evaluate, gradcam, report, shortcuts, train
+import xray
+from xray import evaluate, gradcam, predict, report, shortcuts, train
 from xray.model.checkpoint import load_model
 
 COUNTS = {"train": 6, "val": 4, "test": 4}
@@ -89,8 +90,47 @@ def test_every_command_gives_the_numbers_of_a_plain_loop(call, root, kind):
         CLASSES[int(expected[str(s.path)][1] > 0.5)] == CLASSES[s.target] for s in images.samples
     )
     assert trained["test"]["accuracy"]["value"] == pytest.approx(correct / len(images))
+    call(predict, *named, "gpus=0", f"input={root / 'test'}", "overlays=2", "batch_size=3")
+    (output,) = (run / "predict").iterdir()
+    with (output / "predictions.csv").open(newline="") as file:
+        new = {row["path"]: row for row in csv.DictReader(file)}
+    opened = xray.load_run(run, trust=True, device="cpu")
+    assert new.keys() == expected.keys()
+    for row in rows:
+        calibrated = float(row["calibrated_pneumonia"])
+        assert float(new[row["path"]]["p_pneumonia"]) == pytest.approx(calibrated, abs=1e-6)
+        assert new[row["path"]]["predicted"] == row["predicted"]
+        assert opened.predict(row["path"]).label == row["predicted"]
+    assert len(list((output / "overlays").iterdir())) == 2
+    assert opened.heatmap(rows[0]["path"]).shape == (32, 32)
     for file in ("gradcam/test/index.csv", "shortcuts.json", "report.html"):
         assert (run / file).is_file()
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_new_images_are_transformed_as_the_data_module_states(call, root, tmp_path, capsys, size):
+    options = [*TINY, f"data.root={root}", *MODELS["foreign data"], "~callbacks.gradcam"]
+    resized = call(train, *options, "data._target_=foreign.Resized", "test=false")
+    unchanged = call(train, *options, "test=false")
+    file = write_image(tmp_path / "new.png", size=size)
+    opened = xray.load_run(resized, trust=True, device="cpu")
+    assert opened.predict(file).size == (size, size)
+    words = [f"run={unchanged}", "trust=true", "gpus=0", f"input={file}", "overlays=0"]
+    if size == 32:
+        call(predict, *words)
+        return
+    with pytest.raises(SystemExit):
+        call(predict, *words)
+    assert "eval_transforms" in capsys.readouterr().err
+
+
+def test_transforms_of_a_data_module_are_checked(call, root, capsys):
+    options = [*TINY, f"data.root={root}", *MODELS["foreign data"]]
+    with pytest.raises(SystemExit):
+        call(train, *options, "data._target_=foreign.WrongTransforms")
+    error = capsys.readouterr().err
+    assert "eval_transforms of the data module WrongTransforms" in error
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize("command", [evaluate, gradcam, shortcuts])

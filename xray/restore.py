@@ -170,9 +170,11 @@ def resume_model(cfg: DictConfig, data: XrayDataModule, last: Path) -> XrayClass
     optim = OmegaConf.to_container(cfg.optim, resolve=True)
     # Checkpoints of version 0.1.0 do not contain the seed of the training steps.
     changed = {"optim": optim, "seed": cfg.seed}
-    model = load_classifier(last, trust=bool(cfg.get("trust")), **changed)
+    # The operating point is fitted again at the end.
+    model: Any = load_model(last, trust=bool(cfg.get("trust")), **changed)
     check_classes(model, data.classes)
-    return model
+    classifier: XrayClassifier = model
+    return classifier
 
 
 def build_tester(

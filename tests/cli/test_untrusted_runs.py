@@ -11,11 +11,12 @@ import yaml
 from older_runs import copy_run
 from saved_runs import RUN, SWEEP, change_config
 
-from xray import evaluate, gradcam, shortcuts, train
+from xray import evaluate, gradcam, predict, shortcuts, train
 
 COMMANDS = {
     "evaluate": (evaluate, "run={run}"),
     "gradcam": (gradcam, "run={run}"),
+    "predict": (predict, "run={run}"),
     "shortcuts": (shortcuts, "run={run}"),
     "train": (train, "resume={run}"),
 }
@@ -143,13 +144,14 @@ def test_a_foreign_class_is_not_called(
     assert f"{group}." in message
 
 
-@pytest.mark.parametrize("name", ["gradcam", "shortcuts"])
+@pytest.mark.parametrize("name", ["gradcam", "predict", "shortcuts"])
 def test_the_other_commands_refuse_a_foreign_class(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     change_config(project / RUN, callbacks__evil={"_target_": THIS})
     command, argument = COMMANDS[name]
-    message = refused([argument.format(run=project / RUN)], command, tmp_path, capsys)
+    more = ["input=."] if name == "predict" else []
+    message = refused([argument.format(run=project / RUN), *more], command, tmp_path, capsys)
     assert f"callbacks.evil._target_ is '{THIS}'" in message
     assert "add trust=true" in message
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import albumentations as A
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -116,6 +117,18 @@ class Squares(pl.LightningDataModule):
 
     def test_dataloader(self):
         return DataLoader(self.dataset("test"), batch_size=self.batch_size)
+
+
+class Resized(Squares):
+    """A data module that states how its images are made from files."""
+
+    eval_transforms = (A.Resize(32, 32),)
+
+
+class WrongTransforms(Squares):
+    """A data module with a transform of another library."""
+
+    eval_transforms = (torch.nn.Identity(),)
 
 
 class NoDataset(Squares):

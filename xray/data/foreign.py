@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import albumentations as A
 import cv2
 import numpy as np
 import pytorch_lightning as pl
@@ -20,7 +21,7 @@ from xray.data.dataset import SplitDataset
 from xray.data.extraneous import summarize
 from xray.data.groups import Groups
 from xray.data.sampler import Key
-from xray.data.transforms import SeededTransform
+from xray.data.transforms import SeededTransform, serialize_transforms
 from xray.errors import ConfigError, DataError
 from xray.integrity.verdict import UNAUDITED
 from xray.types import SPLITS, Batch, DataModule, ImageDataset, Split
@@ -119,8 +120,13 @@ class ForeignDataModule(XrayDataModule):
     splits are not audited, and neither images nor activations are cached.
 
     Args:
-        module: The data module. The optional members `class_weights()`, `batch_size`, `root` and
-            `external(root, split)` are used if it has them.
+        module: The data module. The optional members `class_weights()`, `batch_size`, `root`,
+            `external(root, split)` and `eval_transforms` are used if it has them. The last is a
+            list of albumentations transforms that make the images of `dataset` from files:
+            `xray.predict` applies it to new images, which otherwise must have the network's size.
+
+    Raises:
+        ConfigError: `eval_transforms` are not transforms of albumentations.
     """
 
     def __init__(self, module: DataModule) -> None:
@@ -130,6 +136,7 @@ class ForeignDataModule(XrayDataModule):
         self.groups = Groups({name: [name] for name in self.classes})
         self.root = Path(getattr(module, "root", "."))
         self.batch_size = int(getattr(module, "batch_size", 32))
+        self._transforms = _eval_transforms(module)
         self._features = {}
         self._workers = 0
         for hook in _HOOKS:
@@ -170,8 +177,8 @@ class ForeignDataModule(XrayDataModule):
 
     @property
     def evaluate(self) -> SeededTransform:  # type: ignore[override]
-        """The transform of evaluation images, which changes nothing."""
-        return self.dataset("train").evaluate
+        """The transform of new images; without `eval_transforms`, it changes nothing."""
+        return SeededTransform(self._transforms, self.dataset("train").evaluate.size, 0)
 
     def certificate(self) -> Certificate:
         """Return the verdict "not audited"."""
@@ -233,3 +240,17 @@ class ForeignDataModule(XrayDataModule):
     def describe(self) -> dict[str, Any]:
         """Return the content of data.json: classes, counts and hashes of each split."""
         return super().describe() | {"root": type(self.module).__qualname__}
+
+
+def _eval_transforms(module: DataModule) -> list[A.BasicTransform]:
+    """Return the member `eval_transforms` of a module; empty if it has none."""
+    found = list(getattr(module, "eval_transforms", ()))
+    wrong = [step for step in found if not isinstance(step, A.BasicTransform)]
+    if wrong:
+        raise ConfigError(
+            f"eval_transforms of the data module {type(module).__qualname__} contains {wrong[0]!r}."
+            f" Expected transforms of albumentations, such as albumentations.Resize. {GUIDE}"
+        )
+    # Checkpoints store the transforms as plain values.
+    serialize_transforms(SeededTransform(found, 1, 0))
+    return found

@@ -74,7 +74,8 @@ class SeededTransform:
             raise ConfigError(
                 f"The transforms return an image of shape {result.shape} and type {result.dtype}, "
                 f"but the network expects ({self.size}, {self.size}) uint8. Begin the list of "
-                "transforms with albumentations.Resize to data.size."
+                "transforms with albumentations.Resize to this size: transform.eval in the "
+                "configuration, or eval_transforms in a data module of your own."
             )
         return torch.from_numpy(np.ascontiguousarray(result)).reshape(1, self.size, self.size)
 

@@ -16,7 +16,40 @@ from xray.model.operating_point import OperatingPoint
 from xray.runs import layout
 from xray.runs.predictions import Predictions
 from xray.stats.rule import REPORTED, Rule
-from xray.types import Split
+
+
+def fit_best(
+    trainer: pl.Trainer,
+    model: XrayClassifier,
+    data: XrayDataModule,
+    collector: PredictionCollector,
+    best: Path,
+    *,
+    rule: Rule,
+) -> Predictions:
+    """Fit the operating point of the best checkpoint on the validation images, and store it there.
+
+    Args:
+        trainer: A trainer with `collector` among its callbacks.
+        model: The classifier; the weights of the checkpoint are loaded into it.
+        data: Data module with the validation images.
+        collector: Callback that collects the predictions.
+        best: The checkpoint.
+        rule: Rule that chooses the threshold.
+
+    Returns:
+        The predictions of the validation images, with uncalibrated probabilities.
+    """
+    loggers, trainer.loggers = trainer.loggers, []
+    trainer.validate(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
+    verdict = data.certificate().verdict
+    val = collector.predictions(data.dataset("val").samples, model.classes, verdict)
+    if trainer.is_global_zero:
+        store_operating_point(best, fitted_operating_point(val, rule))
+    trainer.strategy.barrier()
+    # The learning curves already contain these validation metrics.
+    trainer.loggers = loggers
+    return val
 
 
 def test_best(
@@ -25,37 +58,22 @@ def test_best(
     data: XrayDataModule,
     collector: PredictionCollector,
     best: Path,
-    *,
-    rule: Rule,
-) -> dict[Split, Predictions]:
-    """Predict the validation and test images with the best checkpoint.
-
-    The operating point is fitted on the validation images and stored in the checkpoint.
+) -> Predictions:
+    """Predict the test images with the best checkpoint, whose operating point is also loaded.
 
     Args:
         trainer: A trainer with `collector` among its callbacks.
-        model: The classifier; it is given the checkpoint's weights.
-        data: Data module whose val and test splits are predicted.
+        model: The classifier; the weights of the checkpoint are loaded into it.
+        data: Data module with the test images.
         collector: Callback that collects the predictions.
         best: The checkpoint.
-        rule: Rule that chooses the threshold.
 
     Returns:
-        The predictions of both splits, with uncalibrated probabilities.
+        The predictions, with uncalibrated probabilities.
     """
-    verdict = data.certificate().verdict
-    loggers, trainer.loggers = trainer.loggers, []
-    trainer.validate(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
-    val = collector.predictions(data.dataset("val").samples, model.classes, verdict)
-    if trainer.is_global_zero:
-        # The test below loads the operating point with the checkpoint.
-        store_operating_point(best, fitted_operating_point(val, rule))
-    trainer.strategy.barrier()
-    # The learning curves already contain these validation metrics.
-    trainer.loggers = loggers
     trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
-    test = collector.predictions(data.dataset("test").samples, model.classes, verdict)
-    return {"val": val, "test": test}
+    verdict = data.certificate().verdict
+    return collector.predictions(data.dataset("test").samples, model.classes, verdict)
 
 
 def check_prior(rule: Rule) -> None:

@@ -45,6 +45,8 @@ def to_image(
 def _keypoints(
     points: NDArray[np.float32], transform: SeededTransform, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
+    if not transform.compose.transforms:
+        return points
     steps = A.Compose(
         transform.compose.transforms,
         keypoint_params=A.KeypointParams("xy", remove_invisible=False),

@@ -56,12 +56,33 @@ def write_results(
     _write_predictions(run, _calibrated(predictions, fitted), metrics)
     # The entries of splits that were not evaluated this time are kept.
     write_json(run / layout.METRICS, {**RunFiles(run).metrics, **metrics})
-    if val is None and "val" in predictions and (run / layout.CHECKPOINTS).is_dir():
-        write_json(run / layout.OPERATING_POINTS, fitted_points(predictions["val"], rule))
-        if (run / layout.BEST).is_file():
-            point = fitted_operating_point(predictions["val"], rule)
-            store_operating_point(run / layout.BEST, point)
+    if val is None and "val" in predictions:
+        _write_operating_points(run, predictions["val"], rule)
     _show(run, metrics, metrics | dict(beside or {}), console)
+
+
+def write_validation(run: Path, val: Predictions, rule: Rule) -> None:
+    """Write the predictions of the validation images and the operating points fitted on them.
+
+    A run that is not tested needs both: `predict` applies the threshold, and a later test fits its
+    operating points on these predictions.
+
+    Args:
+        run: The run directory.
+        val: The predictions.
+        rule: The rule that chooses the threshold.
+    """
+    decided = decide(val, rule, val)
+    _calibrated({"val": decided}, val)["val"].to_csv(run / layout.predictions("val"))
+    _write_operating_points(run, decided, rule)
+
+
+def _write_operating_points(run: Path, val: Predictions, rule: Rule) -> None:
+    if not (run / layout.CHECKPOINTS).is_dir():
+        return
+    write_json(run / layout.OPERATING_POINTS, fitted_points(val, rule))
+    if (run / layout.BEST).is_file():
+        store_operating_point(run / layout.BEST, fitted_operating_point(val, rule))
 
 
 def _calibrated(

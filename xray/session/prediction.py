@@ -1,45 +1,46 @@
 """Predict images with a finished run."""
 
 import hashlib
-import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import albumentations as A
-import numpy as np
 import torch
 from rich.console import Console
 
 from xray import restore
-from xray.data.transforms import SeededTransform
+from xray.data.foreign import ForeignDataModule
+from xray.data.transforms import SeededTransform, load_transforms
 from xray.errors import RunError
-from xray.integrity.index import store_name, stored_rows
-from xray.integrity.statistics import Reference, reference
+from xray.model.checkpoint import read_checkpoint, read_identity
+from xray.model.operating_point import BINARY, OperatingPoint
 from xray.prediction.job import PredictionJob
 from xray.prediction.predictor import Predictor
 from xray.prediction.reader import Reader
 from xray.prediction.summary import Summary
 from xray.runs import layout
 from xray.session.session import Session
-
-log = logging.getLogger(__name__)
+from xray.session.statistics import run_reference
 
 
 def make_predictor(session: Session, *, batch_size: int = 32) -> Predictor:
-    """Build the predictor of a run; no image of the run is read.
+    """Build the predictor of a run.
+
+    Images of the run are only read if their folder was passed and the run did not record their
+    statistics, see `run_reference`.
 
     Args:
         session: The run.
         batch_size: Images per batch.
 
     Raises:
-        RunError: Neither the data module nor the checkpoint has the evaluation transform.
+        RunError: The evaluation transform or the threshold of the run are unknown.
     """
     return Predictor(
         session.model.to(session.device),
         session.model.classes,
-        Reader(_transform(session), _reference(session)),
-        restore.operating_point(session.path),
+        Reader(_transform(session), run_reference(session)),
+        _operating_point(session),
         context=session.context,
         device=session.device,
         batch_size=batch_size,
@@ -76,8 +77,12 @@ def predict_into(
     folder = session.path / layout.predict(source) if output is None else output
     predictor = make_predictor(session, batch_size=batch_size)
     if predictor.reader.reference is None:
+        # The statistics of images that are not audited cannot be computed.
+        audited = session.images is None and getattr(session.data, "audit", False)
+        advice = "" if not audited else " Pass the folder of these images: images=<folder>."
         console.print(
-            "The run has no statistics of its training images: unusual images are not marked.",
+            "The run has no statistics of its training images, so unusual images are not marked."
+            f"{advice}",
             soft_wrap=True,
         )
     settings = _settings(session, predictor)
@@ -104,30 +109,27 @@ def _settings(session: Session, predictor: Predictor) -> dict[str, Any]:
 
 def _transform(session: Session) -> SeededTransform:
     """Return the evaluation transform of the data module, or of the checkpoint."""
-    found = getattr(session.data, "evaluate", None)
-    if isinstance(found, SeededTransform):
-        return found
-    steps = getattr(session.model, "transforms", None)
-    size = getattr(session.model, "input_size", None)
-    if steps is None or size is None:
+    if not isinstance(session.data, ForeignDataModule):
+        return session.data.evaluate
+    # A foreign data module would have to read its images.
+    saved = read_identity(read_checkpoint(session.path / layout.BEST)).transforms
+    if saved is None:
         raise RunError(
-            f"{session.path}: neither the data module nor the checkpoint contains the evaluation "
-            "transform. Set it with model.set_preprocessing, or train again with this version."
+            f"{session.path / layout.BEST} does not contain the evaluation transforms. Train again "
+            "with this version."
         )
-    return SeededTransform([A.from_dict({"transform": step}) for step in steps], size, 0)
+    return load_transforms(saved)
 
 
-def _reference(session: Session) -> Reference | None:
-    """Return the statistics of the training images: recorded, else from the audit index."""
-    recorded = session.files.data.get("statistics")
-    if recorded is not None:
-        try:
-            return Reference.from_dict(recorded)
-        except (KeyError, TypeError, ValueError) as error:
-            file = session.path / layout.DATA
-            raise RunError(f"{file}: the entry 'statistics' is damaged ({error}).") from error
-    folder, root = (getattr(session.data, name, None) for name in ("audit_dir", "root"))
-    if folder is None or root is None:
-        return None
-    rows = stored_rows(folder / f"{store_name(root)}.npz")
-    return None if rows is None or not len(rows) else reference(np.asarray(rows))
+def _operating_point(session: Session) -> OperatingPoint:
+    """Return temperature and threshold of the run; a rule that is a number needs no images."""
+    point, rule = restore.operating_point(session.path), session.rule
+    if point.threshold is not None or len(session.model.classes) != BINARY:
+        return point
+    if rule.kind == "fixed":
+        return replace(point, rule=rule.text, threshold=rule.level)
+    raise RunError(
+        f"The run {session.path} was trained with threshold={rule.text}, but its threshold was not "
+        "determined, because training was interrupted or not followed by a test. Determine it with "
+        f"`python -m xray.evaluate run={session.path} split=val`."
+    )

@@ -33,6 +33,7 @@ class Session:
     Attributes:
         path: The run directory.
         files: Its files.
+        images: The argument `images`.
         config: Its configuration.
         data: Its data module; no image is read before it is needed.
         model: Its best model, in evaluation mode.
@@ -52,6 +53,7 @@ class Session:
     ) -> None:
         self.path = path
         self.files = RunFiles(path)
+        self.images = images
         config, data, model = restore.restore(path, images=images, paths=paths, trust=trust)
         self.config: DictConfig = config
         self.data: XrayDataModule = data

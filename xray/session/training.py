@@ -12,16 +12,16 @@ from xray.data.datamodule import XrayDataModule
 from xray.evaluation import testing
 from xray.files import write_json
 from xray.integrity.findings import write_findings
-from xray.integrity.index import index_files, store_name
-from xray.integrity.statistics import reference
 from xray.model.classifier import XrayClassifier
 from xray.runs import layout, store
+from xray.runs.predictions import Predictions
+from xray.session.statistics import training_reference
 from xray.stats.rule import parse_rule
 from xray.training.checks import check_validation
 from xray.training.compute import Compute
 from xray.training.fit import fit
 from xray.training.summary import data_table, model_table, weights_source
-from xray.types import SPLITS
+from xray.types import SPLITS, Split
 
 
 class Training:
@@ -61,8 +61,7 @@ class Training:
         build.build_cache(cfg, trainer).attach(model, data, splits)
         build.build_pixels(cfg).attach(data, splits)
         best, score, ended = fit(trainer, model, data, self.path, self._last)
-        if cfg.test:
-            self._test(trainer, model, data, collector, best)
+        self._test(trainer, model, data, collector, best)
         # The other processes of a distributed run write nothing.
         if trainer.is_global_zero:
             self._console.print(f"training ended: {ended}", soft_wrap=True, markup=False)
@@ -82,8 +81,8 @@ class Training:
     def _write_record(self, data: XrayDataModule, description: dict[str, Any]) -> None:
         """Write environment.json, data.json and the findings of the audit."""
         store.write_environment(self.path, self._cfg.seed)
-        statistics = training_statistics(data)
-        extra = {} if statistics is None else {"statistics": statistics}
+        found = training_reference(data)
+        extra = {} if found is None else {"statistics": found.as_dict()}
         write_json(self.path / layout.DATA, {**description, **extra})
         write_findings(self.path / layout.FINDINGS, data.certificate().findings)
 
@@ -111,13 +110,20 @@ class Training:
         collector: Any,
         best: Path,
     ) -> None:
+        """Fit the operating point of the best checkpoint, and test it if that is configured."""
         # Imported here because training does not need it.
-        from xray.reporting.results import write_results
+        from xray.reporting.results import write_results, write_validation
 
         # Older runs have no rule.
         rule = parse_rule(str(self._cfg.get("threshold", 0.5)))
-        predictions = testing.test_best(trainer, model, data, collector, best, rule=rule)
+        val = testing.fit_best(trainer, model, data, collector, best, rule=rule)
+        if not self._cfg.test:
+            if trainer.is_global_zero:
+                write_validation(self.path, val, rule)
+            return
+        test = testing.test_best(trainer, model, data, collector, best)
         if trainer.is_global_zero:
+            predictions: dict[Split, Predictions] = {"val": val, "test": test}
             write_results(self.path, predictions, self._console, rule=rule)
 
     def _finish(self, data: XrayDataModule, model: XrayClassifier) -> None:
@@ -133,22 +139,3 @@ class Training:
             explain_failures(self.path, "test", model, test, method=gradcam.method, device=device)
         store.record_facts(self.path, finished=now())
         self._console.print(f"report:        {write_report(self.path)}", soft_wrap=True)
-
-
-def training_statistics(data: Any) -> dict[str, Any] | None:
-    """Compute the usual statistics of the training images, from the fingerprints of the audit.
-
-    Args:
-        data: A data module.
-
-    Returns:
-        Plain values, see `xray.integrity.statistics.Reference`; None if the images were not
-        audited, or the fingerprints were not stored.
-    """
-    folder = getattr(data, "audit_dir", None)
-    if folder is None or not getattr(data, "audit", False):
-        return None
-    paths = [sample.path for sample in data.dataset("train").samples]
-    index = index_files(paths, folder / f"{store_name(data.root)}.npz")
-    rows = index.rows[index.usable()]
-    return reference(rows).as_dict() if len(rows) else None
