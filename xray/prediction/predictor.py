@@ -47,7 +47,7 @@ class Predictor:
         self.reader = reader
         self.point = point
         self.device = device
-        self._context = context
+        self.context = context
         self._batch_size = batch_size
 
     @property
@@ -112,7 +112,7 @@ class Predictor:
         """Compute (N, K) float32 probabilities without temperature; a GPU still works on them."""
         if not len(images):
             return torch.empty(0, len(self.classes))
-        with torch.inference_mode(), self._context():
+        with torch.inference_mode(), self.context():
             logits: Tensor = self.model(images.to(self.device, non_blocking=True))
             return logits.float().softmax(dim=1)
 
