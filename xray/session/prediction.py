@@ -77,17 +77,21 @@ def predict_into(
     folder = session.path / layout.predict(source) if output is None else output
     predictor = make_predictor(session, batch_size=batch_size)
     if predictor.reader.reference is None:
-        # The statistics of images that are not audited cannot be computed.
-        audited = session.images is None and getattr(session.data, "audit", False)
-        advice = "" if not audited else " Pass the folder of these images: images=<folder>."
-        console.print(
-            "The run has no statistics of its training images, so unusual images are not marked."
-            f"{advice}",
-            soft_wrap=True,
-        )
+        console.print(_no_statistics(session), soft_wrap=True)
     settings = _settings(session, predictor)
     summary = PredictionJob(source, folder.absolute(), predictor, settings).run(overlays, console)
     return summary, folder
+
+
+def _no_statistics(session: Session) -> str:
+    """Return the note for runs without statistics of their training images."""
+    # The statistics of images that are not audited cannot be computed.
+    audited = session.images is None and getattr(session.data, "audit", False)
+    advice = "" if not audited else " Pass the folder of these images: images=<folder>."
+    return (
+        "The run has no statistics of its training images, so unusual images are not marked."
+        f"{advice}"
+    )
 
 
 def _settings(session: Session, predictor: Predictor) -> dict[str, Any]:
