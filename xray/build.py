@@ -29,6 +29,7 @@ from xray.runs.run import RunFiles
 from xray.training.callbacks.checkpoint_entry import CheckpointEntry
 from xray.training.callbacks.early_stopping import RunEarlyStopping
 from xray.training.callbacks.first_step import FirstStep
+from xray.training.callbacks.relocation import RelocateCheckpoints
 from xray.training.callbacks.step_seed import StepSeed
 from xray.training.callbacks.threads import SmallStepThreads
 from xray.training.compute import Compute, choose_compute
@@ -149,7 +150,7 @@ def _build_callback(cfg: DictConfig) -> pl.Callback:
 
 def _own_callbacks(cfg: DictConfig) -> list[pl.Callback]:
     """Build the callbacks of every run."""
-    own = [StepSeed(cfg.seed), CheckpointEntry(), SmallStepThreads()]
+    own = [StepSeed(cfg.seed), CheckpointEntry(), RelocateCheckpoints(), SmallStepThreads()]
     # STARTED is the start of the command, not of a job of a sweep.
     return own if _multirun() else [*own, FirstStep(STARTED)]
 

@@ -14,10 +14,12 @@ def report(cfg: "DictConfig") -> None:
     # Imported here so that --help and configuration errors are fast.
     from rich.console import Console
 
+    from xray.cli.confined import check_links
     from xray.reporting.html import write_report
     from xray.runs.find import find_run
 
     run = find_run(Path(cfg.paths.outputs), cfg.run)
+    check_links(run, "Replace the link by a copy of the files.")
     Console().print(f"report: {write_report(run)}", soft_wrap=True)
 
 

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from models import Focal
 
-from xray.errors import RunError
+from xray.errors import ConfigError, RunError
 from xray.model.checkpoint import load_model, read_checkpoint, read_identity, store_operating_point
 from xray.model.classifier import XrayClassifier
 from xray.model.operating_point import OperatingPoint
@@ -118,3 +118,29 @@ def test_operating_point_is_stored_atomically(focal, tmp_path, monkeypatch):
     assert restored.operating_point == point
     assert restored.input_size == 32
     assert [file.name for file in tmp_path.iterdir()] == ["best.ckpt"]
+
+
+@pytest.mark.parametrize("entry", ["hparams", "module_arguments"])
+def test_entries_of_first_lightning_versions_require_trust(tmp_path, entry):
+    path = save(XrayClassifier(**OPTIONS), tmp_path / "best.ckpt")
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, entry: {"loss": {"_target_": "os.system"}}}, path)
+    with pytest.raises(RunError, match=r"os\.system.*trust=true"):
+        load_model(path)
+
+
+def test_another_way_to_build_the_model_requires_trust(tmp_path):
+    path = save(XrayClassifier(**OPTIONS), tmp_path / "best.ckpt")
+    content = torch.load(path, weights_only=True)
+    content["hyper_parameters"]["_instantiator"] = "pytorch_lightning.cli.instantiate_module"
+    torch.save(content, path)
+    with pytest.raises(RunError, match=r"instantiate_module.*trust=true"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("entry", ["text", ["a"], {"operating_point": "text"}])
+def test_malformed_entry(tmp_path, entry):
+    path = tmp_path / "best.ckpt"
+    torch.save({"state_dict": {}, "xray": entry}, path)
+    with pytest.raises(ConfigError, match="expected a mapping"):
+        load_model(path)

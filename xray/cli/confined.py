@@ -13,12 +13,19 @@ TRUST = "If you trust this run directory, add trust=true."
 _REFERENCE = re.compile(r"\$\{\.*\w[\w.\[\]-]*\}")
 """An interpolation that refers to another key and calls no resolver."""
 
+_FIELD = re.compile(r"\{[\w/]*(:0?\d*(\.\d+)?[dfeg]?)?\}")
+"""A placeholder in the name of a checkpoint, such as {epoch:02d}, that only forms digits."""
+
 _FOLDERS = frozenset({"dirpath", "save_dir", "root_dir", "log_dir", "default_root_dir"})
 """Arguments of callbacks and loggers that are directories to write to."""
 
 
-def check_links(directory: Path) -> None:
+def check_links(directory: Path, advice: str = TRUST) -> None:
     """Check that no symbolic link in a run or sweep directory leads out of it.
+
+    Args:
+        directory: The directory.
+        advice: How to continue, as a sentence.
 
     Raises:
         RunError: One does, so that files would be written elsewhere.
@@ -28,7 +35,7 @@ def check_links(directory: Path) -> None:
         if path.is_symlink() and not path.resolve().is_relative_to(inside):
             raise RunError(
                 f"{path} is a symbolic link to {path.resolve()}, outside {directory}. xray could "
-                f"write there. {TRUST}"
+                f"write there. {advice}"
             )
 
 
@@ -115,6 +122,9 @@ def _is_outside(key: str, text: str, run: Path) -> bool:
     path = PurePath(text)
     # Lightning's loggers expand variables and "~", and its checkpoints accept URLs.
     if ".." in path.parts or "://" in text or "$" in text or text.startswith("~"):
+        return True
+    # Other formats form any character: {epoch:c} in epoch 46 is a dot.
+    if not {"{", "}"}.isdisjoint(_FIELD.sub("", text)):
         return True
     if path.is_absolute():
         return not Path(text).resolve().is_relative_to(run)

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from xray.cli.check import Plan
 from xray.cli.command import Command
 from xray.cli.compose import MAX_JOBS, Composer, choices
+from xray.cli.saved_config import read_config
 from xray.cli.sweep_state import Done, read_done
 from xray.config import USER_PATHS
 from xray.errors import ConfigError
@@ -87,7 +88,7 @@ def _check_unchanged(composer: Composer, overrides: Sequence[str], directory: Pa
     whole, problems = composer.compose(composer.parse(tuple(overrides)))
     if whole is None or problems:
         raise ConfigError("\n".join(problems))
-    then, now = (_compared(config) for config in (OmegaConf.load(directory / layout.CONFIG), whole))
+    then, now = (_compared(config) for config in (read_config(directory / layout.CONFIG), whole))
     keys = dict.fromkeys(key for values in (then, now) for key in dotted_keys(values, {}))
     # A group is listed before its keys, so the last change is that of a single key.
     changed = [

@@ -15,13 +15,19 @@ from xray.runs import layout
 from xray.schema.trusted import PHANTOMS, is_phantom_folder
 
 
-def check_recorded(composer: Composer, sweep: Started, overrides: Sequence[Override]) -> None:
+def check_recorded(
+    composer: Composer,
+    sweep: Started,
+    overrides: Sequence[Override],
+    repeated: Sequence[Override] = (),
+) -> None:
     """Check that recorded overrides set plain values, and write only to the sweep's directory.
 
     Args:
         composer: Composes the jobs.
         sweep: The sweep.
         overrides: Its recorded overrides, parsed.
+        repeated: Recorded overrides that the user typed again, which need no check.
 
     Raises:
         RunError: An override does more than that.
@@ -37,7 +43,7 @@ def check_recorded(composer: Composer, sweep: Started, overrides: Sequence[Overr
         problem = _problem(override, text)
         if problem:
             raise RunError(f"{path} records '{text}', which {problem}. {TRUST}")
-    for lines in job_lines(list(overrides)):
+    for lines in job_lines([*repeated, *overrides]) if overrides else ():
         job, _ = composer.compose(composer.parse(lines))
         if job is not None:
             _check_job(path, sweep.directory, job)

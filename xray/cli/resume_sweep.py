@@ -52,7 +52,10 @@ def resolve_sweep(command: Command, asked: object) -> tuple[Command, Started]:
     if "trust" not in given or given["trust"].value() is not True:
         check_links(sweep.directory)
         # Overrides that were typed again are the user's own.
-        check_recorded(composer, sweep, [] if own else parsed)
+        keys = {o.key_or_group for o in own}
+        repeated = [o for o in parsed if o.key_or_group in keys]
+        others = [o for o in parsed if o.key_or_group not in keys]
+        check_recorded(composer, sweep, others, repeated)
     recorded = [str(o.input_line) for o in parsed if o.key_or_group not in PLACES[:3]]
     places = _places(composer, typed, parsed)
     if "images" in given:

@@ -5,6 +5,7 @@ not composed by Hydra, checked by the schema, and may name only classes that xra
 phantoms are written to the directories of the caller, never to saved ones.
 """
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from xray.cli.confined import check_links, check_references, check_values
 from xray.config import USER_PATHS, prepare_environment
 from xray.errors import RunError
 from xray.runs import layout
+from xray.runs.reading import read_yaml_text
 from xray.schema.messages import interpolated_keys
 from xray.schema.trusted import PHANTOMS, current_name, is_phantom_folder
 from xray.schema.verbs import problems
@@ -110,10 +112,7 @@ def find_config(run: Path) -> Path:
 def _read(run: Path, *, trust: bool) -> dict[str, Any]:
     """Parse the configuration of a run; with current class names and unresolved interpolations."""
     path = find_config(run)
-    try:
-        saved: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except _ERRORS as error:
-        raise _unreadable(path, error) from error
+    saved: Any = OmegaConf.to_container(read_config(path), resolve=False)
     if not isinstance(saved, dict) or not isinstance(saved.get("paths"), dict):
         raise RunError(f"{path} is not the configuration of a run. Choose another run directory.")
     for key in ("hydra", "defaults"):
@@ -131,6 +130,18 @@ def _read(run: Path, *, trust: bool) -> dict[str, Any]:
         check_links(run)
         check_references(path, saved)
     return dict(saved)
+
+
+def read_config(path: Path) -> Any:
+    """Read a saved configuration as plain data, with its interpolations.
+
+    Raises:
+        RunError: The file is damaged, too large, or has objects or aliases.
+    """
+    try:
+        return OmegaConf.load(io.StringIO(read_yaml_text(path)))
+    except _ERRORS as error:
+        raise _unreadable(path, error) from error
 
 
 def _resolve(run: Path, saved: dict[str, Any], *, trust: bool) -> dict[str, Any]:
@@ -180,7 +191,7 @@ def _rename(value: Any) -> Any:
 def _settings(run: Path) -> Mapping[str, Any]:
     """Read Hydra's settings of a run as plain data; empty if missing or damaged."""
     try:
-        found = yaml.safe_load((run / layout.SETTINGS).read_text(encoding="utf-8"))
+        found = yaml.safe_load(read_yaml_text(run / layout.SETTINGS))
         return dict(found["hydra"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError):
         return {}

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from xray.errors import RunError
 from xray.files import replacing
 from xray.runs import layout
+from xray.runs.reading import read_yaml_text
 
 PATIENCE = 15
 """Seconds to wait for the lock: the loader processes of a killed sweep hold it a little longer."""
@@ -80,7 +81,7 @@ def read_started(directory: Path) -> Started:
         "newest sweep with the same overrides."
     )
     try:
-        record: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        record: Any = yaml.safe_load(read_yaml_text(path))
         hydra = record["hydra"]
         return Started(
             directory=directory,

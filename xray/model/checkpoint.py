@@ -5,6 +5,7 @@ input size and evaluation transforms.
 """
 
 import os
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from xray.errors import RunError, XrayError
+from xray.errors import ConfigError, RunError, XrayError
 from xray.files import replacing
 from xray.model.operating_point import OperatingPoint
 from xray.model.targets import find_targets, is_trusted, locate
@@ -22,6 +23,9 @@ KEY = "xray"
 FORMAT = 2
 DEFAULT_CLASS = "xray.model.classifier:XrayClassifier"
 """Class of the checkpoints of version 0.1.0, which do not name their class."""
+
+_HYPERPARAMETERS = ("hyper_parameters", "hparams", "module_arguments")
+"""Entries that Lightning passes to the class; the last two are those of its first versions."""
 
 Transforms = dict[str, Any]
 """Serialized transforms, see `xray.data.transforms.serialize_transforms`."""
@@ -59,10 +63,14 @@ def read_identity(checkpoint: Mapping[str, Any]) -> Identity:
     """Read the entry "xray" of a loaded checkpoint; the defaults if there is none.
 
     Raises:
-        ConfigError: The operating point is out of range.
+        ConfigError: The entry is not a mapping, or the operating point is out of range.
     """
     values = checkpoint.get(KEY) or {}
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"The entry {KEY!r} is {type(values).__name__}; expected a mapping.")
     point = values.get("operating_point")
+    if not isinstance(point, Mapping | None):
+        raise ConfigError(f"operating_point is {type(point).__name__}; expected a mapping.")
     return Identity(
         model_class=str(values.get("model_class", DEFAULT_CLASS)),
         operating_point=None if point is None else OperatingPoint.from_dict(point),
@@ -101,8 +109,13 @@ def load_model(path: Path, *, trust: bool = False, **changed: Any) -> pl.Lightni
     checkpoint = read_checkpoint(path)
     identity = read_identity(checkpoint)
     foreign = [] if _is_own(identity.model_class) else [identity.model_class]
-    hyperparameters = checkpoint.get("hyper_parameters", {})
+    hyperparameters = [checkpoint.get(key) for key in _HYPERPARAMETERS]
     foreign += [name for name in find_targets(hyperparameters) if not is_trusted(name)]
+    foreign += [
+        str(values["_instantiator"])
+        for values in hyperparameters
+        if isinstance(values, Mapping) and "_instantiator" in values
+    ]
     if foreign and not trust:
         raise RunError(
             f"{path} uses {', '.join(foreign)}, which is not part of xray. Loading it executes its "
@@ -129,6 +142,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
             raise TypeError("it contains no state_dict")
+    except pickle.UnpicklingError as error:
+        # torch's own message is a page that explains how to execute them.
+        reason = "it contains other objects than tensors and plain values, or is damaged"
+        raise _unreadable(path, TypeError(reason)) from error
     except Exception as error:
         # A damaged file can raise almost any exception.
         raise _unreadable(path, error) from error

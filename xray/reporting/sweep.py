@@ -15,7 +15,7 @@ from xray.errors import RunError
 from xray.integrity.verdict import LEAKING
 from xray.reporting.terminal import SweepRow, sweep_table
 from xray.runs import layout
-from xray.runs.reading import Table
+from xray.runs.reading import Table, read_yaml_text
 from xray.runs.run import RunFiles
 
 MIN_COMPARED = 2
@@ -224,4 +224,4 @@ def _best_logged(curves: Table, metric: str, mode: str) -> float | None:
 
 
 def _yaml(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return yaml.safe_load(read_yaml_text(path)) if path.is_file() else None

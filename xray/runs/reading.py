@@ -85,10 +85,29 @@ def read_table(path: Path) -> Table:
     return rows
 
 
+def read_yaml_text(path: Path) -> str:
+    """Read a YAML file without parsing it, after a check that it can be parsed in little memory.
+
+    Returns:
+        The text.
+
+    Raises:
+        RunError: The file is too large.
+        OSError: It cannot be read.
+        YAMLError: It is not valid YAML, or it has an alias: a few nested ones stand for billions of
+            values. Hydra writes none.
+    """
+    _check_size(path)
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError(f"line {event.start_mark.line + 1} has an alias (*)")
+    return text
+
+
 def _read_yaml(path: Path) -> Any:
     try:
-        _check_size(path)
-        return yaml.safe_load(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        return yaml.safe_load(read_yaml_text(path))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{path} cannot be read: {reason}. Restore the file.") from error

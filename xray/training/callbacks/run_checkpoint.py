@@ -8,6 +8,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from xray.training.callbacks.relocation import relocate
+
 TIE_BREAKER = "val/loss"
 ROUNDING = 1e-6
 """Scores that differ by less are equal; float32 sums in another order differ by as much."""
@@ -56,12 +58,6 @@ class RunCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state; the checkpoints are expected in this callback's directory."""
-        folder = Path(str(self.dirpath))
-        moved = {**state_dict, "dirpath": str(folder)}
-        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
-            moved[key] = str(folder / Path(state_dict[key]).name) if state_dict[key] else ""
-        best = state_dict["best_k_models"]
-        moved["best_k_models"] = {str(folder / Path(p).name): score for p, score in best.items()}
         # States of older versions have neither; ties are then not broken until a better epoch.
         self._loss, self.best_epoch = state_dict.get("loss"), state_dict.get("epoch")
-        super().load_state_dict(moved)
+        super().load_state_dict(relocate(state_dict, Path(str(self.dirpath))))
