@@ -37,7 +37,7 @@ def locate_images(run: Path, folder: Path) -> Path:
         # The data module of phantoms takes the folder above the drawn one.
         folder = folder.parent
     root = folder / name if drawn else folder
-    missing = next(_missing(root, list(_predicted(run))), None)
+    missing = next((name for paths in _predicted(run) for name in _missing(root, paths)), None)
     if missing is not None:
         raise RunError(
             f"images={folder} does not hold the images of the run: {missing} is missing. {advice}"
@@ -54,13 +54,16 @@ def _root_name(run: Path) -> str:
         return ""
 
 
-def _predicted(run: Path) -> Iterator[PurePath]:
-    """List the paths of predicted images, as they were during training."""
+def _predicted(run: Path) -> Iterator[list[PurePath]]:
+    """List the paths of the predicted images of each split, as they were when it was predicted.
+
+    A split that was evaluated after the images were moved has other folders than the others.
+    """
     for split in ("test", "val"):
         path = run / layout.predictions(split)
         if path.is_file():
             with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-                yield from (PurePath(row["path"]) for row in csv.DictReader(file))
+                yield [PurePath(row["path"]) for row in csv.DictReader(file)]
 
 
 def _missing(root: Path, paths: list[PurePath]) -> Iterator[str]:
