@@ -101,7 +101,7 @@ def read_yaml_text(path: Path) -> str:
     text = path.read_text(encoding="utf-8", errors="surrogateescape")
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError(f"line {event.start_mark.line + 1} has an alias (*)")
+            raise yaml.YAMLError(f"it has the alias *{event.anchor}")
     return text
 
 
