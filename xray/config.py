@@ -1,11 +1,11 @@
-"""Where the configuration files are."""
+"""Location of the configuration files."""
 
 import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 CONF_DIR: Path = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-"""Configuration groups: inside the package in a wheel, else in the checkout."""
+"""Folder of the configuration: in the package if installed from a wheel, else in the checkout."""
 
 USER_PATHS = (
     ("data", "root"),

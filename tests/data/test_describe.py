@@ -58,7 +58,7 @@ def test_some_rows_name_a_file(
     tmp_path: Path, reader: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader(build(tmp_path, "path,patient\nnormal/a.png,1\nnormal/x.png,1\nnormal/y.png,2\n"))
-    assert "2 of 3 rows name no file (first: 'normal/x.png')" in caplog.text
+    assert "2 of 3 rows refer to missing files (first: 'normal/x.png')" in caplog.text
     assert "3 of 4 images have no row (first: 'normal/b.png')" in caplog.text
 
 

@@ -170,7 +170,7 @@ def test_case_decides_between_files(tmp_path: Path, caplog: pytest.LogCaptureFix
         None,
         None,
     ]
-    assert "1 of 2 rows name no file (first: 'b.PNG')" in caplog.text
+    assert "1 of 2 rows refer to missing files (first: 'b.PNG')" in caplog.text
     assert "2 of 3 images have no row (first: 'b.png')" in caplog.text
 
 

@@ -68,7 +68,7 @@ def test_one_patient_allows_no_conclusion():
 
 def test_a_model_that_needs_a_corner_is_exposed():
     conclusion = conclude(rows(corners_hidden=BLIND))
-    assert "with the corners hidden it falls by" in conclusion
+    assert "with the corners hidden the AUROC falls by" in conclusion
     assert "border" not in conclusion
 
 
@@ -89,4 +89,4 @@ def test_a_perfect_model_is_audited():
         conclusion = conclude(shortcut_rows(found | others))
         assert "without the lungs the AUROC is still 1.000" in conclusion
     conclusion = conclude(shortcut_rows(found | {"lungs hidden": BLIND, "corners hidden": BLIND}))
-    assert conclusion == f"{EXPOSED}: with the corners hidden it falls by 0.500."
+    assert conclusion == f"{EXPOSED}: with the corners hidden the AUROC falls by 0.500."

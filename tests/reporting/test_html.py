@@ -241,12 +241,12 @@ def test_missing_measurements_are_named_with_their_command(tmp_path):
     text = html(run)
     assert f"python -m xray.gradcam run={run} scorecard=true" in text
     assert f"python -m xray.shortcuts run={run}" in text
-    note = f"{EXPOSED}: with the corners hidden it falls by 0.200. Hidden: filled."
+    note = f"{EXPOSED}: with the corners hidden the AUROC falls by 0.200. Hidden: filled."
     rows = [{"images": "as they are", "measure": "auroc", "value": 0.9, "n": 40}]
     (run / "shortcuts.json").write_text(json.dumps({"title": "T", "note": note, "rows": rows}))
     text = html(run)
     assert "xray.shortcuts" not in text
-    assert text.count("with the corners hidden it falls by 0.200.") == 2
+    assert text.count("with the corners hidden the AUROC falls by 0.200.") == 2
 
 
 def test_note_of_a_scorecard_states_what_was_skipped(tmp_path):

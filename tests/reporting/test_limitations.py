@@ -79,7 +79,7 @@ def test_ece_within_chance_is_not_reported():
     assert "by 0.070 on average" in limits(ece={"value": 0.07, "low": 0.01, "high": 0.1})
 
 
-EXPOSING = {"note": f"{EXPOSED}: with the corners hidden it falls by 0.2. Hidden: filled."}
+EXPOSING = {"note": f"{EXPOSED}: with the corners hidden the AUROC falls by 0.2. Hidden: filled."}
 
 
 def scored(measure, low, control):
@@ -97,7 +97,7 @@ def test_heatmaps_no_better_than_a_baseline_and_shortcuts_are_reported(measure):
         found = remarks(CONFIG, CLEAN, {"val": GOOD, "test": GOOD}, measured)
         return " | ".join(r.limit for r in found)
 
-    assert "with the corners hidden it falls by 0.2." in limits(EXPOSING)
+    assert "with the corners hidden the AUROC falls by 0.2." in limits(EXPOSING)
     assert "Hidden:" not in limits(EXPOSING)
     assert limits({"note": f"{CLEARED}. Hidden: filled."}) == limits()
     assert limits(scored(measure, 0.25, 0.2)) == limits()

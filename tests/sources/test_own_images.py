@@ -255,7 +255,7 @@ def with_table(root: Path, header: str, rows: list[str], name: str = "manifest.c
 def test_forms_of_a_table(tmp_path: Path, header: str, change: Callable[[str], str]) -> None:
     outcome = with_table(tmp_path, header, [change(row) for row in ROWS])
     assert (outcome.status, outcome.err) == (0, "")
-    assert "name no file" not in outcome.out
+    assert "refer to missing files" not in outcome.out
     rows = read_manifest(tmp_path / "tree").rows
     assert sorted(path.split("/")[1] for path in rows) == ["normal"] * 4 + ["pneumonia"] * 4
     assert len({row.patient for row in rows.values()}) == 4
@@ -299,7 +299,7 @@ def test_rows_and_files_that_do_not_match_are_counted(tmp_path: Path) -> None:
     rows = [*ROWS[:3], *ROWS[4:7], "NORMAL/gone.png,NORMAL,x"]
     outcome = with_table(tmp_path, "path,label,patient", rows)
     assert outcome.status == 0
-    assert "1 of 7 rows name no file (first: 'NORMAL/gone.png')" in outcome.out
+    assert "1 of 7 rows refer to missing files (first: 'NORMAL/gone.png')" in outcome.out
     assert "2 of 8 images have no row (first: 'NORMAL/3.png'). They are not copied." in outcome.out
     assert rejected(tmp_path) == [("manifest", "NORMAL/gone.png", "is listed, but does not exist")]
 
@@ -320,7 +320,7 @@ def test_no_row_names_a_file(tmp_path: Path) -> None:
     outcome = with_table(tmp_path, "path,label,patient", [f"NORMAL/{row}" for row in ROWS])
     assert outcome.status == 1
     assert "lists 8 files, but none of them exists (first: 'NORMAL/NORMAL/0.png')" in outcome.err
-    assert "The first image there is 'NORMAL/0.png'" in outcome.err
+    assert "The first image in the folder is 'NORMAL/0.png'" in outcome.err
 
 
 def test_unknown_patients_are_not_one_patient(tmp_path: Path) -> None:

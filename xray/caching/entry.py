@@ -1,4 +1,4 @@
-"""Entries of the cache folder: their files, size and use.
+"""Cache entries: their files, size and last use.
 
 This module does not import torch, so that `python -m xray.cache` starts fast.
 """
@@ -61,7 +61,7 @@ class Entry:
 
     @property
     def journal(self) -> Path:
-        """List of the blocks of the part that are finished."""
+        """List of the finished blocks of the part."""
         return self.folder / f"{self.name}.journal"
 
     @property
@@ -81,7 +81,7 @@ class Entry:
 
     @property
     def allocated(self) -> int:
-        """Bytes that are allocated on disk; a part has holes."""
+        """Bytes that are allocated on disk; a part is a sparse file."""
         return sum(
             status.st_blocks * 512 if path == self.part else status.st_size
             for path in (self.array, self.part)
@@ -108,7 +108,7 @@ class Entry:
 
     def remove(self) -> None:
         """Delete the files of the entry, except its lock."""
-        # The record first: an array without a record never counts as finished.
+        # Delete the record first: an array without a record never counts as finished.
         for path in (self.record, self.array, self.journal, self.part):
             path.unlink(missing_ok=True)
 
@@ -143,7 +143,7 @@ def _statuses(*paths: Path) -> Iterator[os.stat_result]:
 
 
 def _dead(mark: Path) -> bool:
-    """Check whether no process holds a mark; if so, delete it."""
+    """Check whether a mark is held by no process, and delete it in that case."""
     lock = FileLock(mark)
     try:
         lock.acquire(timeout=0)

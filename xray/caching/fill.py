@@ -1,4 +1,4 @@
-"""Finished entries: opened if they exist, else computed, or awaited from another process."""
+"""Open finished cache entries; compute missing ones, or wait for the process that does."""
 
 import logging
 import os
@@ -28,10 +28,10 @@ from xray.caching.record import Stored, open_checked
 log = logging.getLogger(__name__)
 
 BLOCK = 32
-"""Images that are computed, and checked, together."""
+"""Number of images that are computed and verified as one block."""
 
 Compute = Callable[[list[tuple[int, int]]], Iterable[Tensor]]
-"""Spans of rows, each (first row, row after the last) -> the rows of each span."""
+"""Function from spans of rows, (first row, last row + 1), to one tensor of rows per span."""
 
 
 def open_or_fill(folder: Path, plan: Plan, compute: Compute, label: str) -> Stored:
@@ -64,7 +64,7 @@ def open_or_fill(folder: Path, plan: Plan, compute: Compute, label: str) -> Stor
         log.info("%s: using cached %s", plan.split, entry.kind)
     if array is None:
         raise CacheUnusableError(f"{entry.array} does not contain the data just written to it")
-    with suppress(OSError):  # It belongs to another user of a shared folder.
+    with suppress(OSError):  # The file may belong to another user.
         os.utime(entry.record)
     return array
 

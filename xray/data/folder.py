@@ -16,9 +16,9 @@ from xray.types import Sample
 class XrayFolder(ImageFolder):  # type: ignore[misc]
     """Images in class folders, read as grayscale and grouped into classes.
 
-    Unlike torchvision's ImageFolder, it numbers the classes as configured instead of by the folders
-    that exist, and skips masks, hidden files, archive metadata, and links to a folder that contains
-    the link.
+    Unlike torchvision's ImageFolder, it takes the class indices from the configuration, not from
+    the existing folders, and skips masks, hidden files, archive metadata, and links to a folder
+    that contains the link.
 
     Args:
         root: Folder that contains the class folders.

@@ -15,8 +15,8 @@ def find_layout(
     """Find the folder of each split of a dataset.
 
     Args:
-        root: Folder with `train/ [val/] [test/]`, or with class folders that are to be split.
-        needs_train: Whether a root that contains val/ or test/ must contain train/, too.
+        root: Folder with `train/ [val/] [test/]`, or class folders, which are to be split.
+        needs_train: Whether a root that contains val/ or test/ must also contain train/.
         key: Key of the configuration that names `root`, for messages.
 
     Returns:
@@ -48,13 +48,13 @@ def find_layout(
 
 
 def _only(split: Split, folders: list[Path]) -> Path:
-    """Return the folder of a split: of several, the only one that contains images."""
+    """Return the folder of a split; if there are several, the one that contains images."""
     filled = folders if len(folders) == 1 else [f for f in folders if has_images(f)]
     if len(filled) > 1:
         names = " and ".join(f"{folder.name}/" for folder in filled)
         raise DataError(
-            f"{folders[0].parent} contains {names}, which are both named like the split "
-            f"'{split}'. Merge them into one folder, or move the others out of the dataset."
+            f"{folders[0].parent} contains {names}, which all denote the split "
+            f"'{split}'. Merge them into one folder, or move all but one out of the dataset."
         )
     return (filled or folders)[0]
 
@@ -69,13 +69,13 @@ def _check_others(root: Path, others: list[Path]) -> None:
         )
         raise DataError(
             f"{root} contains images that belong to no split: {', '.join(f'{n}/' for n in unused)}."
-            f" The folders of the splits are named {names}. Rename each of these folders to the "
-            f"split that it belongs to, merge it into one, or move it out of {root}."
+            f" Split folders are named {names}. Rename each unused folder after its split, "
+            f"merge it into a split folder, or move it out of {root}."
         )
 
 
 def _check_wrapped(folders: list[Path], key: str) -> None:
-    """Check that the splits are not one folder further down."""
+    """Check that the split folders are not one level deeper."""
     for folder in folders:
         inside = [f for f in folders_in(folder) if split_of(f.name) == "train"]
         if len(folders) == 1 and inside:

@@ -47,10 +47,10 @@ class Manifest:
             unlisted_are: Sentence that states what is done with files that have no row.
 
         Returns:
-            A row per file; None if the manifest does not list it.
+            One row per file; None if the manifest does not list it.
 
         Raises:
-            DataError: No row names a file, or two rows name the same file.
+            DataError: No row refers to an existing file, or two rows refer to the same file.
         """
         found = self._find(files)
         used = {row.path for row in found.values()}
@@ -86,7 +86,7 @@ class Manifest:
 
     def _nothing_matches(self, files: Sequence[str]) -> str:
         first = f" (first: {next(iter(self.rows))!r})" if self.rows else ""
-        there = f" The first image there is {files[0]!r}." if files else ""
+        there = f" The first image in the folder is {files[0]!r}." if files else ""
         return (
             f"{self.path} lists {len(self.rows)} files, but none of them exists{first}.{there} "
             f"Correct the column 'path', which is relative to {self.path.parent}."
@@ -97,7 +97,7 @@ class Manifest:
     ) -> None:
         if absent:
             log.warning(
-                "%s: %d of %d rows name no file (first: %r).",
+                "%s: %d of %d rows refer to missing files (first: %r).",
                 self.path,
                 len(absent),
                 len(self.rows),
@@ -146,7 +146,7 @@ def read_manifest(root: Path) -> Manifest | None:
 
 
 def load_manifest(path: Path, required: Sequence[str] = ("path",)) -> Manifest:
-    """Read a manifest of any name.
+    """Read a manifest with any file name.
 
     Paths are normalized, see `normalize_path`. Cells of the column "patient" such as "nan",
     "unknown" and "-" mean that the patient is unknown.
@@ -162,8 +162,8 @@ def load_manifest(path: Path, required: Sequence[str] = ("path",)) -> Manifest:
     table = read_table(path, required, COLUMNS)
     if table.ragged:
         raise DataError(
-            f"{path}, line {table.ragged[0]}: the row does not have {len(table.columns)} cells as "
-            "the first line. Quote cells that contain the separator."
+            f"{path}, line {table.ragged[0]}: the row does not have {len(table.columns)} cells, "
+            "unlike the header. Quote cells that contain the separator."
         )
     rows: dict[str, Row] = {}
     lines: dict[str, int] = {}
@@ -181,7 +181,7 @@ def load_manifest(path: Path, required: Sequence[str] = ("path",)) -> Manifest:
 
 
 def fold_path(path: str) -> str:
-    """Return the part of a path that does not depend on case and Unicode form."""
+    """Normalize the case and the Unicode form of a path, for comparison."""
     return unicodedata.normalize("NFC", path).casefold()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # `xray.types` imports torch, which the check of a configuration does without.
+    # `xray.types` imports torch, which the configuration check does not need.
     from xray.types import Split
 
 SPLIT_FOLDERS: "dict[Split, tuple[str, ...]]" = {
@@ -27,12 +27,12 @@ _REGIONS = frozenset(
     | {"lesion", "lesions", "infection", "infections", "opacity", "opacities"}
     | {"gt", "label", "labels", "binary", "manual", "png"}
 )
-"""Words that describe a mask."""
+"""Words that name the region or type of a mask."""
 _WEAK = frozenset({"lung", "lungs", "gt", "label", "labels"})
 """Words that mark a mask only if the image that it belongs to is in the same folder."""
 _NEGATIONS = frozenset({"no", "non", "not", "un", "with", "without"})
 _IMAGE_WORDS = frozenset({"image", "img", "xray", "cxr", "scan", "frame"})
-# Cheap test that skips the splitting into words for nearly all files.
+# Cheap test, so that most file names need not be split into words.
 _MAY_BE_MASK = re.compile("mask|seg|truth|lung|gt|label", re.IGNORECASE)
 
 

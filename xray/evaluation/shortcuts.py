@@ -1,4 +1,4 @@
-"""Shortcut audit: metrics of a model if the lungs, or everything outside the lungs, are hidden."""
+"""Shortcut audit: metrics of a model with the lungs, or everything outside them, hidden."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,9 +16,9 @@ HIDDEN = "lungs hidden"
 SHAPE = "silhouette"
 COMPARED = ("auroc", "accuracy")
 MIN_REMAINING = 0.25
-"""Share of the AUROC above chance that must remain without the lungs to count as a sign."""
+"""Share of the AUROC above chance that must remain without the lungs to indicate a shortcut."""
 MIN_DROP = 0.02
-"""Smallest loss of AUROC with the corners or the border hidden that counts as a sign."""
+"""Smallest decrease of the AUROC with hidden corners or border that indicates a shortcut."""
 _CHANCE = 0.5
 EXPOSED = "The network uses something other than the lungs"
 CLEARED = "No sign that the network uses anything other than the lungs"
@@ -26,7 +26,7 @@ CLEARED = "No sign that the network uses anything other than the lungs"
 
 
 def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]]:
-    """Compute the scores of each occlusion and their differences to the unchanged images.
+    """Compute the scores of each occlusion and their differences from the unchanged images.
 
     Args:
         predictions: Predictions of the same images by occlusion; `AS_IS` must be among them.
@@ -35,8 +35,8 @@ def shortcut_rows(predictions: Mapping[str, Predictions]) -> list[dict[str, Any]
         One row per occlusion and score: "images", "measure", "value", "low", "high", "difference",
         "difference_low", "difference_high" (paired interval; both equal the difference if all
         resamples agree) and "n". Rows of hidden lungs also have "over_shape_low" and
-        "over_shape_high" if the silhouette was tested: the interval of the difference to it, which
-        shows what the model predicts beyond the shape that remains visible.
+        "over_shape_high" if the silhouette was tested: the interval of the difference from it,
+        which shows what the model predicts beyond the shape that remains visible.
     """
     draws = {name: resample_scores(found, COMPARED) for name, found in predictions.items()}
     rows = []
@@ -63,7 +63,7 @@ def conclude(rows: list[dict[str, Any]]) -> str:
     """
     found = {row["images"]: row for row in rows if row["measure"] == "auroc"}
     if found[AS_IS]["low"] is None:
-        return "The AUROC of these images has no interval, so nothing can be concluded."
+        return "The AUROC has no confidence interval, so nothing can be concluded."
     if found[AS_IS]["low"] <= _CHANCE:
         return "The AUROC is not above chance, so there is nothing to audit."
     signs = [*_signs_without_lungs(found[AS_IS], found[HIDDEN])]
@@ -71,7 +71,7 @@ def conclude(rows: list[dict[str, Any]]) -> str:
         row = found[name]
         high = row["difference_high"]
         if high is not None and high < 0 and row["difference"] <= -MIN_DROP:
-            signs.append(f"with the {name} it falls by {-row['difference']:.3f}")
+            signs.append(f"with the {name} the AUROC falls by {-row['difference']:.3f}")
     if signs:
         return f"{EXPOSED}: {'; '.join(signs)}."
     return f"{CLEARED}."

@@ -12,16 +12,16 @@ from xray.imaging.read import IMAGE_SUFFIXES
 
 LIST, TABLES = ".txt", (".csv", ".tsv")
 COLUMNS = ("path", "file", "filename", "image", "image_path")
-"""Names of the column of paths in a table; the first that is found is used."""
+"""Column names for image paths in a table, in order of precedence."""
 
 
 def list_images(source: Path, *, exclude: Path | None = None) -> Iterator[Path]:
     """List the images of a source, one at a time, so that memory does not grow with their number.
 
     A folder is searched recursively, in alphabetical order. Files with the suffix of an image are
-    listed even if they are damaged, other files if their content is an image (DICOM files often
-    have no suffix). Hidden files and segmentation masks are skipped. Relative paths in a list or a
-    table refer to the folder that contains it.
+    listed even if they are damaged; other files are listed if their content is an image (DICOM
+    files often have no suffix). Hidden files and segmentation masks are skipped. Relative
+    paths in a list or a table refer to the folder that contains it.
 
     Args:
         source: An image, a folder, a list of paths (.txt, one per line), or a table (.csv, .tsv)

@@ -47,7 +47,7 @@ def remarks(
     metrics: Mapping[str, Any],
     measured: Sequence[Mapping[str, Any]] = (),
 ) -> list[Remark]:
-    """Return the limitations of a run. A rule whose numbers are missing returns none.
+    """Return the limitations of a run. A rule whose inputs are missing is skipped.
 
     Args:
         config: The configuration of the run.
@@ -197,7 +197,7 @@ def _labels(test: Mapping[str, Any]) -> Iterator[Remark]:
         yield Remark(
             f"Some folders have fewer than {FEW} test images: {listed}. Results for these folders "
             "alone are uncertain.",
-            "Collect more images of these folders before you judge the model on them.",
+            "Collect more images of these folders before you evaluate the model on them.",
         )
 
 
@@ -207,8 +207,8 @@ def _measured(found: Mapping[str, Any]) -> Iterator[Remark]:
     if conclusion.startswith(EXPOSED):
         yield Remark(
             conclusion,
-            "Check where the heatmaps are hot. Crop or cover marks in the images, or take all "
-            "classes from one source, and train again.",
+            "Check which regions the heatmaps highlight. Crop or cover marks in the images, or "
+            "take all classes from one source, and train again.",
         )
     listed = found.get("rows")
     rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
@@ -228,8 +228,8 @@ def _baselines(rows: Sequence[Mapping[str, Any]], name: str) -> Iterator[Remark]
         return
     if low is None or low <= baselines[best]:
         yield Remark(
-            f"The heatmaps are not shown to be better than a baseline ({standard_name(best)}): "
-            f"{name} {value:.3f}, baseline {baselines[best]:.3f}.",
+            f"The heatmaps do not score significantly better than a baseline "
+            f"({standard_name(best)}): {name} {value:.3f}, baseline {baselines[best]:.3f}.",
             "Do not use the heatmaps as evidence. Train more layers (model.trainable=block5), and "
             "evaluate more heatmaps: python -m xray.gradcam scorecard=true.",
         )

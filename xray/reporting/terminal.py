@@ -149,7 +149,7 @@ def sweep_table(rows: Sequence[SweepRow], metric: str, mode: str) -> Table:
 def write_rows(
     path: Path, title: str, note: str, rows: Sequence[Mapping[str, Any]], console: Console
 ) -> None:
-    """Write {"title", "note", "rows"} to `path` (.json) and the rows to .csv, and show a table.
+    """Write title, note and rows to a JSON file, and the rows to a CSV file; print a table.
 
     Args:
         path: The JSON file.

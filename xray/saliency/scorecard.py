@@ -54,13 +54,13 @@ Values = Mapping[tuple[str, str, str], Floats]
 
 @dataclass(frozen=True)
 class FaithfulnessPlan:
-    """How many images ROAD, deletion and insertion are measured on. They need no masks.
+    """Number of images on which ROAD, deletion and insertion, which need no masks, are measured.
 
     Attributes:
-        n: Number of images at most; 0: none.
+        n: Maximum number of images; 0: none.
         with_masks: Whether they are also measured if the images have masks.
         seconds: Time limit in seconds; ROAD of one image is always measured. None: no limit.
-        skipped: Reason why they are skipped, as a sentence; empty: they are not.
+        skipped: Reason why they are skipped, as a sentence; empty if they are measured.
     """
 
     n: int
@@ -76,7 +76,7 @@ class Scorecard:
     Attributes:
         rows: One row for each measure and map: "group", "measure", "map", "value" (mean over
             images), "low" and "high" (95 % interval, None if undefined), "n" (number of images).
-        note: What a reader must know about the values.
+        note: Explanation of the values.
         skipped: What was not measured, and the command that measures it; empty if nothing.
     """
 
@@ -104,12 +104,12 @@ def score_maps(
         dataset: The split.
         indices: Indices of the images in the split.
         options: How the maps are computed.
-        seed: Seed of the choice of images for faithfulness, and of its random draws.
+        seed: Seed of the selection of images for faithfulness, and of its random draws.
         faithfulness: Number of images for ROAD, deletion and insertion, and their time limit.
         run: The run directory, which the note names in a command.
 
     Raises:
-        DataError: There is no image.
+        DataError: `indices` is empty.
     """
     if not indices:
         raise DataError("scorecard=true: the split has no images. Choose another one: split=test.")
@@ -167,7 +167,7 @@ def _skipped(
     total: int,
     run: Path | None,
 ) -> str:
-    """Describe what was not measured of a plan and how to measure it; empty if nothing."""
+    """Describe what was not measured and how to measure it; empty if all was measured."""
     wanted = min(plan.n, total)
     done = {
         measure: int(np.isfinite(found.get((measure, MAP), np.array([]))).sum())
@@ -184,7 +184,7 @@ def _skipped(
     command = shlex.join(
         ["python", "-m", "xray.gradcam", *where, "scorecard=true", "faithfulness=true"]
     )
-    return f"{reason} To measure it without a time limit: {command}"
+    return f"{reason} To measure faithfulness without a time limit: {command}"
 
 
 def _localize(maps: MapSet, dataset: SplitDataset, indices: Sequence[int]) -> dict[Any, Floats]:
@@ -202,7 +202,7 @@ def _localize(maps: MapSet, dataset: SplitDataset, indices: Sequence[int]) -> di
 
 
 def _masks(dataset: SplitDataset, index: int) -> dict[str, Mask]:
-    """Read the masks of an image that are not empty; no lesions for the first class."""
+    """Read the non-empty masks of an image; no lesion mask for the first class."""
     found = {LUNG: mask_of(dataset, index, "lung")}
     if dataset.samples[index].target > 0:
         found[LESION] = mask_of(dataset, index, "lesion")

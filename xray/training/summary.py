@@ -1,4 +1,4 @@
-"""Tables of the data and the model at the start of a training."""
+"""Tables of the data and the model at the start of training."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from xray.model.classifier import XrayClassifier
 
 
 def weights_source(model: pl.LightningModule) -> str:
-    """Return the name of the model's initial weights; "unknown" for foreign models."""
+    """Return the name of the model's initial weights; "unknown" for other LightningModules."""
     return str(model.hparams.get("weights_source", "unknown"))
 
 
@@ -19,7 +19,7 @@ def model_table(model: pl.LightningModule, size: int) -> Table:
     """Describe each part of a model: output, number of parameters, and whether it is trained.
 
     Args:
-        model: The classifier; of a foreign model, the direct submodules are described.
+        model: The classifier; of other LightningModules, the direct submodules are described.
         size: Side of its input images, pixels.
     """
     if not isinstance(model, XrayClassifier):
