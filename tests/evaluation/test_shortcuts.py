@@ -63,7 +63,7 @@ def test_the_shape_of_the_lungs_is_not_a_shortcut():
 def test_one_patient_allows_no_conclusion():
     one = replace(SHARP, patients=["p"] * 200)
     found = {AS_IS: one, **dict.fromkeys(NAMES, one)}
-    assert conclude(shortcut_rows(found)).startswith("The AUROC of these images has no interval")
+    assert conclude(shortcut_rows(found)).startswith("The AUROC has no confidence interval")
 
 
 def test_a_model_that_needs_a_corner_is_exposed():
