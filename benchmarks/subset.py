@@ -101,10 +101,11 @@ def _take(samples: list[Sample], wanted: dict[int, int]) -> list[Sample]:
 
 
 def _place(source: Path, folder: Path) -> None:
-    """Link a file; choose another name if the folder already has this one."""
+    """Link a file; the name contains the patient ID, so a second one goes to a subfolder."""
     path, number = folder / source.name, 2
     while path.is_symlink() or path.exists():
-        path, number = folder / f"{source.stem}-{number}{source.suffix}", number + 1
+        path, number = folder / str(number) / source.name, number + 1
+    path.parent.mkdir(exist_ok=True)
     try:
         path.symlink_to(source)
     except OSError:  # The file system does not support links.

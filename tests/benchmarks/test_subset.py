@@ -88,8 +88,9 @@ def test_files_of_the_same_name_are_kept_and_copied_without_links(make_tree, tmp
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
     write_subset(root, tmp_path / "subset", {"train": 8}, groups())
-    found = sorted(path.name for path in (tmp_path / "subset/train/pneumonia").iterdir())
-    assert found == [f"patient0100_0{i}{again}.png" for i in (0, 1) for again in ("-2", "")]
+    folder = tmp_path / "subset/train/pneumonia"
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    assert found == [f"{again}patient0100_0{i}.png" for again in ("2/", "") for i in (0, 1)]
     assert not any(path.is_symlink() for path in (tmp_path / "subset").rglob("*"))
 
 

@@ -316,7 +316,10 @@ def test_a_symbolic_link_does_not_lead_outside(
     for command, argument in COMMANDS.values():
         if name == "checkpoints" and command is not train:
             continue
-        message = refused([argument.format(run=project / RUN)], command, tmp_path, capsys)
+        arguments = [argument.format(run=project / RUN)]
+        if command is predict:
+            arguments.append(f"input={tmp_path}")
+        message = refused(arguments, command, tmp_path, capsys)
         assert f"{path} is a symbolic link" in message
 
 

@@ -90,7 +90,7 @@ def test_moved_images(moved, images, incomplete, outputs, capsys, name):
     before = json.loads((moved / "metrics.json").read_text())
     assert "images=<folder>" in refused(capsys, command, outputs, *arguments)
     message = refused(capsys, command, outputs, *arguments, f"images={incomplete}")
-    assert "test/Normal/testNormal3_0.png is missing" in message
+    assert "Normal/testNormal3_0.png is missing" in message
     assert "images=<folder>" in message
     call(command, outputs, *arguments, f"images={images}")
     if name == "evaluate":

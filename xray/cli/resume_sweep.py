@@ -50,12 +50,7 @@ def resolve_sweep(command: Command, asked: object) -> tuple[Command, Started]:
     _check_grid(sweep, given)
     parsed = composer.parse(sweep.overrides)
     if "trust" not in given or given["trust"].value() is not True:
-        check_links(sweep.directory)
-        # Overrides that were typed again are the user's own.
-        keys = {o.key_or_group for o in own}
-        repeated = [o for o in parsed if o.key_or_group in keys]
-        others = [o for o in parsed if o.key_or_group not in keys]
-        check_recorded(composer, sweep, others, repeated)
+        _check_untrusted(composer, sweep, parsed, {o.key_or_group for o in own})
     recorded = [str(o.input_line) for o in parsed if o.key_or_group not in PLACES[:3]]
     places = _places(composer, typed, parsed)
     if "images" in given:
@@ -63,6 +58,16 @@ def resolve_sweep(command: Command, asked: object) -> tuple[Command, Started]:
     hydras = [str(o.input_line) for o in typed if o.is_hydra_override()]
     directory = f"hydra.sweep.dir={quoted(str(sweep.directory))}"
     return replace(command, overrides=(*recorded, *places, *hydras, directory)), sweep
+
+
+def _check_untrusted(
+    composer: Composer, sweep: Started, parsed: Sequence[Override], typed: set[str]
+) -> None:
+    """Check what a sweep recorded; overrides that were typed again are the user's own."""
+    check_links(sweep.directory)
+    repeated = [o for o in parsed if o.key_or_group in typed]
+    others = [o for o in parsed if o.key_or_group not in typed]
+    check_recorded(composer, sweep, others, repeated)
 
 
 def _check_grid(sweep: Started, given: Mapping[str, Override]) -> None:

@@ -15,6 +15,8 @@ from xray.errors import RunError
 
 MAX_BYTES = 64_000_000
 """Larger files are not read: those of a run are at most a few megabytes."""
+MAX_DEPTH = 100
+"""Lists and mappings of a YAML file that are nested deeper are not parsed."""
 Table = list[dict[str, str]]
 """The lines of a CSV file, by column."""
 
@@ -94,14 +96,19 @@ def read_yaml_text(path: Path) -> str:
     Raises:
         RunError: The file is too large.
         OSError: It cannot be read.
-        YAMLError: It is not valid YAML, or it has an alias: a few nested ones stand for billions of
-            values. Hydra writes none.
+        YAMLError: It is not valid YAML, or it has aliases or deep nesting, which can take minutes
+            or all memory to parse. Hydra writes neither.
     """
     _check_size(path)
     text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError(f"it has the alias *{event.anchor}")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"it has more than {MAX_DEPTH} nested lists or mappings")
     return text
 
 

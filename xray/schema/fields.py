@@ -1,7 +1,7 @@
 """Types of values, without conversion between text and numbers, and with readable messages."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -62,15 +62,16 @@ def must_be_given(advice: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def one_of(options: Iterable[str]) -> BeforeValidator:
+def one_of(options: Collection[str]) -> BeforeValidator:
     """Return a validator that accepts the names in a table of the code.
 
     Args:
         options: The names, in the order in which a message lists them.
     """
-    names = tuple(options)
 
     def check(value: Any) -> Any:
+        # A row may be added to the table after this module is imported.
+        names = tuple(options)
         if not isinstance(value, str) or value not in names:
             raise PydanticCustomError("option", "{options}", {"options": names})
         return value
