@@ -42,6 +42,7 @@ def call(tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_exit_status_is_0_for_a_clean_dataset_and_3_for_leaks(make_tree, call, capsys):
     root = make_tree(TREE)
     status, run = call(audit, "data=folder", f"data.root={root}")
@@ -63,12 +64,14 @@ def test_exit_status_is_0_for_a_clean_dataset_and_3_for_leaks(make_tree, call, c
     assert "Verdict: leaks found. Overlaps between splits: 1." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_missing_dataset_exits_with_1(tmp_path, call, capsys):
     status, _ = call(audit, "data=folder", f"data.root={tmp_path / 'none'}")
     assert status == 1
     assert "does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_bad_files_are_listed_and_not_used(make_tree, transforms, tmp_path):
     root = make_tree(TREE)
     made = write_bad_files(root / "train" / "Normal")
@@ -124,6 +127,7 @@ def leaky(make_tree):
     ]
 
 
+@pytest.mark.slow
 def test_kept_leaks_are_stated_in_every_result(leaky, call, capsys):
     status, run = call(train, *leaky[1], "data.leaks=keep")
     assert status == 0
@@ -136,6 +140,7 @@ def test_kept_leaks_are_stated_in_every_result(leaky, call, capsys):
     assert checkpoint["XrayDataModule"]["certificate"]["verdict"] == "leaks found"
 
 
+@pytest.mark.slow
 def test_training_drops_and_records_leaks(leaky, call):
     root, tiny = leaky
     (root / "train/Normal/patient0901_00.png").write_bytes(b"")
@@ -152,6 +157,7 @@ def test_training_drops_and_records_leaks(leaky, call):
         ]
 
 
+@pytest.mark.slow
 def test_audit_of_unchanged_files_is_recalled(make_tree, call, capsys, caplog):
     def written(run):
         return {
@@ -185,6 +191,7 @@ def test_audit_of_unchanged_files_is_recalled(make_tree, call, capsys, caplog):
     assert again("sixth")[2]
 
 
+@pytest.mark.slow
 def test_recalled_audit_does_not_import_torch(make_tree, tmp_path):
     root = make_tree(TREE)
     command = [sys.executable, "-X", "importtime", "-m", "xray.audit", "data=folder"]

@@ -154,6 +154,7 @@ def test_wrong_key_is_rejected_and_help_is_shown(call, folder):
     assert "clear=stale" in call("--help")[1]
 
 
+@pytest.mark.slow
 def test_listing_does_not_import_torch(tmp_path):
     code = (
         "import sys; sys.argv[1:] = ['dir=nowhere', 'paths.root=.']\n"

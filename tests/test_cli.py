@@ -111,6 +111,7 @@ def only(folder: Path) -> Path:
 # Single runs
 
 
+@pytest.mark.slow
 def test_run_directory(run: Run, root: Path) -> None:
     outcome = run("tag=mine")
     assert (outcome.status, outcome.err) == (0, "")
@@ -135,6 +136,7 @@ def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
         claim(tmp_path / "file" / "train" / "x")
 
 
+@pytest.mark.slow
 def test_directory_set_by_the_user_is_not_changed(run: Run, root: Path) -> None:
     for _ in range(2):
         assert run("hydra.run.dir=here").status == 0
@@ -142,6 +144,7 @@ def test_directory_set_by_the_user_is_not_changed(run: Run, root: Path) -> None:
     assert not (root / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_other_processes_of_a_distributed_run_write_no_configuration(run: Run, root: Path) -> None:
     place = f'hydra.run.dir="{root}/a, b"'
     assert run(place, "hydra.job.name=process_1", "hydra.output_subdir=null").status == 0
@@ -181,6 +184,7 @@ def test_unexpected_exception_has_a_stack_trace(run: Run, root: Path) -> None:
     assert note.read_text() == "ValueError: a bug\n"
 
 
+@pytest.mark.slow
 def test_interrupt_exits_with_130(run: Run) -> None:
     def interrupted(cfg: DictConfig) -> None:
         raise KeyboardInterrupt
@@ -198,6 +202,7 @@ DDP = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
@@ -297,6 +302,7 @@ def test_errors_on_the_command_line(run: Run, root: Path, typed: str, expected: 
     assert list(root.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("hydra_plugins.hydra_optuna_sweeper") is None, reason="no Optuna")
 @pytest.mark.parametrize(
     ("typed", "expected"),
@@ -326,6 +332,7 @@ def test_message_for_an_optional_dependency(run: Run, monkeypatch: pytest.Monkey
     assert "Install it with: pip install -e '.[optuna]'." in run("hydra/sweeper=optun").err
 
 
+@pytest.mark.slow
 def test_experiment_file_is_checked(run: Run, root: Path) -> None:
     folder = root / "mine" / "experiment"
     folder.mkdir(parents=True)
@@ -340,6 +347,7 @@ def test_experiment_file_is_checked(run: Run, root: Path) -> None:
     assert outcome.err.startswith("error: seed is 'x', but must be a whole number")
 
 
+@pytest.mark.slow
 def test_job_is_checked_if_its_combination_was_not(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +373,7 @@ def test_large_sweep_is_checked_value_by_value(root: Path) -> None:
 # Sweeps
 
 
+@pytest.mark.slow
 def test_sweep_continues_after_a_failed_job(run: Run, root: Path) -> None:
     outcome = run("-m", "seed=7", "optim.lr=0.9,1e-2,1e-3", "tag='a b'")
     assert outcome.status == 1
@@ -380,6 +389,7 @@ def test_sweep_continues_after_a_failed_job(run: Run, root: Path) -> None:
     assert outcome.out.splitlines()[-2:] == [f"sweep: {sweep}", f"best: {best}"]
 
 
+@pytest.mark.slow
 def test_interrupted_sweep_shows_its_finished_jobs(run: Run, root: Path) -> None:
     def stopped(cfg: DictConfig) -> float:
         if cfg.seed == 1:
@@ -396,6 +406,7 @@ def test_interrupted_sweep_shows_its_finished_jobs(run: Run, root: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_failed_job_in_a_debugger(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: True)
     outcome = run("-m", "optim.lr=0.9")
@@ -404,6 +415,7 @@ def test_failed_job_in_a_debugger(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert "0 of 1 jobs finished" in outcome.out
 
 
+@pytest.mark.slow
 def test_successful_sweep(run: Run) -> None:
     outcome = run("hydra.mode=MULTIRUN", "hydra.sweep.dir=here", "model=glob(vgg*)")
     assert (outcome.status, outcome.err) == (0, "")
@@ -420,6 +432,7 @@ def finished(run: Run, root: Path) -> Path:
     return only(root / "outputs" / "train")
 
 
+@pytest.mark.slow
 def test_resumed_run_uses_its_directory_and_configuration(
     run: Run, root: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,6 +483,7 @@ def test_other_processes_of_a_resumed_run(
     assert seen == [finished]
 
 
+@pytest.mark.slow
 def test_errors_of_a_resumed_run(run: Run, finished: Path) -> None:
     expected = "error: there is no key 'optim.lrr'. Did you mean 'optim.lr'?\n"
     assert run(f"resume={finished}", "optim.lrr=1", task=never).err == expected
@@ -521,6 +535,7 @@ def files(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_resumed_sweep_runs_unfinished_jobs(
     run: Run, cut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

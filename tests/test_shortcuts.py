@@ -48,6 +48,7 @@ def auroc(report):
     return {row["images"]: row for row in report["rows"] if row["measure"] == "auroc"}
 
 
+@pytest.mark.slow
 def test_shortcut_audit_writes_its_files_and_updates_the_report(clean, capsys):
     folder, run = clean
     run_below(folder, shortcuts, f"run={run}", "gpus=0")
@@ -72,6 +73,7 @@ def test_training_scores_the_maps_of_some_test_images(clean):
     assert "Grad-CAM scorecard, test, 6 of 24 images: heat inside the lungs" in page
 
 
+@pytest.mark.slow
 def test_maps_are_scored_against_baselines(clean):
     folder, run = clean
     shown = run_below(folder, gradcam, f"run={run}", "n=1", "scorecard=true")
@@ -93,6 +95,7 @@ def test_maps_are_scored_against_baselines(clean):
     assert (run / "gradcam" / "test" / "scorecard.csv").read_text() == first
 
 
+@pytest.mark.slow
 def test_without_masks_a_box_replaces_the_lungs(clean):
     folder, run = clean
     masks = folder / "set" / "masks"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import xray
 
 STOP_AT_THE_FIRST_STEP = """
@@ -32,6 +34,7 @@ LATER = {
 """Module -> use. matplotlib is not listed because torchmetrics imports it."""
 
 
+@pytest.mark.slow
 def test_modules_of_later_stages_are_not_imported_before_the_first_step(make_tree, tmp_path):
     root = make_tree({f"{s}/{c}": 4 for s in ("train", "val", "test") for c in ("normal", "covid")})
     options = ["data=folder", f"data.root={root}", "data.size=32", "data.batch_size=4"]

@@ -92,6 +92,7 @@ def same(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_run_directory_is_complete(run):
     assert {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} >= {
         ".hydra/config.yaml",
@@ -162,6 +163,7 @@ def test_confident_errors_have_overlays(run):
     assert ("gradcam/test/failures/" in page) == bool(wrong)
 
 
+@pytest.mark.slow
 def test_error_is_explained_with_its_recorded_prediction(run, run_command, tmp_path):
     copy = shutil.copytree(run, tmp_path / "copy")
     predicted = copy / "predictions" / "test.csv"
@@ -208,6 +210,7 @@ def test_checkpoint_contains_plain_values_and_its_classes(run):
     assert model.hparams["weights_source"] == "random"
 
 
+@pytest.mark.slow
 def test_same_seed_repeats_the_metrics(run, run_command, root):
     again = run_command(
         train, *TINY, f"data.root={root}", "trainer.max_epochs=3", "~callbacks.gradcam"
@@ -217,6 +220,7 @@ def test_same_seed_repeats_the_metrics(run, run_command, root):
     assert same(state(again), state(run))
 
 
+@pytest.mark.slow
 def test_plain_lightning_repeats_weights_and_metrics(run_command, root):
     run = run_command(
         train,
@@ -262,6 +266,7 @@ def test_plain_lightning_repeats_weights_and_metrics(run_command, root):
     assert torch.equal(load_transforms(restored.transforms)(image), data.evaluate(image))
 
 
+@pytest.mark.slow
 def test_one_class_of_validation_images_is_rejected(run_command, tmp_path, capsys):
     for split, names in (("train", "ab"), ("val", "a"), ("test", "ab")):
         for i in range(4):
@@ -276,6 +281,7 @@ def test_one_class_of_validation_images_is_rejected(run_command, tmp_path, capsy
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_custom_optimizer_schedule_and_loss(run_command, root):
     run = run_command(
         train,
@@ -323,6 +329,7 @@ def test_backbone_is_added_by_one_row_and_one_file(run_command, root, tmp_path, 
     assert (run / "gradcam" / "test" / "index.csv").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", ["auto", "off"])
 def test_stopped_and_resumed_run_ends_with_the_same_weights(run_command, root, cache):
     options = [

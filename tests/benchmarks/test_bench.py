@@ -29,6 +29,7 @@ def measured(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_finished_families_are_kept(tmp_path, measured):
     readme = tmp_path / "README.md"
     readme.write_text("above\n<!-- bench -->\nold\n<!-- /bench -->\nbelow\n")

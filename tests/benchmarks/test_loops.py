@@ -19,6 +19,7 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
+@pytest.mark.slow
 def test_framework_reports_each_epoch(filled):
     with cold(filled) as folder:
         timed = ours(filled, folder, "trainer=cpu", epochs=2)
@@ -31,12 +32,14 @@ def test_framework_reports_each_epoch(filled):
     assert timed.peak > 100e6
 
 
+@pytest.mark.slow
 def test_plain_loop(filled):
     timed = plain(filled, "block5", 1)
     assert 0 < timed.epochs[0] < timed.seconds
     assert 0 <= timed.aurocs[0] <= 1
 
 
+@pytest.mark.slow
 def test_plain_lightning_module(filled):
     timed = lightning(filled, 1)
     assert 0 < timed.epochs[0] < timed.seconds
@@ -86,6 +89,7 @@ def test_epochs_last_until_the_next_one(tmp_path, monkeypatch):
     assert written == {"epochs": [5.0, 6.0], "training": [3.0, 2.0]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_network_loads_a_file_and_freezes_layers(suffix, tmp_path, monkeypatch):
     # The original classifier, which is replaced, has 123 million weights.

@@ -15,6 +15,7 @@ from benchmarks.loops import Timed
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
 
+@pytest.mark.slow
 def test_limits_are_positive_and_the_cache_is_removed(filled):
     rows = limits.limits(filled, side=64, seconds=0.01, rounds=1)
     assert [row["unit"] for row in rows] == [
@@ -42,6 +43,7 @@ def test_rate_counts_calls():
     assert len(calls) == 2
 
 
+@pytest.mark.slow
 def test_framework_and_package_give_the_same_maps(filled, monkeypatch):
     (row,) = cam.gradcam(filled, repeats=1)
     assert row["name"] == "Grad-CAM of 4 images"
@@ -72,6 +74,7 @@ def test_gpu_rows(filled, monkeypatch):
     assert {cfg.trainer.precision for cfg in asked} == {"bf16-mixed"}
 
 
+@pytest.mark.slow
 def test_bare_loop_on_the_cpu():
     assert gpu.bare_speed(32, torch.device("cpu"), 0.0) > 0
 

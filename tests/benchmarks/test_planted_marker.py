@@ -3,6 +3,7 @@
 import albumentations as A
 import cv2
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -60,6 +61,7 @@ def aurocs(rows):
     return {row["images"]: row["value"] for row in rows if row["measure"] == "auroc"}
 
 
+@pytest.mark.slow
 def test_planted_letter_is_detected(tmp_path):
     rows = audited(tmp_path / "set", marked=True)
     assert aurocs(rows)[AS_IS] > 0.9
@@ -69,6 +71,7 @@ def test_planted_letter_is_detected(tmp_path):
     assert "corners hidden" in said
 
 
+@pytest.mark.slow
 def test_set_without_letter_is_cleared(tmp_path):
     rows = audited(tmp_path / "set", marked=False)
     assert "uses something other" not in conclude(rows)

@@ -18,6 +18,7 @@ def data(make_tree):
     return build(make_tree(TREE), {"train": resize, "eval": resize}, size=96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_pooled_activations_have_the_logits_of_an_uncached_run(tmp_path, heads, data, dtype):
     def context():

@@ -50,6 +50,7 @@ def start(target, *arguments):
     return process
 
 
+@pytest.mark.slow
 def test_fill_survives_repeated_kills(tmp_path, fill):
     assert run(start(fill, tmp_path / "whole", tmp_path / "whole.count", 0)) == 0
     assert (tmp_path / "whole.count").stat().st_size == ROWS
@@ -87,6 +88,7 @@ def run(process) -> int | None:
     return process.exitcode
 
 
+@pytest.mark.slow
 def test_two_processes_compute_each_image_once(tmp_path, fill):
     folder, log = tmp_path / "cache", tmp_path / "two.count"
     together = multiprocessing.get_context("fork").Barrier(2)

@@ -38,6 +38,7 @@ def last(directory):
     return torch.load(directory / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
+@pytest.mark.slow
 def test_cached_run_equals_an_uncached_run(run, tmp_path):
     precision = "trainer.precision=32-true"
     cached = run("cache=only", "data.workers=1", precision)
@@ -55,12 +56,14 @@ def test_cached_run_equals_an_uncached_run(run, tmp_path):
     assert array.stat().st_size == 128 + 16 * 1024 * 4
 
 
+@pytest.mark.slow
 def test_test_split_is_not_computed_without_testing(run, tmp_path):
     run("cache=only", "test=false")
     made = (tmp_path / "out" / "cache" / "features").glob("*.npy")
     assert {path.name.split("_")[0] for path in made} == {"train", "val"}
 
 
+@pytest.mark.slow
 def test_mode_only_fails_if_nothing_is_frozen(run, capsys):
     with pytest.raises(SystemExit) as stop:
         run("cache=only", "model.trainable=all")
@@ -68,6 +71,7 @@ def test_mode_only_fails_if_nothing_is_frozen(run, capsys):
     assert "cache.mode is 'only', but no block of the backbone is frozen" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_run_from_decoded_images_equals_a_run_from_files(run, tmp_path, monkeypatch):
     options = ("cache=off", "data.workers=0", "transform=light", "trainer.max_epochs=1")
     files = run(*options, "cache.pixels=off", "tag=files")

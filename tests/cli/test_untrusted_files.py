@@ -91,6 +91,7 @@ CONFIGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", CONFIGS)
 @pytest.mark.parametrize("name", READERS)
 def test_a_configuration_holds_plain_values(

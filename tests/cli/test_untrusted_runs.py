@@ -323,6 +323,7 @@ def test_a_symbolic_link_does_not_lead_outside(
         assert f"{path} is a symbolic link" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [

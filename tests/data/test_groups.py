@@ -49,6 +49,7 @@ def options(message: str) -> dict[str, dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_options_for_unknown_folders_are_accepted_by_the_command_line() -> None:
     from hydra import compose, initialize_config_dir
 

@@ -119,6 +119,7 @@ def test_damaged_baseline_jpeg(reject, kind):
     assert "has a damaged JPEG stream" in reject(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_truncated_stream(reject, syntax, share):
@@ -548,6 +549,7 @@ def test_missing_pydicom_names_the_extra(tmp_path, monkeypatch):
     assert answer.endswith("pip install -e '.[dicom]'")
 
 
+@pytest.mark.slow
 def test_errors_and_logs_do_not_contain_the_patient(tmp_path, caplog):
     made = dataset(radiograph(), 12, PatientName="Secret^Name", PatientID="secret-id")
     made.PatientBirthDate = "19010203"

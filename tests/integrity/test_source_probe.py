@@ -24,6 +24,7 @@ def probe(rows, targets, clusters=None):
     return {one.family: one for one in found}
 
 
+@pytest.mark.slow
 def test_clean_dataset_has_no_leaks(clean):
     found = probe(*clean)
     assert list(found) == [*FAMILIES, "all"]
@@ -31,6 +32,7 @@ def test_clean_dataset_has_no_leaks(clean):
     assert all(one.low <= one.auroc <= one.high for one in found.values())
 
 
+@pytest.mark.slow
 def test_marker_in_a_corner_is_detected(clean):
     rows, targets = clean
     rows["thumbnail"][targets == 1, 4:7, -6:-3] = 250
@@ -39,6 +41,7 @@ def test_marker_in_a_corner_is_detected(clean):
     assert found["border"].low > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value", "family"),
     [("height", 1300, "size"), ("jpeg_quality", 75, "encoding"), ("bits", 16, "encoding")],
@@ -49,6 +52,7 @@ def test_property_that_depends_on_the_class_is_detected(clean, field, value, fam
     assert {name for name, one in probe(rows, targets).items() if one.leaks} == {family, "all"}
 
 
+@pytest.mark.slow
 def test_clusters_are_not_split_between_folds(clean):
     rows, targets = clean
     # The ten images of a cluster are similar: training on one of them would reveal the others.
@@ -58,6 +62,7 @@ def test_clusters_are_not_split_between_folds(clean):
     assert not probe(rows, targets, clusters)["size"].leaks
 
 
+@pytest.mark.slow
 def test_three_classes(clean):
     rows, _ = clean
     targets = np.arange(N) % 3

@@ -49,6 +49,7 @@ def first_weight(backbone):
     return backbone.block1[0][0].weight
 
 
+@pytest.mark.slow
 def test_random_weights_depend_only_on_the_seed():
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -74,6 +75,7 @@ def test_load_file(file, state):
         assert backbone.eval()(torch.randn(1, 3, 32, 32)).isfinite().all()
 
 
+@pytest.mark.slow
 def test_hash_covers_names_shapes_and_bytes(file, state, tmp_path):
     expected = hashlib.sha256()
     for name in sorted(state):
@@ -117,6 +119,7 @@ def test_unavailable_imagenet_weights(offline):
         load_backbone(NAME, "imagenet")
 
 
+@pytest.mark.slow
 def test_auto_falls_back_to_random_weights_with_a_warning(offline, caplog):
     backbone, info = load_backbone(NAME, "auto", seed=5)
     expected, expected_info = load_backbone(NAME, "random", seed=5)

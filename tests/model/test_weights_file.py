@@ -212,6 +212,7 @@ def test_float64_beyond_the_float32_range(state, tmp_path):
         fit_weights(state, NAME, tmp_path)
 
 
+@pytest.mark.slow
 def test_integer_tensors(state, tmp_path):
     state[FIRST] = state[FIRST].to(torch.int8)
     with pytest.raises(

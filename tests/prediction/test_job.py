@@ -126,6 +126,7 @@ def test_two_processes_do_not_share_a_folder(tmp_path, images):
         run(images, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_each_path_is_listed_once_after_three_kills(tmp_path):
     torch.set_num_threads(1)
     folder, output = tmp_path / "images", tmp_path / "out"

@@ -41,6 +41,7 @@ def root(make_tree):
     return make_tree({"train/NORMAL": 40, "train/Covid": 40, "test/NORMAL": 4, "test/Covid": 4})
 
 
+@pytest.mark.slow
 def test_clean_dataset(root, tmp_path):
     found = run_audit(root)
     assert passed(found.as_dict())
@@ -59,6 +60,7 @@ def test_clean_dataset(root, tmp_path):
     assert names == {"class_normal.png", "class_pneumonia.png"}
 
 
+@pytest.mark.slow
 def test_leaks_and_contradictions_are_shown_and_drawn(root, tmp_path):
     # A copy across splits, a copy across classes, and a class that is brighter.
     shutil.copy(root / "test/Covid/patient0300_00.png", root / "train/Covid/patient0900_00.png")
@@ -82,11 +84,13 @@ def test_leaks_and_contradictions_are_shown_and_drawn(root, tmp_path):
     assert len(np.unique(drawn)) > 20
 
 
+@pytest.mark.slow
 def test_images_without_a_patient_id_are_counted(root):
     write_image(root / "test/NORMAL/scan.png", seed=800)
     assert "Images without a patient ID: 1." in printed(run_audit(root))
 
 
+@pytest.mark.slow
 def test_source_probe_is_memoized(root, tmp_path, monkeypatch):
     first = run_audit(root, tmp_path / "kept")
     monkeypatch.setattr("xray.data.audit.source_probe", lambda *arguments: 1 / 0)

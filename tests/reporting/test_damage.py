@@ -70,6 +70,7 @@ def test_values_of_another_type_never_prevent_a_report(run, name):
         assert "Research only" in render(page, "report.md")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FILES, "predictions/test.csv", "gradcam/test/index.csv"])
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"\xff\xfe\0\0", b"[" * 100_000, b'"\0"', b"a,b\n1"]
@@ -80,6 +81,7 @@ def test_damaged_files_never_prevent_a_report(run, name, content):
     assert "Research only" in render(page, "report.html")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     ["epoch,step,val/loss\n0,1,high\n", "epoch,step\n\0\n", "epoch\n0,1,2\n", "x" * 200_000],
@@ -89,6 +91,7 @@ def test_damaged_learning_curves_never_prevent_a_report(run, content):
     assert "Research only" in write_report(run).read_text()
 
 
+@pytest.mark.slow
 def test_files_linked_from_elsewhere_are_not_read(run, tmp_path):
     secret = {"test": {"n": 424242, "classes": ["a", "b"], "auroc": 0.5}}
     (tmp_path / "secret.json").write_text(json.dumps(secret))

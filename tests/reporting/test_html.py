@@ -160,6 +160,7 @@ def test_report_is_reproducible(tmp_path):
     assert write_report(run).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_forty_pictures_stay_below_five_megabytes(tmp_path):
     run = a_run(tmp_path / "run", overlays=40)
     for path in (run / "gradcam" / "test").glob("*.png"):
@@ -212,6 +213,7 @@ def test_confident_errors_follow_the_threshold_of_the_run(tmp_path):
     assert re.search(r"0\.png</t[dh]>\s*<td[^>]*>normal \(x\)</td>\s*<td[^>]*>pneumonia<", text)
 
 
+@pytest.mark.slow
 def test_predictive_values_are_one_chart(tmp_path):
     run = a_run(tmp_path / "run")
     write_results(run, {"val": made(60), "test": made(80, seed=1)}, Console(file=io.StringIO()))
@@ -224,6 +226,7 @@ def test_predictive_values_are_one_chart(tmp_path):
     assert not re.search(r"<t[dh][^>]*>20%</t[dh]>", text)
 
 
+@pytest.mark.slow
 def test_results_on_another_dataset_are_shown_next_to_the_own_test(tmp_path):
     run = a_run(tmp_path / "run")
     console, elsewhere = Console(file=io.StringIO()), run / "external" / "ward_1"
@@ -288,6 +291,7 @@ def test_results_of_older_runs_have_no_intervals(tmp_path):
     assert not page.headline.good
 
 
+@pytest.mark.slow
 def test_report_of_version_0_1_has_no_damaged_part(tmp_path, caplog):
     run = shutil.copytree(FIXTURE, tmp_path / "run")
     text = html(run)

@@ -17,6 +17,7 @@ def quiet() -> Console:
     return Console(file=io.StringIO(), width=160)
 
 
+@pytest.mark.slow
 def test_operating_points_fitted_on_val_are_reported_for_test_only(tmp_path):
     console = quiet()
     write_results(tmp_path, {"val": made(60), "test": made(80, seed=1)}, console)
@@ -31,6 +32,7 @@ def test_operating_points_fitted_on_val_are_reported_for_test_only(tmp_path):
     assert f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" in shown
 
 
+@pytest.mark.slow
 def test_evaluating_again_changes_nothing(tmp_path):
     console = quiet()
     write_results(tmp_path, {"val": made(60), "test": made(80, seed=1)}, console)
@@ -40,6 +42,7 @@ def test_evaluating_again_changes_nothing(tmp_path):
     assert (tmp_path / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_threshold_of_another_dataset_is_fitted_on_the_runs_own_val(tmp_path):
     own, other = made(60), made(80, seed=1)
     rule = parse_rule("youden")
@@ -50,6 +53,7 @@ def test_threshold_of_another_dataset_is_fitted_on_the_runs_own_val(tmp_path):
     assert entry["operating_points"]
 
 
+@pytest.mark.slow
 def test_selected_rule_sets_the_headline_threshold_and_adds_an_operating_point(tmp_path):
     rule = parse_rule("sens@0.99")
     splits = {"val": made(60), "test": made(80, seed=1)}
@@ -62,6 +66,7 @@ def test_selected_rule_sets_the_headline_threshold_and_adds_an_operating_point(t
     assert len(test["operating_points"]) == 5
 
 
+@pytest.mark.slow
 def test_fitted_operating_points_are_stored_with_the_checkpoints(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     rule = parse_rule("sens@0.95")
@@ -79,6 +84,7 @@ def test_fitted_operating_points_are_stored_with_the_checkpoints(tmp_path):
     assert read_json(tmp_path / "checkpoints" / "operating_points.json") == stored
 
 
+@pytest.mark.slow
 def test_tiny_thresholds_are_stored_without_rounding(tmp_path):
     val, test = made(60), made(80, seed=1)
     for predictions in (val, test):
@@ -91,6 +97,7 @@ def test_tiny_thresholds_are_stored_without_rounding(tmp_path):
     assert 0 < entry["specificity"]["value"] < 1
 
 
+@pytest.mark.slow
 def test_further_metrics_are_shown_but_not_written(tmp_path):
     console, other = quiet(), made(30, seed=4)
     write_results(tmp_path / "a", {"test": made(80, seed=1)}, console)

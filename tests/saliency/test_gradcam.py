@@ -237,6 +237,7 @@ def tensors() -> int:
     return sum(type(found) in (Tensor, nn.Parameter) for found in gc.get_objects())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gradcam", "shapleycam", "finercam"])
 def test_memory_is_constant_over_a_thousand_images(method: str) -> None:
     body, tail = small_net()

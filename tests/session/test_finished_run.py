@@ -83,6 +83,7 @@ def read(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_moved_images(moved, images, incomplete, outputs, capsys, name):
     command, words = COMMANDS[name]
@@ -105,6 +106,7 @@ def test_moved_images_in_python(moved, images, incomplete):
         _ = xray.load_run(moved, images=incomplete).data
 
 
+@pytest.mark.slow
 def test_prediction_needs_no_images_of_the_run(moved, images, outputs, tmp_path):
     arguments = [f"run={moved}", "gpus=0", f"input={images}/test", "overlays=1"]
     call(predict, outputs, *arguments, f"output={tmp_path / 'out'}")
@@ -115,6 +117,7 @@ def test_prediction_needs_no_images_of_the_run(moved, images, outputs, tmp_path)
     assert xray.load_run(moved, device="cpu").predict(image).warnings
 
 
+@pytest.mark.slow
 def test_statistics_that_were_not_recorded_are_computed_from_the_images(
     moved, images, incomplete, outputs, tmp_path, capsys
 ):
@@ -132,6 +135,7 @@ def test_statistics_that_were_not_recorded_are_computed_from_the_images(
     assert xray.load_run(moved, images=images, device="cpu").predict(image).warnings
 
 
+@pytest.mark.slow
 def test_all_ways_to_predict_agree(run, images, outputs, tmp_path):
     recorded = read(run / "predictions" / "test.csv")
     expected = {row["path"]: float(row["calibrated_pneumonia"]) for row in recorded}
@@ -170,6 +174,7 @@ def test_all_ways_to_predict_agree(run, images, outputs, tmp_path):
             assert label == predicted[path], (name, path)
 
 
+@pytest.mark.slow
 def test_a_run_without_a_test_has_an_operating_point(outputs, images, run):
     untested = train_run(outputs, images, "test=false")
     stored = read_identity(read_checkpoint(untested / "checkpoints" / "best.ckpt")).operating_point
@@ -185,6 +190,7 @@ def test_a_run_without_a_test_has_an_operating_point(outputs, images, run):
     assert tested["test"] == expected["test"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_names_the_command_that_determines_its_threshold(
     run, images, outputs, tmp_path, capsys
 ):
@@ -230,6 +236,7 @@ def kill_three_times(words, table):
     return counts
 
 
+@pytest.mark.slow
 def test_mixed_files_are_listed_once_after_three_kills(run, images, outputs, tmp_path):
     source, output, count = tmp_path / "in", tmp_path / "out", 400
     bad = write_mixed_files(source, count)

@@ -36,6 +36,7 @@ def call(command: ModuleType, run: Path, *arguments: str) -> None:
         command.main()
 
 
+@pytest.mark.slow
 def test_evaluate_repeats_the_metrics_of_training(run: Path):
     before = json.loads((run / "metrics.json").read_text())
     predictions = RunFiles(run).predictions("test")
@@ -56,6 +57,7 @@ def test_evaluate_repeats_the_metrics_of_training(run: Path):
     np.testing.assert_allclose(again.calibrated, expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_another_dataset_is_evaluated_into_its_own_folder(run: Path):
     before = (run / "metrics.json").read_bytes()
     root = run.parents[2] / "images"
@@ -69,6 +71,7 @@ def test_another_dataset_is_evaluated_into_its_own_folder(run: Path):
     np.testing.assert_allclose(external.probabilities, own.probabilities, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_overlays_are_drawn(run: Path):
     call(gradcam, run, "n=3", "split=val", "seed=1")
     with (run / "gradcam" / "val" / "index.csv").open() as file:
@@ -78,6 +81,7 @@ def test_overlays_are_drawn(run: Path):
     assert (run / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_shortcuts_are_measured(run: Path):
     (run / "shortcuts.json").unlink()
     call(shortcuts, run, "gpus=0", "batch_size=4")

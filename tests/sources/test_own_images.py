@@ -54,6 +54,7 @@ def test_flat_folder_in_an_archive(tmp_path: Path) -> None:
     assert mask.relative_to(tmp_path / "tree" / "masks" / "lesion").as_posix() in rows
 
 
+@pytest.mark.slow
 def test_splits_are_kept(tmp_path: Path) -> None:
     names = [
         f"{split}/{label}/{split}{label}{i}.png"
@@ -70,6 +71,7 @@ def test_splits_are_kept(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_missing_test_split_is_held_out(tmp_path: Path) -> None:
     names = [
         f"{split}/{label}/{split}{label}{i}.png"
@@ -166,6 +168,7 @@ def test_dicom_files_of_any_name_are_written_without_header(tmp_path: Path) -> N
         assert b"DOE" not in (tmp_path / "tree" / path).read_bytes()
 
 
+@pytest.mark.slow
 def test_pattern_takes_precedence_over_dicom_headers(tmp_path: Path) -> None:
     files = {
         f"{label}/{name}_{i}.dcm": dicom(seed=i, name="Anonymous", view="PA")
@@ -237,6 +240,7 @@ def with_table(root: Path, header: str, rows: list[str], name: str = "manifest.c
     return prepare(root, "source=manifest", f"path={root}/in/{name}", f"out={root}/tree")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "change"),
     [

@@ -50,6 +50,7 @@ def test_kermany(tmp_path: Path) -> None:
     assert (tmp_path / "tree" / one.path).read_bytes() == content
 
 
+@pytest.mark.slow
 def test_covid19_radiography_and_its_masks(tmp_path: Path) -> None:
     top = "COVID-19_Radiography_Dataset"
     names = [
@@ -183,6 +184,7 @@ def arrays(path: Path, side: int, **changed: np.ndarray) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resolution", "side"), [(28, 56), (64, 64)])
 def test_pneumonia_mnist(tmp_path: Path, resolution: int, side: int) -> None:
     suffix = "" if resolution == 28 else f"_{resolution}"
@@ -295,6 +297,7 @@ def rsna() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_rsna(tmp_path: Path) -> None:
     files = rsna()
     files["stage_2_detailed_class_info.csv"] = table(

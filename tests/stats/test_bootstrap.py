@@ -120,6 +120,7 @@ def test_differences_are_paired():
     assert difference.interval() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [1, 3])
 def test_intervals_cover_the_true_value_in_95_percent_of_sets(images):
     """AUROC of two normal distributions; similar images of a patient must widen the interval."""
