@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from made_images import write_image
-from older_runs import copy_run
+from older_runs import project_with_run
 
 import xray
 from xray import api
@@ -23,10 +23,7 @@ from xray.runs.run import RunFiles
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a run and its images."""
-    folder = tmp_path_factory.mktemp("project")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        copy_run(folder)
+    with project_with_run(tmp_path_factory.mktemp("project")) as folder:
         yield folder
 
 

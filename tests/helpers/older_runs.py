@@ -1,6 +1,8 @@
 """A copy of the run directory of version 0.1.0."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "run_v0_1"
@@ -15,3 +17,11 @@ def copy_run(folder: Path) -> Path:
         if path.suffix in {".yaml", ".csv", ".json", ".md"}:
             path.write_bytes(path.read_bytes().replace(PROJECT, str(folder).encode()))
     return folder / "outputs" / "train" / "run"
+
+
+@contextmanager
+def project_with_run(folder: Path) -> Iterator[Path]:
+    """Copy the fixture into a folder and make it the working directory."""
+    copy_run(folder)
+    with chdir(folder):
+        yield folder

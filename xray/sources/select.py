@@ -160,8 +160,10 @@ def split_images(
         return [replace(one, split=None) for one in chosen]
     if splitting == "official" and any(one.split == "test" for one in chosen):
         return [replace(one, split=one.split or "train") for one in chosen]
-    validation = [one for one in chosen if one.split == "val"]
-    pool = [one for one in chosen if one.split != "val"]
+    # "hold_out" splits all images: a patient may have some in the dataset's validation split.
+    given = "val" if splitting == "official" else ""
+    validation = [one for one in chosen if one.split == given]
+    pool = [one for one in chosen if one.split != given]
     tested = _hold_out_test(pool, fraction, classes, seed)
     split: list[Split] = ["test" if i in tested else "train" for i in range(len(pool))]
     return validation + [replace(one, split=to) for one, to in zip(pool, split, strict=True)]
